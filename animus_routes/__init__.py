@@ -1,0 +1,3 @@
+"""Write Animus plugins by decorating plain functions."""
+
+__version__ = "0.1.0"
