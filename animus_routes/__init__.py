@@ -1,3 +1,78 @@
-"""Write Animus plugins by decorating plain functions."""
+"""Write Animus plugins by decorating plain functions.
+
+Every name is loaded when it is first asked for: a plugin pays at start for what it uses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from msgspec import UNSET, UnsetType
+
+    from animus_routes.app import App
+    from animus_routes.context import Context
+    from animus_routes.depends import Depends
+    from animus_routes.errors import (
+        Cancelled,
+        ConfigurationError,
+        InvalidRequest,
+        NotFound,
+        NotSupported,
+        PermissionDenied,
+        QuotaExceeded,
+        RpcError,
+        Timeout,
+        Unavailable,
+    )
+    from animus_routes.routing import Router
+
+__all__ = [
+    "UNSET",
+    "App",
+    "Cancelled",
+    "ConfigurationError",
+    "Context",
+    "Depends",
+    "InvalidRequest",
+    "NotFound",
+    "NotSupported",
+    "PermissionDenied",
+    "QuotaExceeded",
+    "Router",
+    "RpcError",
+    "Timeout",
+    "Unavailable",
+    "UnsetType",
+]
+
+_HOMES = {
+    "App": "app",
+    "Context": "context",
+    "Depends": "depends",
+    "Router": "routing",
+    "UNSET": "",
+    "UnsetType": "",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'animus_routes' has no attribute '{name}'")
+    if name == "App":
+        import sys
+
+        from animus_routes.engine.wire import claim_for_script
+
+        claim_for_script(sys._getframe(1))  # noqa: SLF001 - whose import this is
+    home = _HOMES.get(name, "errors")
+    module = __import__(f"animus_routes.{home}" if home else "msgspec", fromlist=[name])
+    value: object = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

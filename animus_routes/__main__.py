@@ -1,0 +1,5 @@
+"""`python -m animus_routes`."""
+
+from animus_routes.cli import main
+
+main()

@@ -1,0 +1,230 @@
+"""What a plugin writes: lines become frames, frames become answers and notifications."""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import IO, Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from animus_routes._host_process import (
+    BAD_JSON,
+    CLOSE_S,
+    QUOTE_CHARS,
+    READ_BYTES,
+    HostError,
+    PluginTimeoutError,
+)
+
+T = TypeVar("T")
+
+MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
+"""The host gives a plugin up whose frame is longer than this."""
+
+
+class ProtocolError(HostError):
+    """The plugin wrote something to stdout that is not a frame.
+
+    Attributes:
+        text: What it wrote, one line, without the newline.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        quoted = text if len(text) <= QUOTE_CHARS else f"{text[:QUOTE_CHARS]}..."
+        super().__init__(f"the plugin wrote a line that is not a frame ({reason}): {quoted!r}")
+        self.text = text
+
+
+class Notification(NamedTuple):
+    """A notification from the plugin; `params` is None when the frame had none."""
+
+    method: str
+    params: Any
+
+
+class ErrorBody(msgspec.Struct):
+    code: int
+    message: str
+    data: Any = None
+
+
+class Frame(msgspec.Struct):
+    jsonrpc: str
+    id: msgspec.Raw = msgspec.Raw()
+    method: str | None = None
+    params: msgspec.Raw = msgspec.Raw()
+    result: msgspec.Raw = msgspec.Raw()
+    error: ErrorBody | None = None
+
+
+_decode_frame: Final = msgspec.json.Decoder(Frame).decode
+
+
+def id_key(request_id: object) -> bytes:
+    """The id as it stands in a frame; bytes are taken for the JSON text itself."""
+    if isinstance(request_id, bytes):
+        return request_id
+    if isinstance(request_id, int) and not isinstance(request_id, bool):
+        return b"%d" % request_id
+    return msgspec.json.encode(request_id)
+
+
+def _fault(frame: Frame) -> str | None:
+    """Why a JSON object is not a frame that a plugin may send, if so."""
+    has_id = bool(bytes(frame.id))
+    has_result = bool(bytes(frame.result))
+    checks = (
+        (frame.jsonrpc != "2.0", 'jsonrpc is not "2.0"'),
+        (has_id and frame.method is not None, "a plugin may not send requests"),
+        (not has_id and frame.method is None, "neither an answer nor a notification"),
+        (has_id and has_result == (frame.error is not None), "needs either result or error"),
+    )
+    return next((reason for failed, reason in checks if failed), None)
+
+
+class Inbox:
+    """Reads the plugin's stdout on a thread and keeps what came until somebody takes it.
+
+    Attributes:
+        notifications: Every notification so far, in order.
+        protocol_errors: Every line so far that was not a frame.
+        raised: How many of the protocol errors a wait has raised.
+    """
+
+    def __init__(
+        self,
+        pipe: IO[bytes],
+        on_notification: Callable[[Notification], object] | None,
+        on_frame: Callable[[bytes], object] | None,
+    ) -> None:
+        self.notifications: list[Notification] = []
+        self.protocol_errors: list[ProtocolError] = []
+        self.raised = 0
+        self._pipe = pipe
+        self._on_notification = on_notification
+        self._on_frame = on_frame
+        self._replies: dict[bytes, list[Frame]] = {}
+        self._unread: deque[Notification] = deque()
+        self._ended = False
+        self._torn_is_fine = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._read, name="host-reader", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def expect_torn_line(self) -> None:
+        """Take an unfinished last line as the trace of a kill, not as the plugin's fault."""
+        self._torn_is_fine = True
+
+    def close(self) -> None:
+        """Wait for the end of the stream and release the pipe."""
+        self._thread.join(CLOSE_S)
+        # A grandchild may hold the pipe open: then the thread stays, and so must the descriptor.
+        if not self._thread.is_alive():
+            self._pipe.close()
+
+    def unclaimed_ids(self) -> list[bytes]:
+        with self._changed:
+            return [key for key, frames in self._replies.items() for _ in frames]
+
+    def reply(self, key: bytes, timeout_s: float, awaited: str) -> Frame | None:
+        """Wait for the answer to an id; None means that the plugin's output ended first."""
+        return self._await(lambda: self._take_reply(key), timeout_s, awaited)
+
+    def notification(self, method: str | None, timeout_s: float) -> Notification | None:
+        """Wait for a notification; None means that the plugin's output ended first."""
+        awaited = f"notification {method}" if method else "a notification"
+        return self._await(lambda: self._take_notification(method), timeout_s, awaited)
+
+    def _await(self, take: Callable[[], T | None], timeout_s: float, awaited: str) -> T | None:
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while True:
+                if self.raised < len(self.protocol_errors):
+                    self.raised += 1
+                    raise self.protocol_errors[self.raised - 1]
+                found = take()
+                if found is not None or self._ended:
+                    return found
+                remaining_s = deadline - time.monotonic()
+                if remaining_s <= 0:
+                    raise PluginTimeoutError(f"{awaited}: nothing came within {timeout_s:g} s")
+                self._changed.wait(remaining_s)
+
+    def _take_reply(self, key: bytes) -> Frame | None:
+        frames = self._replies.get(key)
+        if not frames:
+            return None
+        frame = frames.pop(0)
+        if not frames:
+            del self._replies[key]
+        return frame
+
+    def _take_notification(self, method: str | None) -> Notification | None:
+        for index, notification in enumerate(self._unread):
+            if method in {None, notification.method}:
+                del self._unread[index]
+                return notification
+        return None
+
+    def _read(self) -> None:
+        try:
+            rest = self._read_lines()
+            if rest and not self._torn_is_fine:
+                self._refuse("the last line has no newline", rest)
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    def _read_lines(self) -> bytes:
+        """Take lines until the end, or until one is too long, and return what is left over."""
+        parts: list[bytes] = []
+        length = 0
+        while chunk := os.read(self._pipe.fileno(), READ_BYTES):
+            *lines, last = chunk.split(b"\n")
+            for line in lines:
+                parts.append(line)
+                self._take_line(b"".join(parts))
+                parts, length = [], 0
+            parts.append(last)
+            length += len(last)
+            if length > MAX_FRAME_BYTES:
+                self._refuse(f"longer than {MAX_FRAME_BYTES} bytes", b"".join(parts))
+                return b""
+        return b"".join(parts)
+
+    def _take_line(self, line: bytes) -> None:
+        if self._on_frame:
+            self._on_frame(line)
+        try:
+            line.decode()  # what stays undecoded in a frame must be UTF-8, too
+            frame = _decode_frame(line)
+        except BAD_JSON as problem:
+            self._refuse(str(problem), line)
+            return
+        if reason := _fault(frame):
+            self._refuse(reason, line)
+        elif frame.method is None:
+            with self._changed:
+                self._replies.setdefault(bytes(frame.id), []).append(frame)
+                self._changed.notify_all()
+        else:
+            params = msgspec.json.decode(frame.params) if bytes(frame.params) else None
+            self._take_in(Notification(frame.method, params))
+
+    def _take_in(self, notification: Notification) -> None:
+        with self._changed:
+            self.notifications.append(notification)
+            self._unread.append(notification)
+            self._changed.notify_all()
+        if self._on_notification:
+            self._on_notification(notification)
+
+    def _refuse(self, reason: str, line: bytes) -> None:
+        with self._changed:
+            self.protocol_errors.append(ProtocolError(reason, line.decode("utf-8", "replace")))
+            self._changed.notify_all()

@@ -1,0 +1,57 @@
+"""The command line: one module per command, loaded when it is asked for.
+
+Exit codes: 0 done, 1 it failed (the app has problems, the call gave an error), 2 wrong usage.
+Machine output is JSON on stdout and nothing else; everything for people goes to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from animus_routes.launch import say
+
+COMMANDS = {
+    "run": "serve an app on stdin and stdout",
+    "manifest": "print an app's manifest",
+    "routes": "show every method: handler, params, result, what is missing",
+    "call": "start an app as a host does, call one method, show what comes back",
+}
+ANSWERS = frozenset({"-h", "--help"})
+
+
+def main() -> NoReturn:
+    """Run the command that the first argument names."""
+    arguments = sys.argv[1:]
+    name = arguments[0] if arguments else ""
+    if name in ANSWERS:
+        say(usage())
+        sys.exit(0)
+    if name == "--version":
+        from animus_routes import __version__
+
+        say(__version__)
+        sys.exit(0)
+    if name not in COMMANDS:
+        from animus_routes.roles import unknown
+
+        say((unknown("command", name, COMMANDS) + "\n\n" if name else "") + usage())
+        sys.exit(2)
+    command = __import__(f"animus_routes.cli.{name}", fromlist=["main"])
+    sys.exit(command.main(arguments[1:]))
+
+
+def usage() -> str:
+    """One screen."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: animus-routes COMMAND [APP] ...",
+            "",
+            *lines,
+            "",
+            "APP is module:attr, path/to/file.py:attr, path/to/file.py (the only App in it), or",
+            'nothing: then pyproject.toml says it, [tool.animus-routes] app = "..."',
+        ]
+    )

@@ -1,0 +1,16 @@
+"""`animus-routes manifest APP`."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from animus_routes.cli.find import load, only_target
+from animus_routes.engine.wire import claim
+from animus_routes.launch import print_manifest
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Print the manifest; what the module prints while it is imported goes to stderr."""
+    target = only_target(arguments, "manifest [APP]")
+    claim()
+    print_manifest(load(target))

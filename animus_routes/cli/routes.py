@@ -1,0 +1,118 @@
+"""`animus-routes routes APP [--json]`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from animus_routes.app import App
+from animus_routes.check import problems
+from animus_routes.cli.find import fail, load, only_target
+from animus_routes.codecs import encode
+from animus_routes.errors import ConfigurationError
+from animus_routes.launch import say
+from animus_routes.roles import Method, Role
+from animus_routes.routing import Registration
+from animus_routes.signature import NOTHING, Signature
+
+COLUMNS = ("method", "need", "handler", "params", "result", "where")
+
+
+def main(arguments: list[str]) -> int:
+    """Print every method of the app and of its roles; 1 if the app has problems."""
+    as_json = "--json" in arguments
+    target = only_target([a for a in arguments if a != "--json"], "routes [APP] [--json]")
+    app = load(target)
+    try:
+        rows = list(describe(app))
+        found = problems(app)
+    except ConfigurationError as error:
+        fail(str(error))
+    document = {"name": app.name, "kinds": app.kinds, "routes": rows, "problems": found}
+    text = encode(document).decode() if as_json else table(rows)
+    os.write(1, f"{text}\n".encode())
+    if found and not as_json:
+        say("\n".join(["", *found]))
+    return 1 if found else 0
+
+
+def describe(app: App) -> Iterator[dict[str, Any]]:
+    """One row per method: what serves it, or that nothing does."""
+    registry = app.registry
+    for name, (role, row) in registry.rows.items():
+        serving = [n for n in (name, *registry.aliases(name)) if n in registry.handlers]
+        for served in serving or [name]:
+            yield _row(app, served, role, row, registry.handlers.get(served))
+    for name, registration in registry.handlers.items():
+        role, known = registry.row(name)
+        if known is None:
+            yield _row(app, name, role, None, registration)
+
+
+def _row(
+    app: App, name: str, role: Role, row: Method | None, registration: Registration | None
+) -> dict[str, Any]:
+    registry = app.registry
+    required = row is not None and row.required
+    found: dict[str, Any] = {
+        "method": name,
+        "kind": role.kind,
+        "aliases": [a for a in registry.aliases(name) if a not in registry.handlers],
+        "need": "required" if required else "optional",
+        "params": _short(row.params) if row is not None else "",
+        "result": _short(row.result) if row is not None else "",
+        "handler": "",
+        "where": "",
+    }
+    if registration is None:
+        assert row is not None
+        derived = row.default is not None
+        engine = row.stops is not None
+        found["handler"] = "(derived)" if derived else "(engine)" if engine else "-"
+        if required and not derived:
+            found["handler"] = "MISSING"
+        return found
+    signature = registry.signature(registration)
+    mode = ("async " if signature.is_async else "") + ("stream " if signature.is_generator else "")
+    found["handler"] = mode + str(getattr(registration.function, "__qualname__", "?"))
+    found["where"] = registration.where.rpartition(os.sep)[2]
+    if row is None:
+        found["params"] = _fields(signature)
+        found["result"] = _hint(signature.returns)
+    return found
+
+
+def _short(wire_type: str | None) -> str:
+    return (wire_type or "").rpartition(".")[2]
+
+
+def _fields(signature: Signature) -> str:
+    if signature.whole:
+        return _hint(signature.fields[0].hint)
+    return ", ".join(
+        f"{field.name}{'?' if field.has_default else ''}" for field in signature.fields
+    )
+
+
+def _hint(hint: Any) -> str:
+    if hint is NOTHING:
+        return ""
+    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as aligned text."""
+    cells = [COLUMNS, *[tuple(_cell(row, column) for column in COLUMNS) for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    )
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    text = str(row[column])
+    if column == "method" and row["aliases"]:
+        text += f" ({', '.join(row['aliases'])})"
+    return text

@@ -1,0 +1,200 @@
+"""`Context`: what a handler can know of its request and say while it runs."""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+from typing import TYPE_CHECKING, Any
+
+from animus_routes import codecs
+from animus_routes.engine.frames import id_key, notification_frame
+from animus_routes.engine.wire import log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from animus_routes.app import App
+    from animus_routes.engine.frames import Request
+    from animus_routes.engine.server import Server
+    from animus_routes.engine.streams import Emitter
+    from animus_routes.session import Session
+
+LEVELS = frozenset({"trace", "debug", "info", "warn", "error"})
+
+
+class Context:
+    """One request. Take it by annotation, under any name: `def run(ctx: Context)`.
+
+    Attributes:
+        app: The app that serves the request.
+        method: The wire method as the host called it.
+        kind: The subject kind the host called, for `<kind>/<verb>`; else None.
+        cancelled: The host does not want the answer any more, or serving is ending.
+    """
+
+    def __init__(
+        self, session: Session, server: Server, request: Request, kind: str | None
+    ) -> None:
+        self.app: App = session.app
+        self.method = request.method
+        self.kind = kind
+        self.cancelled = False
+        self.emitter: Emitter | None = None
+        self.made: dict[Callable[..., Any], Any] = {}
+        self.cleanups: list[Any] = []
+        self._session = session
+        self._server = server
+        self._request = request
+        self._waiting: list[Any] = []
+
+    # The request ----------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> int | float | str | None:
+        """The request's id; None for a notification and for `id: null`."""
+        value: int | float | str | None = id_key(self._request.id)[1] if self._request.id else None
+        return value
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The params as a plain dict, with keys that the hints do not name."""
+        return codecs.plain(self._request.params)
+
+    @property
+    def actor(self) -> dict[str, Any] | None:
+        """Who asks, as the transport asserts it: `{user_id, claims?, tenant_id?}` (v0.7)."""
+        actor = self.params.get("actor")
+        return actor if isinstance(actor, dict) and "user_id" in actor else None
+
+    # The session ----------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> Any:
+        """What the lifespan yielded."""
+        return self._session.state
+
+    @property
+    def host(self) -> dict[str, Any]:
+        """The host's `{name, version}` from initialize; empty before it."""
+        info: dict[str, Any] = self._session.greeting.get("host_info") or {}
+        return info
+
+    @property
+    def init_extensions(self) -> dict[str, Any]:
+        """The open map of initialize (protocol 1.1.0); empty if the host sent none."""
+        extensions: dict[str, Any] = self._session.greeting.get("init_extensions") or {}
+        return extensions
+
+    @property
+    def project_root(self) -> str:
+        """The project this process is bound to; the working directory if the host did not say."""
+        binding = self.init_extensions.get("project_binding")
+        root = binding.get("project_root") if isinstance(binding, dict) else None
+        return str(root) if root else os.getcwd()
+
+    @property
+    def repo_scope(self) -> str | None:
+        """The repository scope of the project binding, if the host said it."""
+        binding = self.init_extensions.get("project_binding")
+        return binding.get("repo_scope") if isinstance(binding, dict) else None
+
+    # While it runs --------------------------------------------------------------------------------
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but no longer than the request lives.
+
+        Returns:
+            True as soon as the request is cancelled.
+        """
+        if not self.cancelled:
+            gate = allocate_lock()
+            gate.acquire()
+            self._waiting.append(gate)
+            if not self.cancelled:
+                gate.acquire(timeout=max(seconds, 0))
+            self._waiting.remove(gate)
+        return self.cancelled
+
+    def notify(self, method: str, params: Any = None) -> None:
+        """Send a notification now; dropped once the request is cancelled.
+
+        Raises:
+            TypeError: The params cannot be written as JSON.
+        """
+        frame = notification_frame(method, codecs.encode({} if params is None else params))
+        if self.emitter is not None:
+            self.emitter.flush()
+        wire = self._server.wire
+        with wire.lock:
+            if not self.cancelled:
+                wire.write_locked(frame)
+
+    def progress(self, value: Any) -> None:
+        """Send `$/progress {id, value}` if the host accepts it (spec section 6.4)."""
+        capabilities = self._session.greeting.get("capabilities") or {}
+        if capabilities.get("progress") and self._request.id:
+            self.notify("$/progress", {"id": self.id, "value": value})
+
+    def log(self, level: str, message: str, **fields: Any) -> None:
+        """One line for the operator, on stderr.
+
+        Args:
+            level: trace, debug, info, warn or error.
+            message: What happened.
+            fields: Appended as `key=value`.
+
+        Raises:
+            ValueError: There is no such level.
+        """
+        if level not in LEVELS:
+            raise ValueError(f"level is one of {', '.join(sorted(LEVELS))}, not '{level}'")
+        details = "".join(f" {key}={value!r}" for key, value in fields.items())
+        log(f"{level} {self.method}: {message}{details}")
+
+    # For the engine -------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Trip `cancelled` and wake `wait`."""
+        self.cancelled = True
+        for gate in tuple(self._waiting):
+            try:
+                gate.release()
+            except RuntimeError:
+                pass  # it timed out at this moment
+
+    def close(self, failure: BaseException | None) -> None:
+        """After the reply: run the rest of generator dependencies, the last one made first."""
+        while self.cleanups:
+            generator = self.cleanups.pop()
+            try:
+                if failure is None:
+                    next(generator)
+                else:
+                    generator.throw(failure)
+            except StopIteration:
+                pass
+            except BaseException as error:  # noqa: BLE001 - the reply is out; tell the operator
+                self._cleanup_failed(error, failure)
+
+    async def aclose(self, failure: BaseException | None) -> None:
+        """As `close`, for async and plain generator dependencies alike."""
+        while self.cleanups:
+            generator = self.cleanups.pop()
+            if not hasattr(generator, "__anext__"):
+                rest, self.cleanups = self.cleanups, [generator]
+                self.close(failure)
+                self.cleanups = rest
+                continue
+            try:
+                if failure is None:
+                    await anext(generator)
+                else:
+                    await generator.athrow(failure)
+            except StopAsyncIteration:
+                pass
+            except BaseException as error:  # noqa: BLE001 - as above
+                self._cleanup_failed(error, failure)
+
+    def _cleanup_failed(self, error: BaseException, failure: BaseException | None) -> None:
+        if error is not failure:
+            self._session.report(f"a dependency's clean-up failed after {self.method}", error)

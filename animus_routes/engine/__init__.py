@@ -1,0 +1,1 @@
+"""Bytes and frames, lifecycle, dispatch, cancellation, order, streams. Knows no role, no model."""

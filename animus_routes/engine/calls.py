@@ -1,0 +1,272 @@
+"""Calls that run beside the reading thread: threads, a pool, an event loop; each answered once."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock, start_new_thread
+from collections.abc import Callable
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, Final
+
+from animus_routes.engine.frames import NO_PARAMS, error_frame, id_bytes, id_key, result_frame
+from animus_routes.engine.streams import Emitter
+from animus_routes.errors import CANCELLED, INVALID_REQUEST
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from animus_routes.engine.frames import Request
+    from animus_routes.engine.loop import Loop
+    from animus_routes.engine.plugin import Route
+    from animus_routes.engine.server import Server
+
+WAIT_STEP_S: Final = 0.005
+
+
+class Call:
+    """One request under way beside the others.
+
+    Attributes:
+        answered: The one answer is out; whoever sets it, under the wire's lock, may write it.
+        context: The request's context; its `cancelled` ends a stream.
+        abort: Ends what runs it, where that can be done from outside (an asyncio task).
+    """
+
+    __slots__ = ("abort", "answered", "calls", "context", "emitter", "key", "request", "route")
+
+    def __init__(self, calls: Calls, route: Route, request: Request) -> None:
+        self.calls = calls
+        self.route = route
+        self.request = request
+        self.key = id_key(request.id)
+        self.answered = False
+        self.context = calls.server.plugin.context(calls.server, route, request)
+        self.abort: Callable[[], object] | None = None
+        self.emitter: Emitter | None = None
+
+    def decode(self) -> tuple[Any, ...]:
+        """The arguments of `route.call`.
+
+        Raises:
+            _Refused: The params do not decode; the refusal is sent.
+        """
+        try:
+            try:
+                arguments = self.route.decode(self.request.params)
+            except Exception as error:  # noqa: BLE001 - the boundary between params and bugs
+                arguments = decode_again(self.route, self.request, error)
+        except Exception as error:
+            self.send(self.calls.server.plugin.refuse(self.route, self.request, error))
+            raise Refused from error
+        return (arguments, self.context) if self.route.contextual else (arguments,)
+
+    def open_stream(self) -> Emitter:
+        """Answer with the ack, if the stream has one, before any item."""
+        stream = self.route.stream
+        assert stream is not None
+        self.emitter = Emitter(self.calls.server, self.context, stream, self.request.id)
+        self.context.emitter = self.emitter
+        if stream.ack is not None:
+            self.send(result_frame(self.request.id, stream.ack))
+        return self.emitter
+
+    def complete(self, result: Any) -> None:
+        """Answer with a result, unless the call is answered."""
+        if self.answered or not self.request.id:
+            return
+        if self.route.finish is not None and result.__class__ in self.route.finishes:
+            result = self.route.finish(result, self.request.params)
+        out = bytearray()
+        self.calls.server.answer(self.route, self.request.id, result, out)
+        self.send(out)
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with an error, or tell the operator if the answer is out."""
+        plugin = self.calls.server.plugin
+        if self.answered:
+            if not self.context.cancelled:
+                plugin.stream_failed(self.route, error)
+            return
+        outcome = plugin.rescue(self.calls.server, self.route, self.request, error)
+        if isinstance(outcome, bytes):
+            self.send(outcome)
+        else:
+            self.complete(outcome.value)
+
+    def send(self, frame: bytes | bytearray) -> None:
+        """Write the answer, after every item of the call; the first answer wins."""
+        if self.emitter is not None:
+            self.emitter.flush()
+        wire = self.calls.server.wire
+        with wire.lock:
+            if self.answered or not self.request.id:
+                self.answered = True
+                return
+            self.answered = True
+            wire.write_locked(frame)
+
+    def cancel(self) -> None:
+        """Stop it: -32002 if it is not answered yet, and nothing from it afterwards."""
+        request_id = self.request.id
+        frame = error_frame(request_id, CANCELLED, "cancelled", {"category": "cancelled"})
+        wire = self.calls.server.wire
+        with wire.lock:
+            self.context.cancelled = True
+            if not self.answered and request_id:
+                self.answered = True
+                wire.write_locked(frame)
+        self.context.cancel()
+        if self.abort is not None:
+            self.abort()
+
+
+class Refused(Exception):  # noqa: N818 - a signal between two functions, not an error to show
+    """The params did not decode and the host has been told."""
+
+
+class Calls:
+    """The calls under way, by request id."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.active: dict[tuple[type, Any], Call] = {}
+        self._pool: Pool | None = None
+        self._loop: Loop | None = None
+
+    @property
+    def loop(self) -> Loop:
+        """The event loop, started when the first async function needs it."""
+        if self._loop is None:
+            from animus_routes.engine.loop import Loop
+
+            self._loop = Loop()
+        return self._loop
+
+    def start(self, route: Route, request: Request, out: bytearray) -> None:
+        """Run a request beside the reading thread."""
+        call = Call(self, route, request)
+        if request.id:
+            if call.key in self.active:
+                text = "a request with this id is under way"
+                out += error_frame(request.id, INVALID_REQUEST, text)
+                return
+            self.active[call.key] = call
+        else:
+            call.key = (Call, id(call))
+            self.active[call.key] = call
+        if route.mode == "async":
+            self.loop.start(call, self.finished)
+        elif route.mode == "pool":
+            if self._pool is None:
+                self._pool = Pool(self.server.plugin.concurrency, self._run)
+            self._pool.put(call)
+        else:
+            start_new_thread(self._run, (call,))
+
+    def finished(self, call: Call) -> None:
+        """Forget a call; its id may be used again."""
+        if self.active.get(call.key) is call:
+            del self.active[call.key]
+
+    def _run(self, call: Call) -> None:
+        failure: BaseException | None = None
+        try:
+            run(call)
+        except Refused:
+            pass
+        except BaseException as error:  # noqa: BLE001 - the boundary: an author's code ran
+            failure = error
+            call.fail(error)
+        finally:
+            call.context.close(failure)
+            self.finished(call)
+
+    def cancel(self, key: tuple[type, Any]) -> bool:
+        """Cancel a call by its id; is there one?"""
+        call = self.active.get(key)
+        if call is None:
+            return False
+        call.cancel()
+        return True
+
+    def stop(self, text: str) -> bool:
+        """End the stream whose request id reads as `text`; is there one?"""
+        for call in tuple(self.active.values()):
+            if call.route.stream is not None and _text(call.request.id) == text:
+                call.cancel()
+                return True
+        return False
+
+    def finish(self, deadline: float) -> None:
+        """End the streams, wait for the rest until `deadline`, cancel what is left then."""
+        for call in tuple(self.active.values()):
+            if call.answered:
+                call.cancel()
+        while self.active and monotonic() < deadline:
+            sleep(WAIT_STEP_S)
+        for call in tuple(self.active.values()):
+            call.cancel()
+
+    def abandon(self, deadline: float) -> None:
+        """The host is gone: cancel everything, and give `finally` blocks until `deadline`."""
+        for call in tuple(self.active.values()):
+            call.cancel()
+        while self.active and monotonic() < deadline:
+            sleep(WAIT_STEP_S)
+
+
+def decode_again(route: Route, request: Request, error: Exception) -> Any:
+    """Hosts write absent params as null too; asked only when decoding has failed."""
+    if bytes(request.params) != b"null":
+        raise error
+    request.params = NO_PARAMS
+    return route.decode(NO_PARAMS)
+
+
+def run(call: Call) -> None:
+    """Run a sync handler to its end: a plain function, or a generator as a stream."""
+    arguments = call.decode()
+    if call.context.cancelled:
+        return
+    result = call.route.call(*arguments)
+    if call.route.stream is not None and hasattr(result, "__next__"):
+        emitter = call.open_stream()
+        result = emitter.drain(result)
+    call.complete(result)
+
+
+class Pool:
+    """At most `size` threads, started when there is work for one more."""
+
+    def __init__(self, size: int, work: Callable[[Call], None]) -> None:
+        from _queue import SimpleQueue
+
+        self._size = size
+        self._work = work
+        self._queue: SimpleQueue[Call] = SimpleQueue()
+        self._lock = allocate_lock()
+        self._idle = 0
+        self._started = 0
+
+    def put(self, call: Call) -> None:
+        """Run a call on a free thread, or when one gets free."""
+        self._queue.put(call)
+        with self._lock:
+            if self._idle < self._queue.qsize() and self._started < self._size:
+                self._started += 1
+                start_new_thread(self._serve, ())
+
+    def _serve(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            call = self._queue.get()
+            with self._lock:
+                self._idle -= 1
+            if not call.answered:
+                self._work(call)
+            else:
+                call.calls.finished(call)
+
+
+def _text(request_id: int | Raw) -> str:
+    return id_bytes(request_id).decode().strip('"')

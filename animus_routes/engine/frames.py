@@ -1,0 +1,213 @@
+"""Frames: newline-delimited JSON in, answers and notifications out (spec section 1.1).
+
+The params of a request stay the bytes they came in and go to the codec of the route. So does
+every id but a plain positive integer, which is what the host sends: ids go back byte for byte.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from animus_routes.errors import INVALID_REQUEST, PARSE_ERROR
+
+MAX_INBOUND_BYTES: Final = 16 * 1024 * 1024  # spec section 1.1
+MAX_OUTBOUND_BYTES: Final = 8 * 1024 * 1024  # the host tears the link down above this
+ABSENT: Final = Raw(b"")
+NULL_ID: Final = Raw(b"null")
+NO_PARAMS: Final = Raw(b"{}")
+
+HEAD: Final = b'{"jsonrpc":"2.0","id":'
+RESULT: Final = b',"result":'
+ERROR: Final = b',"error":'
+NOTIFICATION: Final = b'{"jsonrpc":"2.0","method":'
+PARAMS: Final = b',"params":'
+TAIL: Final = b"}\n"
+BOM: Final = b"\xef\xbb\xbf"
+OVERSIZED: Final = b"\0"
+
+
+if TYPE_CHECKING:
+    PlainId = int | Raw
+else:
+    PlainId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+
+
+class Request(Struct, gc=False):
+    """One inbound frame.
+
+    Attributes:
+        method: As on the wire.
+        id: A positive integer, or the raw bytes of any other id; 0 = none, a notification.
+        params: The raw bytes.
+    """
+
+    method: str
+    id: PlainId = 0
+    params: Raw = NO_PARAMS
+
+
+class _Odd(Struct, gc=False):
+    method: str
+    id: Raw = ABSENT
+    params: Raw = NO_PARAMS
+
+
+class _Identified(Struct, gc=False):
+    id: Raw = ABSENT
+
+
+class Response(Struct, gc=False, tag_field="jsonrpc", tag="2.0"):
+    """An answer, written in one pass with its result."""
+
+    id: Any
+    result: Any
+
+
+_decode_odd: Final = msgspec.json.Decoder(_Odd).decode
+_decode_id: Final = msgspec.json.Decoder(_Identified).decode
+decode_plain: Final = msgspec.json.Decoder(Request).decode
+encoder: Final = msgspec.json.Encoder()
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def decode_odd(line: bytes) -> Request | None:
+    """A request with an unusual id, or behind a byte order mark; None if it is not one at all."""
+    try:
+        found = _decode_odd(line.removeprefix(BOM))
+    except UNREADABLE:
+        return None
+    request = Request(found.method, 0, found.params)
+    if found.id is not ABSENT:
+        if not is_id(found.id):
+            return None
+        request.id = found.id
+    return request
+
+
+class Splitter:
+    """Bytes in any pieces -> whole lines, in time linear in their size.
+
+    A line over the cap is dropped as it arrives and reported once, as `OVERSIZED`.
+    """
+
+    __slots__ = ("_dropping", "_parts", "_size")
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._dropping = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The lines that `chunk` completes, without their newlines; blank ones included."""
+        lines = chunk.split(b"\n")
+        rest = lines.pop()
+        if lines and (self._parts or self._dropping):
+            lines[0] = self._complete(lines[0])
+        if rest and not self._dropping:
+            self._parts.append(rest)
+            self._size += len(rest)
+            if self._size > MAX_INBOUND_BYTES:
+                self._parts.clear()
+                self._dropping = True
+        return lines
+
+    def _complete(self, last: bytes) -> bytes:
+        parts, self._parts = self._parts, []
+        size, self._size = self._size + len(last), 0
+        if self._dropping or size > MAX_INBOUND_BYTES:
+            self._dropping = False
+            return OVERSIZED
+        parts.append(last)
+        return b"".join(parts)
+
+    def finish(self) -> list[bytes]:
+        """At the end of input: a last line without its newline is a line."""
+        return [self._complete(b"")] if self._parts or self._dropping else []
+
+
+def refusal(line: bytes) -> tuple[bytes, str] | None:
+    """What to answer to a line that is no request.
+
+    Returns:
+        The error frame and a line for the log; None for a blank line or an answer-shaped frame,
+        which nobody waits for.
+    """
+    if line == OVERSIZED:
+        cap = f"the frame is over {MAX_INBOUND_BYTES >> 20} MiB"
+        return error_frame(NULL_ID, PARSE_ERROR, cap), cap
+    line = line.removeprefix(BOM)
+    if not line.strip():
+        return None
+    try:
+        value = msgspec.json.decode(line)
+    except UNREADABLE:
+        text = "the frame is not JSON"
+        return error_frame(NULL_ID, PARSE_ERROR, text), f"{text}: {_excerpt(line)}"
+    if isinstance(value, list):
+        text = "batches are not part of this protocol: send one object per line"
+    elif not isinstance(value, dict):
+        text = "a frame is a JSON object"
+    elif isinstance(value.get("method"), str):
+        text = "an id is a string, a number or null"
+    elif "method" not in value and ("result" in value or "error" in value):
+        return None
+    else:
+        text = "a request needs a `method`, a string"
+    return error_frame(readable_id(line), INVALID_REQUEST, text), f"{text}: {_excerpt(line)}"
+
+
+def readable_id(line: bytes) -> Raw:
+    """The id of a frame that is otherwise wrong; null if it has none that can go back."""
+    try:
+        found = _decode_id(line).id
+    except UNREADABLE:
+        return NULL_ID
+    return found if is_id(found) else NULL_ID
+
+
+def is_id(raw: Raw) -> bool:
+    """A JSON-RPC id is a string, a number or null."""
+    first = bytes(raw)[:1]
+    return bool(first) and first not in b"{[tf"
+
+
+def id_key(request_id: int | Raw) -> tuple[type, Any]:
+    """An id as a dictionary key: `1`, `1.0` and `"1"` are three ids."""
+    value = request_id if isinstance(request_id, int) else msgspec.json.decode(request_id)
+    return (type(value), value)
+
+
+def id_bytes(request_id: int | Raw) -> bytes:
+    """An id as it came."""
+    return b"%d" % request_id if isinstance(request_id, int) else bytes(request_id)
+
+
+def error_frame(request_id: int | Raw, code: int, message: str, data: Any = None) -> bytes:
+    """An error answer; data that cannot be encoded is left out rather than the answer."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    try:
+        body = encoder.encode(error)
+    except Exception:  # noqa: BLE001 - whatever an author put there, the host waits for an answer
+        error.pop("data")
+        error["message"] = message.encode(errors="replace").decode()
+        body = encoder.encode(error)
+    return b"".join((HEAD, id_bytes(request_id), ERROR, body, TAIL))
+
+
+def result_frame(request_id: int | Raw, body: bytes) -> bytes:
+    """An answer around an encoded result."""
+    return b"".join((HEAD, id_bytes(request_id), RESULT, body, TAIL))
+
+
+def notification_frame(method: str, body: bytes) -> bytes:
+    """A notification around encoded params."""
+    return b"".join((NOTIFICATION, encoder.encode(method), PARAMS, body, TAIL))
+
+
+def _excerpt(line: bytes) -> str:
+    return repr(line[:80]) + ("..." if len(line) > 80 else "")

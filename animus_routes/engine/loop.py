@@ -1,0 +1,88 @@
+"""The event loop for async handlers, on a thread of its own; imported when the first one runs."""
+
+from __future__ import annotations
+
+import asyncio
+from _thread import allocate_lock, start_new_thread
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from animus_routes.engine.calls import Refused
+
+if TYPE_CHECKING:
+    from animus_routes.engine.calls import Call
+
+
+class Loop:
+    """One running asyncio loop and the calls on it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        started = allocate_lock()
+        started.acquire()
+        start_new_thread(self._serve, (started.release,))
+        started.acquire()
+
+    def _serve(self, started: Callable[[], None]) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.call_soon(started)
+        self._loop.run_forever()
+
+    def start(self, call: Call, finished: Callable[[Call], None]) -> None:
+        """Run a call as a task."""
+        self._loop.call_soon_threadsafe(self._begin, call, finished)
+
+    def _begin(self, call: Call, finished: Callable[[Call], None]) -> None:
+        task = self._loop.create_task(_run(call))
+        self._tasks.add(task)
+        call.abort = lambda: self._loop.call_soon_threadsafe(task.cancel)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            finished(call)
+
+        task.add_done_callback(done)
+        if call.context.cancelled:
+            task.cancel()
+
+    def run(self, work: Coroutine[Any, Any, Any], timeout_s: float | None = None) -> Any:
+        """Run a coroutine on the loop and wait for it, from another thread.
+
+        Raises:
+            TimeoutError: It did not end within `timeout_s`.
+        """
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
+
+
+async def _run(call: Call) -> None:
+    failure: BaseException | None = None
+    try:
+        await _serve(call)
+    except Refused:
+        pass
+    except BaseException as error:  # noqa: BLE001 - the boundary: an author's code ran
+        failure = error
+        call.fail(error)
+    finally:
+        await call.context.aclose(failure)
+
+
+async def _serve(call: Call) -> None:
+    arguments = call.decode()
+    if call.context.cancelled:
+        return
+    result = call.route.call(*arguments)
+    if hasattr(result, "__await__"):
+        result = await result
+    if hasattr(result, "__anext__"):
+        emitter = call.open_stream()
+        try:
+            async for item in result:
+                if call.context.cancelled:
+                    break
+                emitter.emit(item)
+        finally:
+            await result.aclose()
+        result = None
+    call.complete(result)

@@ -1,0 +1,118 @@
+"""What the engine asks of the app it serves: the border between frames and routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from animus_routes.engine.frames import Request
+    from animus_routes.engine.server import Server
+
+
+class Route(Protocol):
+    """One wire method, ready to run.
+
+    Attributes:
+        mode: Where the handler runs: "inline", "thread", "pool" or "async".
+        contextual: `call` takes the request's context as a second argument.
+        bare: Nobody wrote a handler: the engine itself does what the method says.
+        notification: Hosts may send it without an id.
+        stops: The params field with the request id of a watch that this method ends.
+        stream: What a generator's items become; None for request and reply.
+        finish: Completes a plain result; called for results whose class is in `finishes`.
+        answer: Appends the whole answer frame of a result.
+    """
+
+    name: str
+    mode: str
+    contextual: bool
+    bare: bool
+    notification: bool
+    stops: str | None
+    stream: Stream | None
+    finish: Callable[[Any, Raw], Any] | None
+    finishes: frozenset[type]
+    decode: Callable[[Raw], Any]
+    call: Callable[..., Any]
+
+    answer: Callable[[int | Raw, Any, bytearray], None]
+
+
+Write = Callable[[Any, bytearray], None]
+
+
+class Stream(Protocol):
+    """How the items of one stream are written.
+
+    Attributes:
+        ack: The encoded answer that goes out before the first item; None = the handler's result.
+    """
+
+    ack: bytes | None
+
+    def writer(self, request_id: int | Raw) -> Write:
+        """A function that appends the notification frame of one item."""
+
+
+class Outcome(Protocol):
+    """A result that an author's exception handler gave in place of the handler's."""
+
+    value: Any
+
+
+class Plugin(Protocol):
+    """The served app."""
+
+    @property
+    def concurrency(self) -> int:
+        """How many sync handlers may run at once in the pool."""
+
+    def find(self, method: str) -> Route | None:
+        """The route of a domain method, aliases and globs included."""
+
+    def inline(self) -> Mapping[str, Route]:
+        """Every route by its exact wire name, if it runs inline and needs nothing special."""
+
+    def knows(self, method: str) -> bool:
+        """Is it a method of the role, though not of this app?"""
+
+    def internal(self, handler: Callable[[Raw], Any]) -> Route:
+        """A route around one of the engine's own lifecycle handlers."""
+
+    def initialize(self, server: Server, params: Raw) -> Any:
+        """Hooks, lifespan, and the initialize result."""
+
+    def health_route(self) -> Route | None:
+        """The author's health check."""
+
+    def health(self) -> bytes:
+        """The default health result, encoded."""
+
+    def context(self, server: Server, route: Route, request: Request) -> Any:
+        """A context for one request."""
+
+    def stop(self) -> None:
+        """Leave the lifespan; once, never raises."""
+
+    def field(self, params: Raw, name: str, *, raw: bool = False) -> Any:
+        """One field of params, or None; as raw bytes on request."""
+
+    def refuse(self, route: Route, request: Request, error: Exception) -> bytes:
+        """The error frame for params that do not decode."""
+
+    def rescue(
+        self, server: Server, route: Route, request: Request, error: BaseException
+    ) -> bytes | Outcome:
+        """The error frame for what a handler raised, or the result of an exception handler."""
+
+    def unwritable(self, route: Route, request_id: int | Raw, error: Exception) -> bytes:
+        """The error frame for a result that cannot be encoded."""
+
+    def not_supported(self, request: Request) -> bytes:
+        """The error frame for a method of the role that this app does not have."""
+
+    def stream_failed(self, route: Route, error: BaseException) -> None:
+        """A stream broke after its ack: tell the operator."""

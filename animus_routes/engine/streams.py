@@ -1,0 +1,88 @@
+"""Items of a stream on their way out: together when they come fast, at once when they do not."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from collections.abc import Iterator
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from animus_routes.engine.plugin import Stream
+    from animus_routes.engine.server import Server
+
+FLUSH_BYTES: Final = 60_000
+TOGETHER_S: Final = 0.0005
+
+
+class Emitter:
+    """Writes one stream's items in order.
+
+    An item that comes at least `TOGETHER_S` after the last write leaves at once. What follows
+    faster leaves together: at the next item that is late enough, at `FLUSH_BYTES`, at the end,
+    or when the standby finds it, a tick later, because the source has paused.
+    """
+
+    __slots__ = ("_context", "_last", "_lock", "_out", "_server", "_write_item")
+
+    def __init__(
+        self, server: Server, context: Any, stream: Stream, request_id: int | Raw
+    ) -> None:
+        self._server = server
+        self._context = context
+        self._write_item = stream.writer(request_id)
+        self._out = bytearray()
+        self._lock = allocate_lock()
+        self._last = 0.0
+
+    def drain(self, items: Iterator[Any]) -> Any:
+        """Emit a generator's items to its end.
+
+        Returns:
+            What the generator returned; None if the stream was cancelled, in which case the
+            generator is closed and its `finally` has run.
+        """
+        context = self._context
+        emit = self.emit
+        try:
+            while not context.cancelled:
+                emit(next(items))
+        except StopIteration as end:
+            return end.value
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
+        return None
+
+    def emit(self, item: Any) -> None:
+        """Send one item; nothing once the stream is cancelled."""
+        with self._lock:
+            out = self._out
+            mark = len(out)
+            try:
+                self._write_item(item, out)
+            except BaseException:
+                del out[mark:]
+                raise
+            moment = perf_counter()
+            if moment - self._last >= TOGETHER_S or len(out) > FLUSH_BYTES:
+                self._write(moment)
+            elif not mark and not self._server.expect(self):
+                self._write(moment)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self._lock:
+            if self._out:
+                self._write(perf_counter())
+
+    def _write(self, moment: float) -> None:
+        wire = self._server.wire
+        with wire.lock:
+            if not self._context.cancelled:
+                wire.write_locked(self._out)
+        self._out.clear()
+        self._last = moment

@@ -1,0 +1,173 @@
+"""What goes wrong: `RpcError` and its named kinds go on the wire, `ConfigurationError` never does."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+# JSON-RPC 2.0 section 5.1 and the protocol's own codes (spec section 8).
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
+NOT_INITIALIZED: Final = -32000
+METHOD_NOT_SUPPORTED: Final = -32001
+CANCELLED: Final = -32002
+TIMEOUT: Final = -32003
+
+
+class RpcError(Exception):
+    """An error answer: raise it in a handler and it goes out as it is.
+
+    Args:
+        code: A JSON-RPC error code. Hosts take codes outside -32700..-32600 for a dead process
+            and may restart the plugin, so prefer a named error (`NotFound`, `Unavailable`, ...).
+        message: One short sentence for the operator.
+        data: Any JSON; by convention an object with a `category`.
+    """
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.code})"
+
+
+class NamedError(RpcError):
+    """An error by meaning; the role that answers gives it its code, category and prefix.
+
+    Args:
+        message: What is wrong, without the role's prefix: `NotFound("subject 'task:1'")` goes out
+            as `not found: subject 'task:1'`.
+        data: More keys for `error.data`, beside `category`.
+    """
+
+    name: ClassVar[str] = "other"
+    default_code: ClassVar[int] = INTERNAL_ERROR
+    prefix: ClassVar[str] = ""
+
+    def __init__(self, message: str = "", data: dict[str, Any] | None = None) -> None:
+        super().__init__(self.default_code, message, {"category": self.name, **(data or {})})
+
+
+class NotFound(NamedError):
+    """Nothing has that id."""
+
+    name = "not_found"
+    default_code = INVALID_PARAMS
+    prefix = "not found: "
+
+
+class InvalidRequest(NamedError):
+    """The request can be read but makes no sense here."""
+
+    name = "invalid_request"
+    default_code = INVALID_PARAMS
+
+
+class PermissionDenied(NamedError):
+    """The caller may not do that."""
+
+    name = "permission_denied"
+    default_code = INVALID_REQUEST
+    prefix = "permission denied: "
+
+
+class Unavailable(NamedError):
+    """What the plugin stands in front of cannot be reached now."""
+
+    name = "unavailable"
+    prefix = "backend unavailable: "
+
+
+class NotSupported(NamedError):
+    """The protocol has it, this plugin does not."""
+
+    name = "not_supported"
+    default_code = METHOD_NOT_SUPPORTED
+
+
+class QuotaExceeded(NamedError):
+    """A limit of the backend is used up."""
+
+    name = "quota_exceeded"
+    prefix = "quota exceeded: "
+
+
+class AddressInUse(NamedError):
+    """A transport cannot bind its address."""
+
+    name = "address_in_use"
+    prefix = "address in use: "
+
+
+class ModelNotSupported(NamedError):
+    """A provider does not know the model."""
+
+    name = "model_not_supported"
+    default_code = INVALID_PARAMS
+    prefix = "model not supported: "
+
+
+class SessionStartFailed(NamedError):
+    """A provider cannot start its session."""
+
+    name = "session_start_failed"
+    prefix = "session start failed: "
+
+
+class RunFailed(NamedError):
+    """A provider's run ended in an error."""
+
+    name = "run_failed"
+    prefix = "agent run failed: "
+
+
+class Cancelled(NamedError):
+    """The host asked for an end, and this is it."""
+
+    name = "cancelled"
+    default_code = CANCELLED
+
+    def __init__(self, message: str = "cancelled", data: dict[str, Any] | None = None) -> None:
+        super().__init__(message, data)
+
+
+class Timeout(NamedError):
+    """It took too long."""
+
+    name = "timeout"
+    default_code = TIMEOUT
+
+
+class Other(NamedError):
+    """An ordinary failure without a name of its own."""
+
+
+class Invalid(Exception):  # noqa: N818 - it never reaches an author, who sees RpcError
+    """Parameters that do not decode.
+
+    Attributes:
+        issues: `{path, message, code}` each; `path` is dotted, "" for the whole.
+    """
+
+    def __init__(self, issues: list[dict[str, str]], *, malformed: bool = False) -> None:
+        super().__init__("; ".join(f"{i['path']}: {i['message']}" for i in issues))
+        self.issues = issues
+        self.malformed = malformed
+
+
+class ConfigurationError(Exception):
+    """The app cannot be served as it is written.
+
+    Attributes:
+        problems: Every problem, each a line that starts with `file:line` where one is known.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([f"{count} in the app:", *(f"  {p}" for p in problems)]))

@@ -1,0 +1,85 @@
+"""The plugin process from its command line: serve, `--manifest`, `--help`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from animus_routes.engine.exit import leave
+from animus_routes.engine.wire import claim
+from animus_routes.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from animus_routes.app import App
+
+
+def launch(app: App, arguments: list[str]) -> NoReturn:
+    """Do what the host asks for by starting the process this way."""
+    if arguments[:1] and arguments[0] in ("--help", "-h"):
+        say(usage(app))
+        leave(0)
+    if arguments[:1] and arguments[0] in ("--manifest", "-m"):
+        print_manifest(app)
+    if arguments:
+        say(f"unknown argument '{arguments[0]}'\n{usage(app)}")
+        leave(2)
+    if on_terminal():
+        say(
+            f"{app.name} is an Animus plugin: a host starts it and talks to it on stdin. Try "
+            "--manifest, or `animus-routes call`."
+        )
+        leave(2)
+    serve(app)
+
+
+def serve(app: App) -> NoReturn:
+    """Serve until the host is done."""
+    from animus_routes.engine.process import Process
+
+    pair = claim()
+    try:
+        session = app.session()
+    except ConfigurationError as error:
+        say(str(error))
+        leave(1)
+    Process(session, *pair).serve()
+
+
+def print_manifest(app: App) -> NoReturn:
+    """Print one JSON document and nothing else."""
+    from animus_routes.codecs import encode
+
+    _, out = claim()
+    try:
+        document = encode(app.manifest())
+    except ConfigurationError as error:
+        say(str(error))
+        leave(1)
+    os.write(out, document + b"\n")
+    leave(0)
+
+
+def on_terminal() -> bool:
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False
+
+
+def usage(app: App) -> str:
+    """One screen for a person who starts the plugin by hand."""
+    return (
+        f"{app.name} {app.version}: {app.description}\n\n"
+        "  (no argument)     serve the Animus plugin protocol on stdin and stdout\n"
+        "  --manifest, -m    print the plugin's manifest as one JSON document\n"
+        "  --help, -h        this text"
+    )
+
+
+def say(text: str) -> None:
+    """Tell the person or the host's log, on stderr."""
+    try:
+        os.write(2, f"{text}\n".encode(errors="backslashreplace"))
+    except OSError:
+        pass

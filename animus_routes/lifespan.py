@@ -1,0 +1,56 @@
+"""The lifespan: entered once during the handshake, left once at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from animus_routes.signature import analyse
+
+if TYPE_CHECKING:
+    from animus_routes.app import App
+    from animus_routes.context import Context
+    from animus_routes.engine.loop import Loop
+
+ASYNC_EXIT_BOUND_S = 1.0
+
+
+def enter(
+    app: App, ctx: Context, loop: Callable[[], Loop]
+) -> tuple[Any, Callable[[], None] | None]:
+    """Enter the app's lifespan.
+
+    Args:
+        app: Its `lifespan` is a generator function, an async one, or a function that returns a
+            context manager of either sort. It may take the app, or a `Context`.
+        ctx: The context of the handshake.
+        loop: The event loop, asked for only if the lifespan is async.
+
+    Returns:
+        What it yielded, and the function that leaves it.
+    """
+    if app.lifespan is None:
+        return None, None
+    signature = analyse(app.lifespan)
+    arguments: dict[str, Any] = dict.fromkeys(signature.contexts, ctx)
+    arguments.update((f.name, app) for f in signature.fields if not f.has_default)
+    entered = app.lifespan(**arguments)
+    if hasattr(entered, "__aenter__"):
+        run = loop().run
+        return run(entered.__aenter__()), lambda: run(
+            entered.__aexit__(None, None, None), ASYNC_EXIT_BOUND_S
+        )
+    if hasattr(entered, "__enter__"):
+        return entered.__enter__(), lambda: entered.__exit__(None, None, None)
+    if hasattr(entered, "__anext__"):
+        run = loop().run
+        return run(_first(entered)), lambda: run(_last(entered), ASYNC_EXIT_BOUND_S)
+    return next(entered), lambda: next(entered, None)
+
+
+async def _first(entered: Any) -> Any:
+    return await anext(entered)
+
+
+async def _last(entered: Any) -> None:
+    await anext(entered, None)

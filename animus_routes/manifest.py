@@ -1,0 +1,97 @@
+"""The manifest and the initialize result, derived from the registry (facts sections 3 and 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from animus_routes.codecs import to_builtins
+from animus_routes.roles import PROTOCOL_VERSION
+
+if TYPE_CHECKING:
+    from animus_routes.app import App
+
+
+def manifest(app: App) -> dict[str, Any]:
+    """What `--manifest` prints: one `PluginManifest`, unset fields omitted."""
+    registry = app.registry
+    found: dict[str, Any] = {
+        "name": app.name,
+        "version": app.version,
+        "plugin_kind": app.kinds[0],
+        "description": app.description,
+        "protocol_version": PROTOCOL_VERSION,
+        "capabilities": [
+            *methods(app),
+            *(f"subject_kind:{kind}" for kind in registry.subject_kinds),
+        ],
+    }
+    optional = {
+        "plugin_kinds": app.kinds[1:],
+        "env_required": [_env(item) for item in app.env_required],
+        "notification_buffer_size": app.notification_buffer_size,
+        "supports_mcp": app.supports_mcp,
+    }
+    found.update((key, value) for key, value in optional.items() if value not in (None, []))
+    return found
+
+
+def methods(app: App) -> list[str]:
+    """The allow-list that hosts read: methods, `health/check`, the author's own tokens."""
+    return list(dict.fromkeys([*app.registry.methods(), "health/check", *app.capabilities]))
+
+
+def initialize_result(app: App) -> dict[str, Any]:
+    """The answer to `initialize`."""
+    registry = app.registry
+    info: dict[str, Any] = {
+        "name": app.name,
+        "version": app.version,
+        "plugin_kind": app.kinds[0],
+        "description": app.description,
+    }
+    if app.kinds[1:]:
+        info["plugin_kinds"] = app.kinds[1:]
+    routes = list(registry.routes())
+    capabilities: dict[str, Any] = {
+        "methods": methods(app),
+        "streaming": any(route.stream is not None for route in routes),
+        "progress": any(route.signature.contexts for route in routes),
+        "cancellation": True,
+    }
+    if registry.subject_kinds:
+        capabilities["subject_kinds"] = list(registry.subject_kinds)
+    if app.projections:
+        capabilities["projections"] = list(app.projections)
+    tools = [r for r in registry.handlers.values() if r.tool]
+    if tools:
+        from animus_routes.mcp import describe
+
+        capabilities["mcp_tools"] = [describe(tool, registry.signature(tool)) for tool in tools]
+    result: dict[str, Any] = {
+        "protocol_version": PROTOCOL_VERSION,
+        "plugin_info": info,
+        "capabilities": capabilities,
+    }
+    kinds = _kind_capabilities(app)
+    if kinds:
+        result["kind_capabilities"] = kinds
+    return result
+
+
+def _kind_capabilities(app: App) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for role in app.registry.roles:
+        if role.crate_version is not None:
+            found[role.kind] = {"crate_version": role.crate_version}
+            if role.extra is not None:
+                found[role.kind]["extra"] = role.extra(app.registry)
+    return found
+
+
+def _env(item: Any) -> dict[str, Any]:
+    """An `EnvRequirement`: its name alone, a dict, or the wire type of either family.
+
+    `sensitive` and `required` are always written (facts section 7).
+    """
+    given = {"name": item, "required": True} if isinstance(item, str) else to_builtins(item)
+    return {"sensitive": False, "required": False, **given}

@@ -1,0 +1,109 @@
+"""MCP tools: what `@app.tool()` publishes, read from the hints and the docstring.
+
+The one place that reads prose (griffe) while serving, and only for plugins with tools.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from animus_routes import codecs
+from animus_routes.signature import NOTHING, Parameter, Signature
+
+if TYPE_CHECKING:
+    from animus_routes.routing import Registration
+
+PARSERS = ("google", "numpy", "sphinx")
+
+
+def describe(tool: Registration, signature: Signature) -> dict[str, Any]:
+    """One `McpTool`: name, description, input schema (spec section 5)."""
+    text, descriptions = read_docstring(getattr(tool.function, "__doc__", None))
+    found: dict[str, Any] = {"name": tool.name}
+    if text:
+        found["description"] = text
+    found["input_schema"] = input_schema(signature, descriptions)
+    return found
+
+
+def input_schema(signature: Signature, descriptions: dict[str, str]) -> dict[str, Any]:
+    """The JSON Schema of a handler's params."""
+    if signature.whole:
+        hint = signature.fields[0].hint
+        if hint is NOTHING or hint is Any or hint is dict or not codecs.is_model(hint):
+            return {"type": "object"}
+        return _inline(_schema(hint))
+    properties: dict[str, Any] = {}
+    defs: dict[str, Any] = {}
+    for field in signature.fields:
+        schema = {} if field.hint is NOTHING else _schema(field.hint)
+        defs.update(schema.pop("$defs", {}))
+        if field.name in descriptions:
+            schema["description"] = descriptions[field.name]
+        if field.has_default and _is_json(field):
+            schema["default"] = field.default
+        properties[field.name] = schema
+    found: dict[str, Any] = {"type": "object", "properties": properties}
+    required = [field.name for field in signature.fields if not field.has_default]
+    if required:
+        found["required"] = required
+    if defs:
+        found["$defs"] = defs
+    return found
+
+
+def _is_json(field: Parameter) -> bool:
+    return isinstance(field.default, str | int | float | bool | list | dict | type(None))
+
+
+def _schema(hint: Any) -> dict[str, Any]:
+    """One hint's schema, with its definitions under `$defs`."""
+    if codecs.needs_pydantic(hint):
+        from pydantic import TypeAdapter
+
+        schema: dict[str, Any] = TypeAdapter(hint).json_schema()
+        return schema
+    (found,), defs = msgspec.json.schema_components([hint], ref_template="#/$defs/{name}")
+    return {**found, "$defs": dict(defs)} if defs else dict(found)
+
+
+def _inline(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema that is one reference becomes what it refers to: MCP wants `type: object` on top."""
+    reference = schema.get("$ref")
+    if not isinstance(reference, str):
+        return schema
+    defs = dict(schema.get("$defs", {}))
+    name = reference.rpartition("/")[2]
+    top = dict(defs[name])
+    if f'#/$defs/{name}"' not in codecs.encode([top, defs]).decode():
+        del defs[name]
+    return {**top, "$defs": defs} if defs else top
+
+
+def read_docstring(text: str | None) -> tuple[str, dict[str, str]]:
+    """The prose of a docstring and its parameters' descriptions.
+
+    Google, numpy and sphinx style are tried in this order; the first that names a parameter is
+    taken, and without one the whole text is the description.
+    """
+    if not text:
+        return "", {}
+    from inspect import cleandoc
+
+    from griffe import Docstring, DocstringSectionKind
+
+    clean = cleandoc(text)
+    for parser in PARSERS:
+        sections = Docstring(clean, lineno=1).parse(parser, warnings=False)
+        described = {
+            item.name: item.description.strip()
+            for section in sections
+            if section.kind is DocstringSectionKind.parameters
+            for item in section.value
+        }
+        if described:
+            prose = [s.value for s in sections if s.kind is DocstringSectionKind.text]
+            return "\n\n".join(prose).strip(), described
+    return clean, {}

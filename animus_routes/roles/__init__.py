@@ -1,0 +1,153 @@
+"""What the protocol says of each plugin kind, as data: the one table everything else reads.
+
+A role module holds a `ROLE`: its methods with their wire types, the capabilities it declares and
+the adaptations that the wire really needs. Nothing outside this package knows a role by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from animus_routes.routing import Registry
+
+    ParamsAdapter = Callable[[dict[str, Any], str | None], dict[str, Any]]
+    ResultAdapter = Callable[[Any, dict[str, Any], Registry], Any]
+    Derived = Callable[[Registry], Any]
+
+PROTOCOL_VERSION: Final = "1.1.0"
+
+
+class ErrorRow(Struct, frozen=True, gc=False):
+    """What a role writes of a named error in its own way; None = as the error's class says."""
+
+    code: int | None = None
+    category: str | None = None
+    prefix: str | None = None
+
+
+class Stream(Struct, frozen=True, gc=False):
+    """What a generator's items become.
+
+    Attributes:
+        notification: The wire method of an item's notification.
+        key: Where the item goes in `{"id": <request id>, <key>: item}`; "" = the item is the
+            whole params.
+        ack: The answer sent before the first item; None = the answer is what the handler returns.
+        item: The wire type of an item, `crate.Name`.
+    """
+
+    notification: str
+    key: str = "event"
+    ack: dict[str, Any] | None = None
+    item: str | None = None
+
+
+class Method(Struct, frozen=True, gc=False):
+    """One wire method of a role.
+
+    Attributes:
+        name: As on the wire, `group/verb`.
+        params: The wire type, `crate.Name`; None = no parameters.
+        result: The wire type, `crate.Name`; None = any JSON.
+        required: Must a plugin of this kind have it?
+        long_running: It never holds up the others.
+        notification: The host sends it as a notification (and maybe as a request too).
+        aliases: The verb is also served as `<subject kind>/<verb>`.
+        stream: Set where a generator's items become notifications.
+        adapt_params: Turns every form that hosts send into the one the wire type describes.
+        adapt_result: Turns the conveniences a handler may return (None, bool, dict, list) into
+            the wire's result. Called as `(result, params, registry)`.
+        adapts_all: Typed results go through `adapt_result` too.
+        default: The answer when the author registered nothing.
+        returns: Other wire types a handler may name as its result.
+        stops: The params field that names the watch this method ends.
+    """
+
+    name: str
+    params: str | None = None
+    result: str | None = None
+    required: bool = False
+    long_running: bool = False
+    notification: bool = False
+    aliases: bool = False
+    stream: Stream | None = None
+    adapt_params: ParamsAdapter | None = None
+    adapt_result: ResultAdapter | None = None
+    adapts_all: bool = False
+    default: Derived | None = None
+    returns: Sequence[str] = ()
+    stops: str | None = None
+
+    @property
+    def verb(self) -> str:
+        """The last segment of the name."""
+        return self.name.rpartition("/")[2]
+
+
+class Role(Struct, frozen=True):
+    """One plugin kind.
+
+    Attributes:
+        kind: The wire's `plugin_kind`.
+        crate: The types module of its payloads.
+        methods: Its method table; empty for an open role.
+        notifications: What the plugin may send besides stream items.
+        errors: Rows that differ from the default table, by `NamedError.name`.
+        open: Any method name may be registered.
+        subjects: The role serves subject kinds, and its manifest names them.
+        tools: Handlers may be published as MCP tools.
+        crate_version: What `kind_capabilities` says, where hosts expect an entry.
+        extra: Derives `kind_capabilities.<kind>.extra` from the registry.
+    """
+
+    kind: str
+    crate: str
+    methods: tuple[Method, ...] = ()
+    notifications: tuple[str, ...] = ()
+    errors: Mapping[str, ErrorRow] = {}
+    open: bool = False
+    subjects: bool = False
+    tools: bool = False
+    crate_version: str | None = None
+    extra: Derived | None = None
+
+    def method(self, name: str) -> Method | None:
+        """The row of a method, or None."""
+        return next((row for row in self.methods if row.name == name), None)
+
+
+# kind -> the module of this package that holds its ROLE.
+KINDS: Final[Mapping[str, str]] = {
+    "subject_backend": "subject_backend",
+    "custom": "custom",
+}
+
+REFUSED: Final[Mapping[str, str]] = {
+    "task_backend": "a legacy alias: write kind='subject_backend' with subject_kinds=['task']",
+    "agent_runner": "removed from the protocol in v0.5.11: write kind='provider'",
+}
+
+
+def role(kind: str) -> Role:
+    """The role of a plugin kind.
+
+    Raises:
+        KeyError: There is no such role; the argument is the reason.
+    """
+    if kind not in KINDS:
+        raise KeyError(REFUSED.get(kind) or unknown("plugin kind", kind, KINDS))
+    module = __import__(f"animus_routes.roles.{KINDS[kind]}", fromlist=["ROLE"])
+    found: Role = module.ROLE
+    return found
+
+
+def unknown(what: str, name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    """`unknown <what> 'x'`, with the nearest known name where one is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=1)
+    return f"unknown {what} '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")

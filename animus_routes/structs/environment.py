@@ -1,0 +1,301 @@
+"""The wire types of animus-environment-protocol, as msgspec Structs.
+
+Written by `python tools/codegen.py`: do not edit. Read from
+- schemas/animus-environment-protocol/_all.json sha256
+  3bf5b5c7471355484127fc5cf3e78f6a6c1394a0baf8902036794d424a29cee5
+- schemas/patches.json sha256 88d7cc6101ac1db6da41c3e069d636f00913227042c5900df4e416e98dc80b04
+"""
+
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from animus_routes.structs._struct import (
+    MAX_UINT64,
+    Int32,
+    UInt64,
+    WireStruct,
+    mend,
+    uint64_or_null,
+)
+
+__all__ = [
+    "EnvironmentHandle",
+    "EnvironmentSpec",
+    "ExecJournal",
+    "ExecNotification",
+    "ExecOutput",
+    "ExecRequest",
+    "ExecResponse",
+    "ExecStream",
+    "HarnessCommand",
+    "PrepareRequest",
+    "PrepareResponse",
+    "RepoRef",
+    "TeardownRequest",
+    "TeardownResponse",
+]
+
+
+class EnvironmentHandle(WireStruct, kw_only=True):
+    """Handle to a prepared execution context.
+
+    The kernel treats `id` as opaque and passes the whole handle back on every `ExecRequest` /
+    `TeardownRequest`; only the originating plugin interprets the id. `workspace_root` is the
+    absolute path (on the plugin's side of the world) that command `cwd`s resolve against.
+    """
+
+    id: str
+    """Opaque, plugin-assigned identifier for this prepared context."""
+
+    workspace_root: str
+    """Absolute path to the root of the materialized workspace. Command `cwd`s
+    (`HarnessCommand.cwd`) resolve relative to this path; for a multi-repo workspace each
+    `RepoRef` lives in a subdirectory under it.
+    """
+
+    metadata: Any = None
+    """Free-form plugin-specific metadata about the prepared context (container id, remote host,
+    allocated ports, ...). Carried opaquely.
+    """
+
+
+class RepoRef(WireStruct, kw_only=True):
+    """A single repository in an environment's workspace (repo set).
+
+    A multi-repo workspace (see the top-level `workspace:` config) checks out more than one
+    `RepoRef` under `EnvironmentHandle.workspace_root`, each in its own subdirectory named by
+    `RepoRef.name` (or derived from `RepoRef.url` when `name` is unset).
+    """
+
+    url: str
+    """Clone URL or local path for the repository. The originating environment plugin interprets
+    the value (an `https://`/`git@` remote for the worktree/container/remote runners, or a local
+    path for a bind-mount).
+    """
+
+    git_ref: str | None = None
+    """Git ref (branch, tag, or commit) to check out. When unset, the plugin uses the remote's
+    default branch.
+    """
+
+    name: str | None = None
+    """Subdirectory name to check the repo out under, relative to
+    `EnvironmentHandle.workspace_root`. When unset, the plugin derives it from the last path
+    segment of `url`.
+    """
+
+    primary: bool = False
+    """True when this repo is the primary workspace repo (the one a single-repo subject maps to,
+    and the default `cwd` for `HarnessCommand`). At most one repo in a set should be primary;
+    when none is marked, the first entry is primary.
+    """
+
+
+class EnvironmentSpec(WireStruct, kw_only=True):
+    """Declarative description of the execution context to materialize.
+
+    `kind` names the environment plugin id (e.g. `"worktree"`, `"container"`, `"railway"`) so
+    the kernel can route a `prepare` call to the right plugin. The rest of the spec is
+    intentionally open: `image`, `resources`, and `metadata` carry plugin-specific knobs that
+    the kernel passes through opaquely.
+    """
+
+    kind: str
+    """Environment plugin id that should service this spec (the plugin's declared environment kind,
+    not `animus_plugin_protocol.PluginKind`).
+    """
+
+    env: dict[str, str] = {}
+    """Environment variables to inject into every command run in this context. Non-secret config
+    only — secrets flow through the kernel's secret store, not this field.
+    """
+
+    image: str | None = None
+    """Container/VM image reference for image-based environments (Docker tag, OCI ref, AMI id,
+    ...). Ignored by the worktree environment.
+    """
+
+    metadata: Any = None
+    """Free-form plugin-specific metadata (labels, base_ref, network mode, mounts, ...). Carried
+    opaquely by the kernel.
+    """
+
+    repos: list[RepoRef] = []
+    """The repo set / workspace to materialize. May be empty for a repo-less environment (e.g. a
+    scratch container).
+    """
+
+    resources: Any = None
+    """Resource requests/limits for the environment (cpu, memory, disk, timeout, region, ...).
+    Shape is plugin-defined; carried opaquely.
+    """
+
+
+ExecStream: TypeAlias = Literal[
+    "stdout",
+    "stderr",
+]
+"""Which output stream an `ExecNotification` delta belongs to.
+
+- stdout: Standard output.
+- stderr: Standard error.
+"""
+
+
+class ExecOutput(WireStruct, kw_only=True, tag_field="kind", tag="output"):
+    """Incremental stdout/stderr the command has produced. Maps to
+    `NOTIFICATION_ENVIRONMENT_OUTPUT`.
+    """
+
+    kind: ClassVar[Literal["output"]] = "output"
+
+    handle_id: str
+    """Handle id of the environment this exec runs in."""
+
+    stream: ExecStream
+    """Which stream this delta belongs to."""
+
+    text: str
+    """The output delta (UTF-8)."""
+
+
+class ExecJournal(WireStruct, kw_only=True, tag_field="kind", tag="journal"):
+    """A journal event of a session that runs in the environment. Carried by `environment/journal`.
+    """
+
+    kind: ClassVar[Literal["journal"]] = "journal"
+
+    handle_id: str
+    """Handle id of the environment the session runs in."""
+
+    event_kind: str
+    """What happened."""
+
+    ts: str
+    """RFC 3339 timestamp."""
+
+    payload: Any
+    """The event itself."""
+
+    phase_id: str | None = None
+    """Phase the event belongs to, if any."""
+
+    status: str | None = None
+    """Status after the event, if it changed."""
+
+    terminal: bool = False
+    """True when no further event follows."""
+
+    workflow_id: str | None = None
+    """Workflow the event belongs to, if any."""
+
+
+ExecNotification: TypeAlias = ExecOutput | ExecJournal
+"""A streaming notification an environment plugin emits mid-exec during a
+`METHOD_ENVIRONMENT_EXEC_STREAM` call.
+
+The runtime wraps these into `NOTIFICATION_ENVIRONMENT_OUTPUT` JSON-RPC notifications and
+forwards them to the host on the same channel as the eventual `ExecResponse` reply. This mirrors
+`animus-provider-protocol`'s `AgentNotification` server-streaming surface.
+"""
+
+
+class HarnessCommand(WireStruct, kw_only=True):
+    """A command to run inside a prepared environment.
+
+    This is the harness invocation the provider layer would otherwise run directly on the host;
+    the environment plugin runs it inside the prepared context instead.
+    """
+
+    program: str
+    """Executable to run (looked up on the environment's `PATH` unless absolute)."""
+
+    args: list[str] = []
+    """Arguments passed to `program`, not including `argv[0]`."""
+
+    cwd: str | None = None
+    """Working directory for the command, relative to `EnvironmentHandle.workspace_root`. When
+    unset, runs in the primary repo's directory (or the workspace root when there is no primary
+    repo).
+    """
+
+    env: dict[str, str] = {}
+    """Extra environment variables for this command, merged over (and overriding)
+    `EnvironmentSpec.env`.
+    """
+
+
+class ExecRequest(WireStruct, kw_only=True):
+    """Request payload for `METHOD_ENVIRONMENT_EXEC` and `METHOD_ENVIRONMENT_EXEC_STREAM`."""
+
+    handle: EnvironmentHandle
+    """The prepared context to run in."""
+
+    command: HarnessCommand
+    """The command to run."""
+
+    stdin: str | None = None
+    """Bytes to feed to the command's stdin, up front, as a UTF-8 string."""
+
+    timeout_secs: UInt64 | None = None
+    """Hard wall-clock timeout in seconds. When exceeded the environment kills the command and
+    returns `ExecResponse.timed_out` = true. `None` means no explicit timeout (the environment
+    may still impose its own).
+    """
+
+    def __post_init__(self) -> None:
+        try:
+            if self.timeout_secs is None or self.timeout_secs <= MAX_UINT64:
+                return
+        except TypeError:
+            pass
+        mend(self, timeout_secs=uint64_or_null)
+
+
+class ExecResponse(WireStruct, kw_only=True):
+    """Response payload for `METHOD_ENVIRONMENT_EXEC` / `METHOD_ENVIRONMENT_EXEC_STREAM`.
+
+    For `METHOD_ENVIRONMENT_EXEC_STREAM`, `stdout` / `stderr` carry the aggregated output
+    already delivered incrementally via `ExecNotification`s; a client that consumed the stream
+    can ignore them.
+    """
+
+    exit_code: Int32 | None = None
+    """Process exit code. `None` when the process was terminated by a signal or killed on timeout
+    without producing an exit code.
+    """
+
+    stderr: str = ""
+    """Aggregated stderr captured from the command."""
+
+    stdout: str = ""
+    """Aggregated stdout captured from the command."""
+
+    timed_out: bool = False
+    """True when the command was killed because it exceeded `ExecRequest.timeout_secs`."""
+
+
+class PrepareRequest(WireStruct, kw_only=True):
+    """Request payload for `METHOD_ENVIRONMENT_PREPARE`."""
+
+    spec: EnvironmentSpec
+    """The environment to materialize."""
+
+
+class PrepareResponse(WireStruct, kw_only=True):
+    """Response payload for `METHOD_ENVIRONMENT_PREPARE`."""
+
+    handle: EnvironmentHandle
+    """Handle to the materialized context, used for subsequent `exec` and `teardown` calls."""
+
+
+class TeardownRequest(WireStruct, kw_only=True):
+    """Request payload for `METHOD_ENVIRONMENT_TEARDOWN`."""
+
+    handle: EnvironmentHandle
+    """The prepared context to dispose of."""
+
+
+class TeardownResponse(WireStruct, kw_only=True):
+    """Response payload for `METHOD_ENVIRONMENT_TEARDOWN`. Empty on success; the wire-level error
+    shape is `animus_plugin_protocol::RpcError`.
+    """

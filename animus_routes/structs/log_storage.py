@@ -1,0 +1,265 @@
+"""The wire types of animus-log-storage-protocol, as msgspec Structs.
+
+Written by `python tools/codegen.py`: do not edit. Read from
+- schemas/animus-log-storage-protocol/_all.json sha256
+  74085fe72495987fe8e7b9abf070fd080dde06ac02d465ea62e7a140da68f907
+"""
+
+from typing import Any, Literal, TypeAlias
+
+from msgspec import field
+
+from animus_routes.structs._struct import (
+    MAX_UINT64,
+    Int64,
+    Timestamp,
+    TimestampOrBlank,
+    UInt64,
+    WireStruct,
+    mend,
+    timestamp,
+    timestamp_or_null,
+    uint64_or_null,
+)
+
+__all__ = [
+    "LogEntry",
+    "LogLevel",
+    "LogQuery",
+    "LogQueryResult",
+    "LogSource",
+    "LogStorageSchema",
+    "SupportsFiltering",
+]
+
+
+LogLevel: TypeAlias = Literal[
+    "trace",
+    "debug",
+    "info",
+    "warn",
+    "error",
+]
+"""Severity level for a `LogEntry`.
+
+Levels follow the `tracing` convention. Backends MAY drop entries below a configured floor; the
+daemon does not require backends to persist every level.
+
+- trace: Highest-volume, lowest-priority. Used for fine-grained instrumentation.
+- debug: Debug-level diagnostic detail. Off by default in production.
+- info: Routine informational messages.
+- warn: Recoverable problem the operator should know about.
+- error: Failure that prevented the requested work from completing.
+"""
+
+
+LogSource: TypeAlias = Literal[
+    "daemon",
+    "plugin",
+    "cli",
+    "workflow",
+]
+"""What produced a `LogEntry`.
+
+The set is closed — every emitter in the Animus protocol maps to one of these four buckets.
+Disambiguate finer-grained emitters via `LogEntry.source_name`.
+
+- daemon: The Animus daemon process itself.
+- plugin: A plugin process (subject backend, provider, trigger, log storage, ...). Use
+  `LogEntry.source_name` to name the specific plugin.
+- cli: A short-lived CLI invocation. Use `LogEntry.source_name` to name the command (`"queue
+  list"`, `"workflow run"`, ...).
+- workflow: An in-flight workflow run. Use `LogEntry.source_name` to carry the workflow id.
+"""
+
+
+class LogEntry(WireStruct, kw_only=True):
+    """One structured log record persisted by a log storage backend.
+
+    `LogEntry` is the unit of work for `log_storage/*` methods — the daemon produces them, the
+    backend persists them, and operators query them. The `fields` value is opaque to the host
+    and lets emitters attach structured key/value context (`request_id`, `subject_id`,
+    `workflow_id`, ...) without stretching the fixed schema.
+    """
+
+    id: str
+    """Backend-assigned unique id. UUID, ULID, monotonic timestamp, `(source, ts, hash(message))` —
+    whatever the backend can dedupe on.
+    """
+
+    ts: Timestamp
+    """When the upstream emitter produced the entry. Backends MUST preserve the original timestamp
+    rather than overwriting with arrival time.
+    """
+
+    level: LogLevel
+    """Severity level. Used both for filtering and for surfacing in operator UIs."""
+
+    source: LogSource
+    """What produced this entry — the daemon process, a plugin, the CLI, or an in-flight workflow
+    run.
+    """
+
+    target: str
+    """Hierarchical target identifier matching the `tracing` module convention, e.g.
+    `"plugin.animus-subject-linear.client"`. Backends MAY index this for faster glob matches.
+    """
+
+    message: str
+    """Human-readable log message. Multi-line content is allowed; emitters SHOULD avoid stuffing
+    entire JSON blobs here and use `fields` instead.
+    """
+
+    fields: Any = None
+    """Structured key/value context. Defaults to `null` (omitted on the wire) when the emitter has
+    no structured context to attach.
+    """
+
+    source_name: str | None = None
+    """Free-form name disambiguating multiple emitters within a `LogSource`: plugin name
+    (`"animus-subject-linear"`), workflow id, CLI command, etc. `None` is acceptable for source
+    kinds with only one emitter.
+    """
+
+    def __post_init__(self) -> None:
+        try:
+            if self.ts > "":
+                return
+        except TypeError:
+            pass
+        mend(self, ts=timestamp)
+
+
+class LogQuery(WireStruct, kw_only=True):
+    """Filter applied to `LogStorageBackend.query` and `LogStorageBackend.tail`.
+
+    All fields are optional and combined with AND semantics. Backends MUST honor filters they
+    advertise via `LogStorageSchema.supports_filtering` and MAY return
+    `error_codes.METHOD_NOT_SUPPORTED` for filters they can't apply — the daemon then filters
+    in-process.
+    """
+
+    cursor: str | None = None
+    """Opaque resume cursor returned by a prior `LogQueryResult.next_cursor`. Backends define the
+    encoding.
+    """
+
+    follow: bool = field(default_factory=bool)
+    """`true` = continue streaming new entries as they arrive (only meaningful for
+    `LogStorageBackend.tail`). Default `false`.
+    """
+
+    limit: UInt64 | None = None
+    """Maximum number of entries to return from a single `LogStorageBackend.query` call. `None`
+    means no caller-imposed limit; the backend may still enforce its own.
+    """
+
+    min_level: LogLevel | None = None
+    """Minimum severity. Entries below this level are excluded."""
+
+    since: TimestampOrBlank | None = None
+    """Lower bound (inclusive) on `LogEntry.ts`."""
+
+    source: LogSource | None = None
+    """Match on `LogEntry.source`."""
+
+    source_name: str | None = None
+    """Exact-match against `LogEntry.source_name`."""
+
+    target_glob: str | None = None
+    """Glob pattern matched against `LogEntry.target`. Conventional glob semantics: `*` matches any
+    run of non-`.` characters, `**` matches any run including `.`.
+    """
+
+    until: TimestampOrBlank | None = None
+    """Upper bound (exclusive) on `LogEntry.ts`."""
+
+    def __post_init__(self) -> None:
+        try:
+            if (
+                (self.limit is None or self.limit <= MAX_UINT64)
+                and (self.since is None or self.since > "")
+                and (self.until is None or self.until > "")
+            ):
+                return
+        except TypeError:
+            pass
+        mend(self, limit=uint64_or_null, since=timestamp_or_null, until=timestamp_or_null)
+
+
+class LogQueryResult(WireStruct, kw_only=True):
+    """One page of `LogEntry` records returned by `LogStorageBackend.query`.
+
+    Backends that paginate set `next_cursor` to an opaque string the caller passes back as
+    `LogQuery.cursor`. Backends that return everything in one shot leave it `None`.
+    """
+
+    entries: list[LogEntry]
+    """Matched entries in chronological order (oldest first). Backends MAY reverse this for
+    performance; if so, document it.
+    """
+
+    next_cursor: str | None = None
+    """Opaque cursor for the next page, or `None` if exhausted."""
+
+
+class SupportsFiltering(WireStruct, kw_only=True):
+    """Server-side filter support advertised by `LogStorageSchema`.
+
+    Fields default to `false`; backends opt into each filter they can apply natively. Filters
+    the backend doesn't support are evaluated in-process by the daemon.
+    """
+
+    by_glob: bool = field(default_factory=bool)
+    """Backend evaluates `LogQuery.target_glob` with full glob semantics. Implies (but does not
+    require) `SupportsFiltering.by_target`.
+    """
+
+    by_level: bool = field(default_factory=bool)
+    """Backend honors `LogQuery.min_level`."""
+
+    by_source: bool = field(default_factory=bool)
+    """Backend honors `LogQuery.source`."""
+
+    by_target: bool = field(default_factory=bool)
+    """Backend honors `LogQuery.target_glob` as an exact-target match (without the glob expansion).
+    """
+
+    by_time_range: bool = field(default_factory=bool)
+    """Backend honors `LogQuery.since` and `LogQuery.until`."""
+
+
+class LogStorageSchema(WireStruct, kw_only=True):
+    """Capability declaration returned by `METHOD_LOG_STORAGE_SCHEMA`.
+
+    The daemon uses this to adapt behavior without runtime guessing — for example, to skip
+    `LogStorageBackend.tail` for batch-only backends, or to know whether to apply filters
+    in-process before/after sending the query.
+    """
+
+    supports_query: bool
+    """Backend implements `LogStorageBackend.query` for historical reads. If `false`, the backend
+    is write-only (a sink); hosts MUST NOT call `query`.
+    """
+
+    supports_tail: bool
+    """Backend implements `LogStorageBackend.tail` for streaming reads."""
+
+    supports_dedup: bool
+    """Backend deduplicates by `LogEntry.id`. Hosts MAY skip their own dedup table when this is
+    `true`.
+    """
+
+    supports_filtering: SupportsFiltering
+    """Which `LogQuery` filters the backend can evaluate server-side."""
+
+    max_query_window: Int64 | None = None
+    """Maximum query window the backend will honor. Loki caps at 30d by default; ClickHouse has no
+    hard cap. `None` means the backend declines to advertise a limit. Stored as a millisecond
+    count on the wire to keep the schema serde-friendly.
+    """
+
+    retention_hint: Int64 | None = None
+    """Typical retention period after which entries are evicted. Surfaced to operators so they
+    understand how far back queries can reach.
+    """

@@ -1,0 +1,619 @@
+"""The wire types of animus-subject-protocol, as msgspec Structs.
+
+Written by `python tools/codegen.py`: do not edit. Read from
+- schemas/animus-subject-protocol/_all.json sha256
+  254b3baac4e8ae7e1867eee91ad4f6d238fb585a751b12b5201149282ec07a5b
+- schemas/additions/animus-subject-protocol.json sha256
+  b1bbffd3ecbdd1756dfab67eb69d0e16c083a40a18af5563fd801950783d3e3c
+- schemas/patches.json sha256 88d7cc6101ac1db6da41c3e069d636f00913227042c5900df4e416e98dc80b04
+"""
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from msgspec import UNSET, UnsetType, field
+
+from animus_routes.structs._struct import (
+    TimestampOrBlank,
+    UInt8,
+    UInt32,
+    WireStruct,
+    mend,
+    timestamp_or_now,
+    timestamp_or_null,
+)
+from animus_routes.timestamps import now
+
+__all__ = [
+    "ChangeKind",
+    "CustomFieldKind",
+    "CustomFieldSpec",
+    "DeleteSubjectRequest",
+    "DeleteSubjectResponse",
+    "StatusDispatchHint",
+    "Subject",
+    "SubjectAttachment",
+    "SubjectChangedEvent",
+    "SubjectCreateRequest",
+    "SubjectFilter",
+    "SubjectGetRequest",
+    "SubjectId",
+    "SubjectList",
+    "SubjectNextRequest",
+    "SubjectPatch",
+    "SubjectSchema",
+    "SubjectStatus",
+    "SubjectStatusRequest",
+    "SubjectUnwatchRequest",
+    "SubjectUpdateRequest",
+    "SubjectWatchRequest",
+]
+
+
+ChangeKind: TypeAlias = Literal[
+    "created",
+    "updated",
+    "status-changed",
+    "deleted",
+    "dispatch-label-changed",
+    "attachment-added",
+    "attachment-removed",
+]
+"""Categorization of a subject change event.
+
+- created: Subject was newly created upstream.
+- updated: Subject was updated (any field).
+- status-changed: Subject's normalized status transitioned.
+- deleted: Subject was deleted upstream.
+- dispatch-label-changed: Subject's workflow dispatch label moved, independent of any change to
+  the normalized `SubjectStatus` bucket. Emitted when the backend's native status moved between
+  two values that share the same normalized bucket but have different
+  `StatusDispatchHint.dispatch_label`s.
+- attachment-added: A `SubjectAttachment` was added to the subject.
+- attachment-removed: A `SubjectAttachment` was removed from the subject.
+"""
+
+
+CustomFieldKind: TypeAlias = Literal[
+    "string",
+    "number",
+    "bool",
+    "enum",
+    "date",
+]
+"""The type of a custom field.
+
+- string: Free-form string.
+- number: Numeric (integer or float).
+- bool: Boolean.
+- enum: Enumerated string; allowed values in `CustomFieldSpec.values`.
+- date: Date/time (ISO 8601).
+"""
+
+
+class CustomFieldSpec(WireStruct, kw_only=True):
+    """Description of one custom field a backend exposes."""
+
+    key: str
+    """Field key as it appears in `Subject.custom`."""
+
+    type: CustomFieldKind
+    """Field type."""
+
+    values: list[str] | None = None
+    """For `CustomFieldKind.Enum` fields, the enumerated values."""
+
+
+SubjectId: TypeAlias = str
+"""Backend-qualified identifier for a subject.
+
+Convention is `"<backend>:<native_id>"`, e.g. `"linear:ENG-123"`, `"jira:PROJ-456"`,
+`"github:owner/repo#789"`, `"native:TASK-001"`. The daemon treats the value as opaque; only the
+originating backend interprets the native portion.
+
+The `backend:` prefix is reserved. Plugin authors should always emit prefixed ids so
+cross-backend collisions are impossible.
+"""
+
+
+class DeleteSubjectRequest(WireStruct, kw_only=True):
+    """Request payload for `subject/delete`. Added in v0.1.8.
+
+    Backends that do not support deletion MUST reject with the
+    `error_codes.METHOD_NOT_SUPPORTED` JSON-RPC error code so the daemon can fall back to
+    status-only soft-cancel semantics.
+    """
+
+    id: SubjectId
+    """Id of the subject to delete."""
+
+
+class DeleteSubjectResponse(WireStruct, kw_only=True):
+    """Response payload for `subject/delete`. Added in v0.1.8.
+
+    Carries a single `ok` flag so the wire shape remains an object (matching every other subject
+    verb) and so future fields — e.g. a tombstone id or a `permanent: bool` discriminator — can
+    be added without breaking v0.1.8 clients.
+    """
+
+    ok: bool
+    """True when the backend successfully deleted the subject."""
+
+
+SubjectStatus: TypeAlias = Literal[
+    "ready",
+    "in-progress",
+    "blocked",
+    "done",
+    "cancelled",
+]
+"""Normalized cross-backend subject status.
+
+Backend-native states (`"Backlog"`, `"In Review"`, `"Won't Fix"`, ...) map into one of these
+five via the `status_map` declared per-subject in workflow YAML. The mapping lives in
+configuration, not code, so adding a new backend never requires extending this enum.
+
+- ready: Eligible for dispatch.
+- in-progress: Currently being worked by a workflow run (or by a human, in the upstream system).
+- blocked: Cannot proceed; awaiting unblock.
+- done: Successfully completed.
+- cancelled: Abandoned without completion.
+"""
+
+
+def _ready() -> SubjectStatus:
+    return "ready"
+
+
+def _ready_or(value: SubjectStatus | Literal[""]) -> SubjectStatus:
+    return value or "ready"
+
+
+if TYPE_CHECKING:
+    _SubjectStatusOrBlank: TypeAlias = SubjectStatus
+else:
+    _SubjectStatusOrBlank = Literal[SubjectStatus, ""]
+
+
+class StatusDispatchHint(WireStruct, kw_only=True):
+    """A mapping from a backend-native status string to its normalized bucket and optional dispatch
+    label.
+
+    See `SubjectSchema.status_dispatch_hints`.
+    """
+
+    native_status: str
+    """The backend's native status string, e.g. `"In Review"`, `"Spec"`, `"Shipped"`."""
+
+    maps_to: SubjectStatus
+    """The normalized `SubjectStatus` bucket this native value maps into."""
+
+    description: str | None = None
+    """Optional human-readable description of the semantics of this native status."""
+
+    dispatch_label: str | None = None
+    """Optional workflow dispatch label. When set, workflow YAML can trigger phases keyed on this
+    label (e.g. `triggered_by_dispatch_label: code-review`) regardless of which backend the
+    subject came from.
+    """
+
+
+class SubjectAttachment(WireStruct, kw_only=True):
+    """An attachment on a `Subject` — document, URL, file, comment thread, or any other
+    backend-defined artifact carried alongside the work item.
+
+    The `kind` field is opaque to the daemon; workflow YAML matches on it. Convention:
+    `"document"`, `"url"`, `"file"`, `"comment-thread"`. Backends MAY introduce custom kinds.
+    """
+
+    id: str
+    """Stable identifier for this attachment within the backend."""
+
+    kind: str
+    """Attachment category. Conventional values: `"document"`, `"url"`, `"file"`,
+    `"comment-thread"`. Backends MAY emit custom values.
+    """
+
+    uri: str
+    """Location-of-truth URI. Examples: `linear://issue/ENG-123/doc/spec`,
+    `https://docs.example.com/spec.md`, `file:///tmp/handoff.md`.
+    """
+
+    metadata: Any = None
+    """Free-form backend metadata (size, author, revision, etc.). Defaults to JSON `null` and is
+    skipped on serialization at that default.
+    """
+
+    mime_type: str | None = None
+    """MIME type, if known (e.g. `"text/markdown"`, `"application/pdf"`)."""
+
+    title: str | None = None
+    """Human-readable title, if known."""
+
+
+class Subject(WireStruct, kw_only=True):
+    """A normalized cross-backend representation of a unit of dispatchable work.
+
+    Subjects flow from backends into the daemon's dispatch queue and back as updates after a
+    workflow run completes. Backend-specific fields the daemon doesn't interpret live in
+    `Subject.custom` and are addressable from workflow YAML via templating (e.g.
+    `{{subject.custom.story_points}}`).
+    """
+
+    id: SubjectId
+    """Backend-qualified identifier. See `SubjectId`."""
+
+    kind: str
+    """Subject kind. Backend-defined. Examples: `"task"`, `"issue"`, `"epic"`, `"ticket"`,
+    `"document"`, `"lead"`, `"contract"`, `"incident"`.
+    """
+
+    title: str
+    """Short human-readable title."""
+
+    status: _SubjectStatusOrBlank = field(default_factory=_ready)
+    """Normalized status. See `SubjectStatus`."""
+
+    created_at: TimestampOrBlank = field(default_factory=now)
+    """When the subject was first created in its native system."""
+
+    updated_at: TimestampOrBlank = field(default_factory=now)
+    """When the subject was last updated in its native system."""
+
+    assignee: str | None = None
+    """Free-form assignee identifier. Format is backend-specific; commonly a username, email, or
+    `"agent:<name>"` for an Animus agent.
+    """
+
+    attachments: list[SubjectAttachment] = []
+    """First-class attachments the subject carries — documents, URLs, uploaded files, comment
+    threads. Backends like Linear surface attached spec docs here; workflow YAML can gate on
+    attachment presence (`requires_document_attachment: true`) to drive document-aware phases.
+    Defaults to empty, which is skipped on serialization for v0.1.0 wire compatibility.
+    """
+
+    children: list[SubjectId] = []
+    """Child subjects, if any."""
+
+    custom: dict[str, Any] = {}
+    """Backend-specific fields the daemon does not interpret. Workflows can read these via
+    templating.
+    """
+
+    description: str | None = None
+    """Long-form description (markdown encouraged)."""
+
+    labels: list[str] = []
+    """Labels/tags. Backend-defined string set."""
+
+    native_status: str | None = None
+    """Backend-raw status string, e.g. `"In Review"`, `"Spec"`, `"Shipped"`, `"Cycle 12 / blocked
+    on infra"`. The normalized `Subject.status` is the coarse-grained bucket; this preserves the
+    upstream signal so workflows can dispatch on rich vocabularies. Optional — backends that
+    have nothing more specific than the normalized status should leave this `None`.
+    """
+
+    parent: SubjectId | None = None
+    """Parent subject, if any (e.g. an epic for an issue)."""
+
+    priority: UInt8 | None = None
+    """Optional priority on a 0..=4 scale: 0 = none, 1 = low, 2 = medium, 3 = high, 4 = critical."""
+
+    status_metadata: Any = None
+    """Free-form backend status payload — state id, color, type, ordering position, transition
+    rules, etc. Workflows may read this via templating (e.g.
+    `{{subject.status_metadata.color}}`). Defaults to JSON `null`, which is skipped on
+    serialization so v0.1.0 consumers see no extra field.
+    """
+
+    url: str | None = None
+    """Permalink to the subject in its native system, if one exists."""
+
+    def __post_init__(self) -> None:
+        try:
+            if self.status and self.created_at > "" and self.updated_at > "":
+                return
+        except TypeError:
+            pass
+        mend(self, status=_ready_or, created_at=timestamp_or_now, updated_at=timestamp_or_now)
+
+
+class SubjectChangedEvent(WireStruct, kw_only=True):
+    """Notification payload for `subject/changed`."""
+
+    id: SubjectId
+    """Affected subject id."""
+
+    change_kind: ChangeKind
+    """What kind of change occurred."""
+
+    subject: Subject
+    """The subject's new state."""
+
+    previous_dispatch_label: str | None = None
+    """Workflow dispatch label before the change, if known. Paired with the new
+    `ChangeKind.DispatchLabelChanged` so downstream consumers can react to label transitions
+    independently of status transitions.
+    """
+
+    previous_native_status: str | None = None
+    """Backend-raw status before the change, if known. Useful for `change_kind = "status-changed"`
+    events where the normalized bucket did not move but the native status did (e.g. Linear
+    `"Todo"` → `"In Review"` both bucket to `SubjectStatus.InProgress`). Defaults to `None`;
+    skipped on serialization for v0.1.0 wire compatibility.
+    """
+
+
+class SubjectCreateRequest(WireStruct, kw_only=True):
+    """Request payload for `<kind>/create`."""
+
+    kind: str
+    """Kind of the subject to create."""
+
+    title: str
+    """Short human-readable title."""
+
+    assignee: str | None = None
+    """Free-form assignee identifier."""
+
+    custom: dict[str, Any] = {}
+    """Backend-specific fields, see `Subject.custom`."""
+
+    description: str | None = None
+    """Long-form description (markdown encouraged)."""
+
+    labels: list[str] = []
+    """Labels of the new subject."""
+
+    parent: SubjectId | None = None
+    """Parent subject, if any."""
+
+    priority: UInt8 | None = None
+    """Optional priority on a 0..=4 scale: 0 = none, 1 = low, 2 = medium, 3 = high, 4 = critical."""
+
+    status: SubjectStatus | None = None
+    """Status to start with. The backend chooses when absent."""
+
+    url: str | None = None
+    """Permalink to the subject in its native system, if one exists."""
+
+
+class SubjectFilter(WireStruct, kw_only=True):
+    """Filter passed to `subject/list`.
+
+    All fields are optional and combined with AND semantics. Empty `Vec` fields mean "no
+    constraint on this dimension". `cursor` is opaque to the daemon — backends issue and accept
+    their own pagination tokens.
+    """
+
+    assignee: list[str] = []
+    """Match subjects assigned to one of these identifiers."""
+
+    cursor: str | None = None
+    """Pagination cursor returned by a prior `subject/list` call."""
+
+    dispatch_label: str | None = None
+    """Match subjects whose dispatch label (resolved by the backend from its
+    `SubjectSchema.status_dispatch_hints` table) equals this value. Workflow YAML can use this
+    to gate a phase on a label like `"code-review"` without coupling to any one backend's
+    vocabulary.
+    """
+
+    has_attachment_kind: str | None = None
+    """Match subjects that carry at least one `SubjectAttachment` whose `kind` equals this value.
+    Useful for `requires_document_attachment` style gates.
+    """
+
+    kind: list[str] = []
+    """Match subjects whose `kind` is one of these."""
+
+    labels_all: list[str] = []
+    """Match subjects that have all of these labels."""
+
+    labels_any: list[str] = []
+    """Match subjects that have at least one of these labels."""
+
+    limit: UInt32 | None = None
+    """Suggested page size. Backends are free to clamp this."""
+
+    native_status: str | None = None
+    """Match subjects whose backend-raw `Subject.native_status` equals this value. Use when the
+    normalized `SubjectStatus` is too coarse — e.g. match Linear `"In Review"` but not `"In
+    Progress"`, which both map to `SubjectStatus.InProgress`.
+    """
+
+    status: list[SubjectStatus] = []
+    """Match subjects whose status is one of these."""
+
+    updated_since: TimestampOrBlank | None = None
+    """Match subjects updated at or after this timestamp."""
+
+    def __post_init__(self) -> None:
+        try:
+            if self.updated_since is None or self.updated_since > "":
+                return
+        except TypeError:
+            pass
+        mend(self, updated_since=timestamp_or_null)
+
+
+class SubjectGetRequest(WireStruct, kw_only=True):
+    """Request payload for `<kind>/get`."""
+
+    id: SubjectId
+    """Id of the subject to read."""
+
+
+class SubjectList(WireStruct, kw_only=True):
+    """Result of `subject/list`."""
+
+    subjects: list[Subject]
+    """Subjects in this page."""
+
+    fetched_at: TimestampOrBlank = field(default_factory=now)
+    """When the backend snapshot was taken. Used by the daemon for cache freshness reasoning."""
+
+    next_cursor: str | None = None
+    """Opaque cursor for the next page, or `None` if exhausted."""
+
+    def __post_init__(self) -> None:
+        try:
+            if self.fetched_at > "":
+                return
+        except TypeError:
+            pass
+        mend(self, fetched_at=timestamp_or_now)
+
+
+class SubjectNextRequest(WireStruct, kw_only=True):
+    """Request payload for `<kind>/next`."""
+
+    kind: str | None = None
+    """Kind to choose from. Any kind when absent."""
+
+
+class SubjectPatch(WireStruct, kw_only=True):
+    """A patch applied to a subject via `subject/update`.
+
+    All fields are optional. Missing fields are not modified. The double-`Option` on
+    `SubjectPatch.assignee` distinguishes "not modified" (`None`) from "explicitly clear"
+    (`Some(None)`). Labels are partitioned into add/remove sets to avoid lost-write races on the
+    labels list as a whole.
+    """
+
+    assignee: str | None | UnsetType = UNSET
+    """Set, change, or clear the assignee. `Some(None)` means clear."""
+
+    comment: str | None = None
+    """Optional comment to post alongside the update. Backends that don't support comments may
+    surface this as a summary in their native activity log.
+    """
+
+    custom: dict[str, Any] = {}
+    """Backend-specific custom fields to merge. An explicit JSON `null` value clears the field at
+    that key.
+    """
+
+    description: str | None = None
+    """Set the long-form description."""
+
+    labels: list[str] | None = None
+    """Replace all labels by these. An empty list removes every label."""
+
+    labels_add: list[str] = []
+    """Labels to add (deduplicated against existing labels)."""
+
+    labels_remove: list[str] = []
+    """Labels to remove."""
+
+    priority: UInt8 | None = None
+    """Set the priority, on the scale of `Subject.priority`."""
+
+    status: SubjectStatus | None = None
+    """Set the normalized status. Backends translate to their native value using the workflow-YAML
+    `status_map`.
+    """
+
+    title: str | None = None
+    """Set the title."""
+
+
+class SubjectSchema(WireStruct, kw_only=True):
+    """Capability declaration returned by `subject/schema`.
+
+    The daemon uses this to adapt behavior without runtime guessing — for example, to skip
+    `subject/watch` for polling-only backends, or to pre-populate a UI with the subject's
+    available custom-field values.
+    """
+
+    kinds: list[str]
+    """Subject kinds this backend produces."""
+
+    status_values: list[SubjectStatus]
+    """Normalized status values this backend can emit."""
+
+    supports_watch: bool
+    """Whether `subject/watch` is implemented."""
+
+    supports_create: bool
+    """True iff the plugin honors `<kind>/create` verb invocations.
+
+    The protocol-standard `subject/create` verb has not been wired in any first-party plugin or
+    daemon path; the kind-prefixed form is the durable surface in production today. Backends
+    that intend callers to be able to insert new subjects should set this to `true` and register
+    a `<kind>/create` method handler.
+    """
+
+    supports_pagination: bool
+    """Whether `subject/list` honors `cursor`."""
+
+    custom_fields: list[CustomFieldSpec] = []
+    """Custom field declarations."""
+
+    native_status_values: list[str] = []
+    """Native (pre-mapping) status values the backend uses upstream. Useful for documenting
+    `status_map` entries in workflow YAML.
+    """
+
+    status_dispatch_hints: list[StatusDispatchHint] = []
+    """Status dispatch hints: for each backend-native status the backend declares what normalized
+    `SubjectStatus` it bucketizes to and an optional `dispatch_label` workflow YAML can fire
+    phases on.
+
+    `dispatch_label` decouples workflow YAML from any one backend's vocabulary. Multiple
+    backends (Linear `"In Review"`, GitHub `"awaiting-review"`, Jira `"Code Review"`) can
+    advertise the same `dispatch_label = "code-review"`, and a workflow phase keyed on that
+    label fires for all of them.
+    """
+
+    supports_delete: bool = field(default_factory=bool)
+    """True iff the plugin honors `METHOD_SUBJECT_DELETE` (or the equivalent kind-prefixed
+    `<kind>/delete` form).
+
+    Backends that leave this `false` MUST respond to delete attempts with
+    `error_codes.METHOD_NOT_SUPPORTED` so the daemon can fall back to status-only soft-cancel
+    semantics. Defaults to `false` for v0.1.x wire compatibility: pre-v0.5.7 backends that emit
+    schemas without this field decode as "delete unsupported".
+    """
+
+
+class SubjectStatusRequest(WireStruct, kw_only=True):
+    """Request payload for `<kind>/status`."""
+
+    id: SubjectId
+    """Id of the subject to move."""
+
+    status: SubjectStatus
+    """Status to move it to."""
+
+
+class SubjectUnwatchRequest(WireStruct, kw_only=True):
+    """Request payload for `METHOD_SUBJECT_UNWATCH`. Added in v0.1.16.
+
+    Carries the `watch_id` correlating with the JSON-RPC request id the daemon used when it
+    issued the original `subject/watch` call, so the backend can cancel the matching watch task.
+    """
+
+    watch_id: str
+    """Id of the watch subscription to stop. Matches the request id from the originating
+    `subject/watch` call.
+    """
+
+
+class SubjectUpdateRequest(WireStruct, kw_only=True):
+    """Request payload for `<kind>/update`."""
+
+    id: SubjectId
+    """Id of the subject to change."""
+
+    patch: SubjectPatch
+    """What to change."""
+
+
+class SubjectWatchRequest(WireStruct, kw_only=True):
+    """Request payload for `subject/watch`."""
+
+    filter: SubjectFilter | None = None
+    """Report changes of matching subjects only."""
+
+    kind: str | None = None
+    """Report changes of this kind only."""

@@ -1,0 +1,102 @@
+"""The wire types of animus-trigger-protocol, as msgspec Structs.
+
+Written by `python tools/codegen.py`: do not edit. Read from
+- schemas/animus-trigger-protocol/_all.json sha256
+  68d3760a1d0348c1757b90611d0af6a7ffb514970608be3af5624aa1aed2e2c3
+"""
+
+from typing import Any
+
+from animus_routes.structs._struct import Timestamp, WireStruct, mend, timestamp
+
+__all__ = [
+    "TriggerEvent",
+    "TriggerSchema",
+]
+
+
+class TriggerEvent(WireStruct, kw_only=True):
+    """One event emitted by a trigger backend.
+
+    Trigger backends produce these in response to external activity (a Slack mention, a webhook
+    POST, a file change, a cron tick, ...). The daemon consumes the stream returned by
+    `TriggerBackend.watch` and decides what to do with each event using configuration the
+    workflow YAML declares — typically "enqueue this workflow" or "create this task".
+
+    Backend-specific payload data lives in `TriggerEvent.payload` and is addressable from
+    workflow YAML via templating (e.g. `{{trigger.payload.user}}`).
+    """
+
+    id: str
+    """Stable identifier for this event. Used for deduplication if the daemon restarts and the
+    backend redelivers from its journal, and as the argument to `TriggerBackend.ack`.
+
+    Backends that cannot produce a stable id (e.g. timer-based triggers) SHOULD synthesize one
+    from `(kind, occurred_at, payload-hash)` so duplicates collapse.
+    """
+
+    occurred_at: Timestamp
+    """When the upstream event occurred. Falls back to `Utc::now()` if the source does not carry a
+    timestamp.
+    """
+
+    kind: str
+    """What kind of trigger fired. Convention is `"<backend>_<event>"`, e.g. `"slack_mention"`,
+    `"slack_channel_message"`, `"github_webhook_push"`, `"file_changed"`, `"cron_tick"`. The
+    daemon treats the value as opaque; workflows match on it.
+    """
+
+    payload: Any
+    """Free-form payload describing the event. Schema is trigger-specific and documented by each
+    backend's plugin.
+    """
+
+    action_hint: str | None = None
+    """Optional hint about what the daemon should do (e.g. `"run-workflow:review"`,
+    `"create-task"`). Workflows MAY ignore this — it is an advisory field, not a routing
+    decision.
+    """
+
+    subject_id: str | None = None
+    """Optional subject id (e.g. `"linear:ENG-123"`) this event is about, if the backend can
+    resolve one. Lets workflows correlate triggers with subject backends without re-querying.
+    """
+
+    def __post_init__(self) -> None:
+        try:
+            if self.occurred_at > "":
+                return
+        except TypeError:
+            pass
+        mend(self, occurred_at=timestamp)
+
+
+class TriggerSchema(WireStruct, kw_only=True):
+    """Capability declaration returned by `METHOD_TRIGGER_SCHEMA`.
+
+    The daemon uses this to adapt behavior without runtime guessing — for example, to skip
+    `TriggerBackend.ack` calls for fire-and-forget backends, or to expose the set of event kinds
+    to workflow authors so they can match on `kind`.
+    """
+
+    kinds: list[str]
+    """Event kinds this backend can emit. Examples: `["slack_mention", "slack_channel_message"]`,
+    `["github_webhook_push", "github_webhook_pull_request"]`, `["cron_tick"]`.
+    """
+
+    supports_resume: bool
+    """Whether the backend can resume a subscription after a host restart (i.e. honors a delivery
+    cursor). Backends without resume support re-emit events from the moment
+    `TriggerBackend.watch` is called.
+    """
+
+    supports_dedup: bool
+    """Whether the backend deduplicates events across restarts by emitting the same
+    `TriggerEvent.id` for a re-seen event. Hosts use this to decide whether to maintain their
+    own dedup table.
+    """
+
+    supports_ack: bool
+    """Whether the backend honors `METHOD_TRIGGER_ACK`. Backends without ack support return
+    `error_codes.METHOD_NOT_SUPPORTED` from `trigger/ack`; hosts then skip the call.
+    """

@@ -1,0 +1,211 @@
+"""What the generated models share: their base, strict scalars, date-times, and the omit rule."""
+
+from __future__ import annotations
+
+from functools import partial
+from operator import is_
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union, cast, get_args
+
+from msgspec import UNSET, UnsetType
+from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic_core import core_schema
+
+from animus_routes.timestamps import RFC3339, now, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+
+__all__ = [
+    "Bool",
+    "Clearable",
+    "Float",
+    "Int32",
+    "Int64",
+    "OrWord",
+    "Timestamp",
+    "TimestampOrNow",
+    "TimestampOrNull",
+    "UInt8",
+    "UInt16",
+    "UInt32",
+    "UInt64",
+    "WireModel",
+    "flatten_legacy",
+    "is_empty_object",
+    "is_null",
+    "is_unset",
+    "new_dict",
+    "new_list",
+    "unset",
+]
+
+
+class WireModel(BaseModel):
+    """Base of the generated models: unknown keys are kept, and written again."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        protected_namespaces=(),
+        validate_by_alias=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        defer_build=True,
+    )
+
+
+# A field leaves itself out (exclude_if), so that a model is written the same way wherever it stands:
+# by itself, inside an author's own model, with whatever arguments. All three are C functions.
+
+is_null = partial(is_, None)
+is_unset = partial(is_, UNSET)
+
+
+def is_empty_object(value: Any) -> bool:
+    return value is None or value == {}
+
+
+# The types themselves as factories, typed for strict checkers: a literal default would be copied into
+# every instance, and list[X] is slower to call than list.
+
+new_list: Callable[[], list[Any]] = list
+new_dict: Callable[[], dict[str, Any]] = dict
+
+
+def unset() -> UnsetType:
+    return UNSET
+
+
+Bool: TypeAlias = Annotated[bool, Strict()]
+Float: TypeAlias = Annotated[float, Strict()]
+UInt8: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**8 - 1)]
+UInt16: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**16 - 1)]
+UInt32: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
+UInt64: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**64 - 1)]
+Int32: TypeAlias = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)]
+Int64: TypeAlias = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
+
+
+class _Rfc3339:
+    """A date-time as a string. Well-formed strings are checked without a call into Python."""
+
+    def __init__(self, blank: Callable[[], str | None] | None = None) -> None:
+        self._blank = blank
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.union_schema(
+            [
+                core_schema.str_schema(pattern=f"^{RFC3339}$"),
+                core_schema.no_info_plain_validator_function(self._convert),
+            ],
+            mode="left_to_right",
+            custom_error_type="rfc3339",
+            custom_error_message=(
+                "Input should be an RFC 3339 date-time with an offset, such as 2026-01-31T09:30:00Z; "
+                "a datetime needs a time zone: datetime.now(timezone.utc)"
+            ),
+            serialization=core_schema.simple_ser_schema("str"),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "string", "format": "date-time"}
+
+    def _convert(self, value: Any) -> str | None:
+        if value == "" and self._blank is not None:
+            return self._blank()
+        from datetime import datetime
+
+        if isinstance(value, datetime):
+            return rfc3339(value)
+        raise ValueError("not a date-time")
+
+
+def _nothing() -> None:
+    return None
+
+
+Timestamp: TypeAlias = Annotated[str, _Rfc3339()]
+TimestampOrNow: TypeAlias = Annotated[str, _Rfc3339(now)]
+TimestampOrNull: TypeAlias = Annotated[str, _Rfc3339(_nothing)]
+
+
+class OrWord:
+    """Takes ``""`` for a word that the author left out.
+
+    Args:
+        word: What ``""`` becomes.
+    """
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        inner = handler(source)
+        words = ", ".join(repr(word) for word in get_args(source))
+        return core_schema.union_schema(
+            [inner, core_schema.no_info_plain_validator_function(self._convert)],
+            mode="left_to_right",
+            custom_error_type="closed_enum",
+            custom_error_message=f"Input should be one of {words}",
+            serialization=core_schema.simple_ser_schema("str"),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: Any, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(schema["choices"][0])
+
+    def _convert(self, value: Any) -> str:
+        if value != "":
+            raise ValueError("not a known word")
+        return self._word
+
+
+class Clearable:
+    """Lets a field be ``UNSET``: absent from the wire, where null means something else."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        wire = handler(Union[tuple(part for part in get_args(source) if part is not UnsetType)])  # noqa: UP007
+        return core_schema.json_or_python_schema(
+            json_schema=wire,
+            python_schema=core_schema.union_schema(
+                [core_schema.is_instance_schema(UnsetType), wire], mode="left_to_right"
+            ),
+        )
+
+
+def flatten_legacy(**forms: tuple[str, str]) -> Callable[[Any], Any]:
+    """Make a validator that reads older, tagged forms of a reference.
+
+    Args:
+        forms: For each tag, the kind it stands for and the key of its id.
+
+    Returns:
+        A function from what came in to today's flat object; it leaves everything else alone.
+    """
+
+    def flatten(data: Any) -> Any:
+        outer = _object(data)
+        tag = next(iter(outer), "")
+        body = _object(outer.get(tag))
+        if len(outer) != 1 or tag not in forms or not body:
+            return data
+        kind, id_key = forms[tag]
+        flat = {"kind": kind, "id": body.get(id_key)}
+        return flat | {key: body[key] for key in ("title", "description") if key in body}
+
+    return flatten
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

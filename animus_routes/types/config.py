@@ -1,0 +1,278 @@
+"""The wire types of animus-config-protocol, as pydantic models.
+
+Written by `python tools/codegen.py`: do not edit. Read from
+- schemas/animus-config-protocol/_all.json sha256
+  ea23fea1c4ddd9678a1effb2ac300fa5410ac19629a8369a6ef2bf7ba758aa76
+"""
+
+from operator import not_
+from typing import Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from animus_routes.types._model import Bool, UInt32, WireModel, is_null, new_list
+
+__all__ = [
+    "Actor",
+    "CacheToken",
+    "ConfigChangedEvent",
+    "ConfigDiagnostic",
+    "ConfigLoadRequest",
+    "ConfigLoadResponse",
+    "ConfigModel",
+    "ConfigValidateRequest",
+    "ConfigValidateResponse",
+    "ConfigWriteRequest",
+    "ConfigWriteResponse",
+    "DiagnosticSeverity",
+]
+
+
+class Actor(WireModel):
+    """An opaque, transport-asserted caller identity.
+
+    Constructed by the transport after it authenticates the caller, relayed verbatim by the
+    kernel, and consumed only by plugins for data scoping. See the crate-level docs for the full
+    contract.
+    """
+
+    user_id: str
+    """Stable identifier for the authenticated user. Opaque to the kernel; plugins use it to scope
+    owned rows to a user.
+    """
+
+    claims: list[str] = Field(default_factory=new_list, exclude_if=not_)
+    """Transport-asserted claims (e.g. `["admin"]`). Advisory only: the kernel never branches on
+    these. A plugin MAY consult them for its own authorization decisions. Omitted from the wire
+    when empty.
+    """
+
+    tenant_id: str | None = Field(default=None, exclude_if=is_null)
+    """Optional tenant / organization partition the user belongs to. Plugins use it for
+    multi-tenant data isolation. Omitted from the wire when absent.
+    """
+
+
+class CacheToken(WireModel):
+    """Opaque cache key a config source returns so the kernel cache stays correct for non-file
+    sources.
+
+    The in-tree YAML cache keys on file content + mtime. For Postgres / API sources the plugin
+    instead returns a `CacheToken`: an opaque version string (a Postgres `max(updated_at)`, an
+    ETag, a content hash, ...) plus an `external_inputs` flag that reproduces today's
+    `sources_have_external_inputs` cache-bypass hazard (inputs like `${VAR}` / `${secret.X}` /
+    `system_prompt_file:` that change without mutating the source bytes). When `external_inputs`
+    is true the kernel bypasses its disk cache for that load, matching current YAML behavior.
+
+    RFC open question #5 (cache-token contract) is the reason this is a small structured shape
+    rather than a bare opaque string: it must cover the "external inputs changed but source
+    bytes didn't" case explicitly.
+    """
+
+    version: str
+    """Opaque version identifier for the loaded model. The kernel keys its existing workflow cache
+    on this value instead of file bytes. Two loads that produce the same canonical model SHOULD
+    return the same version.
+    """
+
+    external_inputs: Bool = False
+    """When true, the model embeds inputs not captured by `version` (env-var / secret
+    interpolation, externally referenced prompt files, ...) that can change without changing the
+    version. The kernel bypasses its disk cache for this load — preserving today's
+    `sources_have_external_inputs` semantics.
+    """
+
+
+class ConfigChangedEvent(WireModel):
+    """Notification payload for `NOTIFICATION_CONFIG_CHANGED`.
+
+    Emitted by a config source advertising `CAPABILITY_CONFIG_WATCH` when the canonical model
+    may have changed. The host reacts by re-issuing `METHOD_CONFIG_LOAD` and recompiling.
+    Modeled on `subject/changed`.
+
+    The payload is intentionally minimal: it signals *that* a change occurred, not the new model
+    itself, so the host always recompiles through one code path (`config/load` → compile)
+    regardless of source. An optional `version` lets the host short-circuit a reload when the
+    advertised version matches what it already compiled.
+    """
+
+    version: str | None = Field(default=None, exclude_if=is_null)
+    """Opaque new version, if the source knows it. When present and equal to the host's
+    last-compiled `CacheToken.version`, the host MAY skip the reload. When absent, the host
+    always reloads.
+    """
+
+
+DiagnosticSeverity: TypeAlias = Literal[
+    "error",
+    "warning",
+]
+"""Severity of a `ConfigDiagnostic`.
+
+- error: A fatal problem that prevents producing a canonical model.
+- warning: A non-fatal advisory (e.g. an unresolved skill reference).
+"""
+
+
+class ConfigDiagnostic(WireModel):
+    """A single structured diagnostic from `METHOD_CONFIG_VALIDATE`.
+
+    Preserves the error locality of today's `yaml_diagnostic.rs` (file path + line/column) so
+    source-level mistakes surface where the author can fix them, even though the kernel still
+    runs the authoritative validator.
+    """
+
+    severity: DiagnosticSeverity
+    """How serious the diagnostic is."""
+
+    message: str
+    """Human-readable message."""
+
+    column: UInt32 | None = Field(default=None, exclude_if=is_null)
+    """1-based column number within `file`, if known."""
+
+    file: str | None = Field(default=None, exclude_if=is_null)
+    """Source file the diagnostic refers to, if applicable (e.g. a YAML overlay path). Absent for
+    non-file sources.
+    """
+
+    line: UInt32 | None = Field(default=None, exclude_if=is_null)
+    """1-based line number within `file`, if known."""
+
+
+class ConfigLoadRequest(WireModel):
+    """Parameters for `METHOD_CONFIG_LOAD`.
+
+    Carries the project context the in-tree YAML scan reads from today: the project root (where
+    `.animus/` lives) and the `repo-scope` the kernel uses to locate scoped runtime state and
+    keychain entries. A Postgres/API source uses `repo_scope` to select the right rows; the YAML
+    source uses `project_root` to find the overlay files.
+    """
+
+    project_root: str
+    """Absolute path to the project root (the directory whose `.animus/` carries the config). The
+    YAML source scans `.animus/workflows.yaml` + `.animus/workflows/*.yaml` under this root.
+    """
+
+    actor: Actor | None = Field(default=None, exclude_if=is_null)
+    """Transport-asserted caller identity, relayed verbatim by the kernel. A config source MAY use
+    it to scope which config it returns (per-user or per-tenant overlays). `None` for
+    daemon/system loads with no actor.
+    """
+
+    repo_scope: str | None = Field(default=None, exclude_if=is_null)
+    """The `repo-scope` identifier the kernel computed for this project. Used by non-file sources
+    to scope their query and by the host secret path to resolve scoped credentials.
+    """
+
+
+class ConfigModel(WireModel):
+    """The canonical config model a `config_source` returns from `config/load`.
+
+    This is the normalized, *pre-derivation* shape — the parsed canonical model before the
+    kernel derives `agent-runtime-config.v2` / `state-machines.v1` or merges pack overlays. It
+    is the superset of what the kernel's `WorkflowConfig` already carries: `workflows`,
+    `phase_catalog`, `phase_definitions`, `agent_profiles`, `agent_channels`, `mcp_servers`,
+    `phase_mcp_bindings`, `tools` / `tools_allowlist`, `schedules`, `triggers`, `daemon`,
+    `secrets`, `default_workflow_ref`.
+
+    The `config` payload is carried as opaque JSON keyed by `schema` / `version` (see the crate
+    docs for why). The kernel deserializes it into its internal `WorkflowConfig` after a schema
+    compatibility check.
+    """
+
+    schema_: str = Field(validation_alias="schema", serialization_alias="schema")
+    """Schema id of the embedded `config` payload. The kernel rejects a value it does not
+    recognize. Expected to equal `CONFIG_MODEL_SCHEMA_ID`.
+    """
+
+    version: UInt32
+    """Version of the embedded config model. Expected to equal `CONFIG_MODEL_VERSION`; the kernel
+    refuses a higher, incompatible version.
+    """
+
+    config: Any
+    """The canonical config model, shaped as the kernel's `WorkflowConfig` (schema
+    `animus.workflow-config.v2`). Carried as opaque JSON — see the crate docs — and deserialized
+    kernel-side after the schema check.
+
+    The exported JSON Schema describes this as an arbitrary JSON value (schemars represents
+    `serde_json::Value` as the permissive `true` schema); the real shape is pinned by `schema` /
+    `version`, which is the versioning contract the kernel enforces.
+    """
+
+
+class ConfigLoadResponse(WireModel):
+    """Response for `METHOD_CONFIG_LOAD`."""
+
+    config: ConfigModel
+    """The canonical config model the kernel will compile."""
+
+    cache_token: CacheToken
+    """Cache key for this load. The kernel keys its workflow cache on `CacheToken.version` and
+    bypasses the cache when `CacheToken.external_inputs` is set.
+    """
+
+
+class ConfigValidateRequest(WireModel):
+    """Parameters for `METHOD_CONFIG_VALIDATE`.
+
+    Identical context to `ConfigLoadRequest`: a plugin-side syntactic pre-check runs against the
+    same project scope it would `config/load` from.
+    """
+
+    project_root: str
+    """Absolute path to the project root (see `ConfigLoadRequest.project_root`)."""
+
+    actor: Actor | None = Field(default=None, exclude_if=is_null)
+    """Transport-asserted caller identity (see `ConfigLoadRequest.actor`)."""
+
+    repo_scope: str | None = Field(default=None, exclude_if=is_null)
+    """The `repo-scope` identifier (see `ConfigLoadRequest.repo_scope`)."""
+
+
+class ConfigValidateResponse(WireModel):
+    """Response for `METHOD_CONFIG_VALIDATE`."""
+
+    diagnostics: list[ConfigDiagnostic] = Field(default_factory=new_list, exclude_if=not_)
+    """Structured diagnostics. An empty list (and no `DiagnosticSeverity.Error` entries) means the
+    source pre-check passed.
+    """
+
+
+class ConfigWriteRequest(WireModel):
+    """Parameters for `METHOD_CONFIG_WRITE`.
+
+    Carries the same project context as `ConfigLoadRequest` plus the full, already-validated
+    canonical `ConfigModel` the kernel wants persisted. The kernel ALWAYS validates the model
+    with its authoritative validator before issuing this call, so the plugin can persist the
+    payload without re-running the kernel's compiler — it only needs to honor its own storage
+    constraints.
+
+    The write is coarse and full-model: the plugin replaces whatever canonical model it
+    currently serves for `repo_scope` / `project_root` with `config`. Entity-level edits (manage
+    one agent/workflow) are a kernel-side read-modify-write over `config/load` → this method;
+    the plugin never sees a per-entity wire method.
+    """
+
+    project_root: str
+    """Absolute path to the project root (see `ConfigLoadRequest.project_root`)."""
+
+    config: ConfigModel
+    """The full, kernel-validated canonical config model to persist. Its `ConfigModel.schema` /
+    `ConfigModel.version` are guaranteed compatible with this contract version.
+    """
+
+    repo_scope: str | None = Field(default=None, exclude_if=is_null)
+    """The `repo-scope` identifier (see `ConfigLoadRequest.repo_scope`)."""
+
+
+class ConfigWriteResponse(WireModel):
+    """Response for `METHOD_CONFIG_WRITE`."""
+
+    cache_token: CacheToken | None = Field(default=None, exclude_if=is_null)
+    """Cache key for the now-persisted model, mirroring `ConfigLoadResponse.cache_token`. The
+    kernel uses it to refresh its cache key so a subsequent `config/load` is recognized as the
+    just-written model. When the plugin does not compute one it MAY return `None` and the kernel
+    falls back to re-issuing `config/load`.
+    """

@@ -1,0 +1,859 @@
+"""The wire types of animus-plugin-protocol, as pydantic models.
+
+Written by `python tools/codegen.py`: do not edit. Read from
+- schemas/animus-plugin-protocol/_all.json sha256
+  c3970cc881bdabd9f897bea1055d1da3f897ee74eb65129090164fc471b483d0
+- schemas/patches.json sha256 88d7cc6101ac1db6da41c3e069d636f00913227042c5900df4e416e98dc80b04
+"""
+
+from operator import not_
+from typing import Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from animus_routes.types._model import (
+    Bool,
+    Float,
+    Int32,
+    UInt64,
+    WireModel,
+    is_null,
+    new_dict,
+    new_list,
+)
+
+__all__ = [
+    "ChatMessage",
+    "ConversationAppendMessageRequest",
+    "ConversationAppendMessageResponse",
+    "ConversationCreateRequest",
+    "ConversationCreateResponse",
+    "ConversationDeleteRequest",
+    "ConversationDeleteResponse",
+    "ConversationListRequest",
+    "ConversationListResponse",
+    "ConversationLoadMessagesRequest",
+    "ConversationLoadMessagesResponse",
+    "ConversationLoadMetaRequest",
+    "ConversationLoadMetaResponse",
+    "ConversationMeta",
+    "ConversationSaveMetaRequest",
+    "ConversationSaveMetaResponse",
+    "ConversationScope",
+    "ConversationSummary",
+    "EnvRequirement",
+    "HealthCheckResult",
+    "HealthStatus",
+    "HostCapabilities",
+    "HostInfo",
+    "InitializeParams",
+    "InitializeResult",
+    "KindCapability",
+    "McpTool",
+    "PluginCapabilities",
+    "PluginInfo",
+    "PluginManifest",
+    "RpcError",
+    "RpcNotification",
+    "RpcRequest",
+    "RpcResponse",
+    "TriggerAckParams",
+    "TriggerAckStatus",
+    "TriggerActionHint",
+    "TriggerEvent",
+    "TriggerWatchParams",
+    "Visibility",
+]
+
+
+class ChatMessage(WireModel):
+    """One persisted turn in a conversation, in the kernel's portable provider-agnostic shape. The
+    plugin persists and returns it verbatim; `usage` / `blocks` are opaque JSON to this crate
+    (their schema lives in the kernel's chat store) so the protocol stays free of a `protocol`
+    crate dependency.
+    """
+
+    seq: UInt64
+    """Monotonic 0-based index within the conversation."""
+
+    role: str
+    """`"user"` or `"assistant"`."""
+
+    content: str
+    """Aggregated text content of the turn."""
+
+    recorded_at: str
+    """RFC 3339 timestamp when the turn was recorded."""
+
+    blocks: list[Any] = Field(default_factory=new_list, exclude_if=not_)
+    """Ordered timeline of the assistant turn (opaque JSON array)."""
+
+    cost_usd: Float | None = Field(default=None, exclude_if=is_null)
+    """Provider-reported USD cost for an assistant turn."""
+
+    model: str | None = Field(default=None, exclude_if=is_null)
+    """Model that produced an assistant turn."""
+
+    tool: str | None = Field(default=None, exclude_if=is_null)
+    """Provider tool that produced an assistant turn."""
+
+    usage: Any = Field(default=None, exclude_if=is_null)
+    """Token usage reported by the provider (opaque JSON object)."""
+
+
+class ConversationAppendMessageRequest(WireModel):
+    """`conversation/append_message` request."""
+
+    id: str
+    """Conversation id to append to."""
+
+    message: ChatMessage
+    """The turn to append."""
+
+    as_user: str | None = Field(default=None, exclude_if=is_null)
+    """Acting user id, when known. A backend MAY use it to authorize the mutation. `None` for
+    unscoped/admin access.
+    """
+
+    project_root: str | None = Field(default=None, exclude_if=is_null)
+    """Absolute project root path of the calling CLI/daemon."""
+
+    repo_scope: str | None = Field(default=None, exclude_if=is_null)
+    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+
+class ConversationAppendMessageResponse(WireModel):
+    """`conversation/append_message` response (empty on success)."""
+
+
+Visibility: TypeAlias = Literal[
+    "private",
+    "shared",
+]
+"""Visibility of a conversation. Controls whether `ConversationListRequest.as_user` filtering
+surfaces it to users other than its `owner`.
+
+- private: Visible only to the conversation's `owner` (and to unscoped/admin queries that pass
+  no `as_user`). The default.
+- shared: Visible to every user, in addition to its owner.
+"""
+
+
+class ConversationCreateRequest(WireModel):
+    """`conversation/create` request."""
+
+    id: str | None = Field(default=None, exclude_if=is_null)
+    """Explicit conversation id; the backend assigns one when `None`."""
+
+    owner: str | None = Field(default=None, exclude_if=is_null)
+    """Owner to stamp onto the new conversation's meta."""
+
+    project_root: str | None = Field(default=None, exclude_if=is_null)
+    """Absolute project root path of the calling CLI/daemon."""
+
+    repo_scope: str | None = Field(default=None, exclude_if=is_null)
+    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+    visibility: Visibility = "private"
+    """Initial visibility for the new conversation."""
+
+
+class ConversationMeta(WireModel):
+    """Conversation metadata — the continuity pointer, identity, and the ownership/visibility
+    fields that power per-user history.
+
+    The shape matches the kernel's on-disk `meta.json` exactly so existing filesystem
+    conversations and plugin-backed ones are interchangeable. `owner` and `visibility` use serde
+    defaults so legacy `meta.json` files (which lack both) still deserialize as unowned +
+    private.
+    """
+
+    id: str
+    """Stable conversation id."""
+
+    created_at: str
+    """RFC 3339 creation timestamp."""
+
+    updated_at: str
+    """RFC 3339 timestamp of the most recent turn."""
+
+    message_count: UInt64 = 0
+    """Count of persisted turns (user + assistant)."""
+
+    model: str | None = Field(default=None, exclude_if=is_null)
+    """Model used on the most recent turn."""
+
+    owner: str | None = Field(default=None, exclude_if=is_null)
+    """Authenticated user id that owns this conversation. `None` = unowned (legacy on-disk
+    conversations, or ones created without `--as-user`).
+    """
+
+    session_id: str | None = Field(default=None, exclude_if=is_null)
+    """The wrapped tool's native session handle, for resume continuity."""
+
+    title: str | None = Field(default=None, exclude_if=is_null)
+    """Optional human-facing title."""
+
+    tool: str | None = Field(default=None, exclude_if=is_null)
+    """Wrapped tool that currently owns the native session. `None` until the first turn completes.
+    """
+
+    visibility: Visibility = "private"
+    """Visibility. Defaults to `Visibility.Private` for legacy metas."""
+
+
+class ConversationCreateResponse(WireModel):
+    """`conversation/create` response."""
+
+    meta: ConversationMeta
+    """Meta of the freshly-created conversation."""
+
+
+class ConversationDeleteRequest(WireModel):
+    """`conversation/delete` request."""
+
+    id: str
+    """Conversation id to delete."""
+
+    as_user: str | None = Field(default=None, exclude_if=is_null)
+    """Acting user id, when known. A backend MAY use it to authorize the delete. `None` for
+    unscoped/admin access.
+    """
+
+    project_root: str | None = Field(default=None, exclude_if=is_null)
+    """Absolute project root path of the calling CLI/daemon."""
+
+    repo_scope: str | None = Field(default=None, exclude_if=is_null)
+    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+
+class ConversationDeleteResponse(WireModel):
+    """`conversation/delete` response (empty; delete is idempotent)."""
+
+
+class ConversationListRequest(WireModel):
+    """`conversation/list` request."""
+
+    as_user: str | None = Field(default=None, exclude_if=is_null)
+    """When set, the backend returns conversations owned by this user id PLUS any
+    `Visibility.Shared` ones. When `None`, all conversations are returned (legacy/admin view). A
+    backend without auth context may ignore this and return everything.
+    """
+
+    project_root: str | None = Field(default=None, exclude_if=is_null)
+    """Absolute project root path of the calling CLI/daemon."""
+
+    repo_scope: str | None = Field(default=None, exclude_if=is_null)
+    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+
+class ConversationSummary(WireModel):
+    """One-line summary returned by `METHOD_CONVERSATION_LIST`."""
+
+    id: str
+    """Conversation id."""
+
+    message_count: UInt64
+    """Persisted turn count."""
+
+    updated_at: str
+    """RFC 3339 timestamp of the most recent turn."""
+
+    model: str | None = Field(default=None, exclude_if=is_null)
+    """Model used on the most recent turn, if any."""
+
+    owner: str | None = Field(default=None, exclude_if=is_null)
+    """Owner of the conversation, if any."""
+
+    title: str | None = Field(default=None, exclude_if=is_null)
+    """Title, if any."""
+
+    tool: str | None = Field(default=None, exclude_if=is_null)
+    """Tool that owns the native session, if any."""
+
+    visibility: Visibility = "private"
+    """Visibility of the conversation."""
+
+
+class ConversationListResponse(WireModel):
+    """`conversation/list` response, summaries newest-first."""
+
+    conversations: list[ConversationSummary] = Field(default_factory=new_list)
+    """Conversation summaries, most-recently-updated first."""
+
+
+class ConversationLoadMessagesRequest(WireModel):
+    """`conversation/load_messages` request."""
+
+    id: str
+    """Conversation id whose messages to read."""
+
+    as_user: str | None = Field(default=None, exclude_if=is_null)
+    """Acting user id, when known. A backend MAY use it to authorize the read. `None` for
+    unscoped/admin access.
+    """
+
+    project_root: str | None = Field(default=None, exclude_if=is_null)
+    """Absolute project root path of the calling CLI/daemon."""
+
+    repo_scope: str | None = Field(default=None, exclude_if=is_null)
+    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+
+class ConversationLoadMessagesResponse(WireModel):
+    """`conversation/load_messages` response."""
+
+    messages: list[ChatMessage] = Field(default_factory=new_list)
+    """The ordered turn history."""
+
+
+class ConversationLoadMetaRequest(WireModel):
+    """`conversation/load_meta` request."""
+
+    id: str
+    """Conversation id to load."""
+
+    as_user: str | None = Field(default=None, exclude_if=is_null)
+    """Acting user id, when known. A backend MAY use it to authorize the read (e.g. deny a private
+    conversation owned by another user). `None` for unscoped/admin access.
+    """
+
+    project_root: str | None = Field(default=None, exclude_if=is_null)
+    """Absolute project root path of the calling CLI/daemon."""
+
+    repo_scope: str | None = Field(default=None, exclude_if=is_null)
+    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+
+class ConversationLoadMetaResponse(WireModel):
+    """`conversation/load_meta` response. `meta` is `None` when the conversation does not exist."""
+
+    meta: ConversationMeta | None = Field(default=None, exclude_if=is_null)
+    """The conversation meta, or `None` when not found."""
+
+
+class ConversationSaveMetaRequest(WireModel):
+    """`conversation/save_meta` request."""
+
+    meta: ConversationMeta
+    """The meta to persist."""
+
+    as_user: str | None = Field(default=None, exclude_if=is_null)
+    """Acting user id, when known. A backend MAY use it to authorize the mutation. `None` for
+    unscoped/admin access.
+    """
+
+    project_root: str | None = Field(default=None, exclude_if=is_null)
+    """Absolute project root path of the calling CLI/daemon."""
+
+    repo_scope: str | None = Field(default=None, exclude_if=is_null)
+    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+
+class ConversationSaveMetaResponse(WireModel):
+    """`conversation/save_meta` response (empty on success)."""
+
+
+class ConversationScope(WireModel):
+    """Fields common to every conversation-store request: the project + scope identity a
+    multi-tenant backend partitions on. Flattened into each request so the wire payload stays
+    flat.
+    """
+
+    project_root: str | None = Field(default=None, exclude_if=is_null)
+    """Absolute project root path of the calling CLI/daemon."""
+
+    repo_scope: str | None = Field(default=None, exclude_if=is_null)
+    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+
+class EnvRequirement(WireModel):
+    """One environment variable a plugin asks the host to forward at spawn time.
+
+    The host treats `name` as the source of truth: only matching variables are passed through
+    the `env_clear()` boundary. `description` and `sensitive` are informational hints surfaced
+    in `animus plugin info` and the install flow so operators can decide whether a plugin's
+    secret requirements are reasonable before granting it access.
+
+    When `required` is set, the host emits a warning at spawn time if the variable isn't present
+    in the daemon's own environment. The host never refuses to spawn over a missing required var
+    — that decision belongs to the plugin itself, which sees the missing variable during its own
+    startup.
+    """
+
+    name: str
+    """Environment variable name (e.g. `"OPENAI_API_KEY"`)."""
+
+    description: str | None = Field(default=None, exclude_if=is_null)
+    """Optional human-readable explanation of what the variable is used for."""
+
+    required: Bool = False
+    """When `true`, the host emits a warning at spawn time if the variable is not set in the
+    daemon's environment.
+    """
+
+    sensitive: Bool = False
+    """Hint that this variable carries a secret. Informational only — does not change spawn
+    behavior. Used to drive warnings in install output and `animus plugin info` listings.
+    """
+
+
+HealthStatus: TypeAlias = Literal[
+    "healthy",
+    "degraded",
+    "unhealthy",
+]
+"""Health status emitted by `health/check`.
+
+Hosts surface this in `animus daemon health` and may use it to gate work (e.g. drain in-flight
+subjects from a `Degraded` plugin before restart).
+
+- healthy: Plugin is fully functional.
+- degraded: Plugin is operational but in a reduced state (e.g. stale cache, upstream
+  rate-limited but recovering).
+- unhealthy: Plugin is non-functional. The host may restart or quarantine it.
+"""
+
+
+class HealthCheckResult(WireModel):
+    """Response to `health/check`."""
+
+    status: HealthStatus
+    """Overall status."""
+
+    last_error: str | None = Field(default=None, exclude_if=is_null)
+    """Most recent error message, if any."""
+
+    memory_usage_bytes: UInt64 | None = Field(default=None, exclude_if=is_null)
+    """Resident-set memory usage in bytes, if cheap to determine."""
+
+    uptime_ms: UInt64 | None = Field(default=None, exclude_if=is_null)
+    """Milliseconds since the plugin process started."""
+
+
+class HostCapabilities(WireModel):
+    """Capabilities the host advertises during the handshake.
+
+    Plugins may use these to enable optional features. The host promises to honor any capability
+    it advertises.
+    """
+
+    cancellation: Bool = False
+    """Host may issue `$/cancelRequest` notifications to cancel in-flight requests."""
+
+    progress: Bool = False
+    """Host accepts `$/progress` notifications."""
+
+    streaming: Bool = False
+    """Host accepts server-streaming notifications carrying the original request id."""
+
+
+class HostInfo(WireModel):
+    """Identity of the host issuing the `initialize` call.
+
+    Plugins may log this for debugging or vary behavior based on the host version (e.g. enabling
+    features only available in newer hosts).
+    """
+
+    name: str
+    """Conventionally `"animus"` for the official Animus daemon."""
+
+    version: str
+    """Semver of the host."""
+
+
+class InitializeParams(WireModel):
+    """Parameters sent from host to plugin in the `initialize` request.
+
+    This is the first request the host sends after the plugin process starts. The plugin should
+    validate `protocol_version` and return an `InitializeResult` or an error if the versions are
+    incompatible.
+    """
+
+    protocol_version: str
+    """Protocol version the host speaks. See `PROTOCOL_VERSION`."""
+
+    host_info: HostInfo
+    """Identity of the host."""
+
+    capabilities: HostCapabilities
+    """Capabilities the host promises to honor."""
+
+    init_extensions: dict[str, Any] = Field(default_factory=new_dict, exclude_if=not_)
+    """Forward-compatible per-extension blobs the host may pass on initialize.
+
+    v0.5 uses this for `project_binding` (the project root the plugin process is bound to for
+    its lifetime). Plugins ignore extensions they don't recognize; hosts SHOULD only populate
+    extensions a plugin's declared protocol version is known to understand.
+
+    Defaults to empty for back-compat with v1.0.0 hosts.
+    """
+
+
+class McpTool(WireModel):
+    """Description of an MCP tool exposed by a custom plugin.
+
+    Hosts that bridge MCP can re-expose these tools to MCP clients without the plugin author
+    writing MCP-specific code.
+    """
+
+    name: str
+    """MCP tool name."""
+
+    description: str | None = Field(default=None, exclude_if=is_null)
+    """Human-readable description."""
+
+    input_schema: Any = Field(default=None, exclude_if=is_null)
+    """JSON Schema describing the tool's input."""
+
+
+class PluginCapabilities(WireModel):
+    """Capabilities the plugin advertises during the handshake.
+
+    `methods` is the closed set of domain methods the plugin implements; the host uses it to
+    skip calls the plugin would reject anyway. `subject_kinds` and `mcp_tools` are supplemental
+    hints for subject-backend and custom-plugin kinds respectively.
+    """
+
+    cancellation: Bool = False
+    """Plugin honors `$/cancelRequest` notifications."""
+
+    mcp_tools: list[McpTool] = Field(default_factory=new_list, exclude_if=not_)
+    """MCP tools exposed by the plugin (custom plugins only)."""
+
+    methods: list[str] = Field(default_factory=new_list)
+    """Concrete methods the plugin implements (e.g. `["subject/list", "subject/get",
+    "subject/update"]`).
+    """
+
+    progress: Bool = False
+    """Plugin honors `$/progress` notifications."""
+
+    projections: list[str] = Field(default_factory=new_list, exclude_if=not_)
+    """Optional projection names the plugin can serve (subject backends only). Hosts may request a
+    projection by name in calls that opt into projected views.
+    """
+
+    streaming: Bool = False
+    """Plugin emits server-streaming notifications."""
+
+    subject_kinds: list[str] = Field(default_factory=new_list, exclude_if=not_)
+    """Subject kinds the plugin can produce (subject backends only)."""
+
+
+class KindCapability(WireModel):
+    """Typed per-kind capability declaration carried in `InitializeResult.kind_capabilities`.
+
+    Each new plugin-kind protocol crate (e.g., `animus-workflow-runner-protocol`) defines a
+    strongly-typed Capabilities struct (e.g., `WorkflowRunnerCapabilities`) which serializes
+    into the `KindCapability.extra` field.
+    """
+
+    crate_version: str
+    """Per-kind protocol crate semver the plugin was built against, e.g. `"0.1.0"`. Hosts use the
+    major component for compatibility checks.
+    """
+
+    extra: Any = Field(default=None, exclude_if=is_null)
+    """Backend-specific capability flags, typed by the per-kind protocol crate. Opaque to
+    `animus-plugin-protocol`.
+    """
+
+
+class PluginInfo(WireModel):
+    """Identity of the plugin returned in the `initialize` response."""
+
+    name: str
+    """Plugin's published name (e.g. `"animus-subject-linear"`)."""
+
+    version: str
+    """Plugin's semver."""
+
+    plugin_kind: str
+    """One of the `PLUGIN_KIND_*` constants. Prefer `PluginInfo.plugin_kind` to read this as a
+    typed `PluginKind`.
+    """
+
+    description: str | None = Field(default=None, exclude_if=is_null)
+    """Human-readable description."""
+
+    plugin_kinds: list[str] = Field(default_factory=new_list, exclude_if=not_)
+    """Additional kinds this plugin ALSO serves (v0.7 multi-kind). One process can fill several
+    roles (e.g. a Postgres backend that is both `subject_backend` and `config_source`).
+    `plugin_kind` stays the primary/legacy kind; match against the full set via
+    `PluginInfo.serves_kind`. Empty = single-kind (back-compat).
+    """
+
+
+class InitializeResult(WireModel):
+    """Plugin's response to `initialize`.
+
+    The host inspects `protocol_version` for compatibility and stores `capabilities` (the legacy
+    method allowlist) and `kind_capabilities` (the typed per-kind capability map introduced in
+    v1.1.0) for the lifetime of the plugin connection so it can avoid calling unsupported
+    methods.
+    """
+
+    protocol_version: str
+    """Protocol version the plugin speaks. See `PROTOCOL_VERSION`."""
+
+    plugin_info: PluginInfo
+    """Identity of the plugin."""
+
+    capabilities: PluginCapabilities
+    """Capabilities the plugin advertises."""
+
+    kind_capabilities: dict[str, KindCapability] = Field(default_factory=new_dict, exclude_if=not_)
+    """Typed per-kind capability map introduced in protocol v1.1.0.
+
+    Keyed by `PLUGIN_KIND_*` string. Each value declares the per-kind protocol crate version the
+    plugin was built against plus backend- specific capability flags via `KindCapability.extra`.
+    v1.0.0 plugins leave this empty; v1.1.0+ plugins populate one entry per kind they implement
+    (most plugins implement a single kind).
+
+    Defaults to empty for back-compat with v1.0.0 plugins.
+    """
+
+
+class PluginManifest(WireModel):
+    """One-shot manifest emitted when a plugin is invoked with `--manifest`.
+
+    This is the discovery surface used by `animus plugin install` and similar tooling that needs
+    to know what a binary is before spawning it as a long-running stdio child. The shape mirrors
+    `InitializeResult` but is flat for ease of static parsing.
+    """
+
+    name: str
+    """Plugin name (matches `PluginInfo.name`)."""
+
+    version: str
+    """Plugin semver."""
+
+    plugin_kind: str
+    """One of the `PLUGIN_KIND_*` constants. Prefer `PluginManifest.kind` to read this as a typed
+    `PluginKind`.
+    """
+
+    description: str
+    """Human-readable description."""
+
+    protocol_version: str
+    """Protocol version the plugin was built against."""
+
+    capabilities: list[str] = Field(default_factory=new_list)
+    """Methods implemented by the plugin."""
+
+    env_required: list[EnvRequirement] = Field(default_factory=new_list, exclude_if=not_)
+    """Environment variables the plugin needs the host to forward at spawn time.
+
+    The plugin host clears the daemon's process environment before spawning a plugin
+    (`env_clear()`) and only forwards a minimal universal shell allowlist (`PATH`, `HOME`,
+    `TMPDIR`, `LANG`, `LC_ALL`, `RUST_LOG`, `RUST_BACKTRACE`, `TZ`) plus the variables declared
+    here. Plugins that need an `OPENAI_API_KEY`, `LINEAR_API_TOKEN`, etc. must list them in this
+    field; otherwise they will be missing at runtime even though the daemon's environment had
+    them set.
+
+    Defaults to empty for back-compat: plugins built against earlier versions of the protocol
+    crate simply opt into zero secrets.
+    """
+
+    notification_buffer_size: UInt64 | None = Field(default=None, exclude_if=is_null)
+    """Author-supplied hint for the size of the host's notification broadcast channel for this
+    plugin process.
+
+    Plugin authors who know they emit bursts of notifications (e.g. a chatty streaming
+    `agent/run` that fans out hundreds of `agent/output` frames before a slow subscriber catches
+    up) can request a larger channel here. The host picks the channel capacity in priority
+    order:
+
+    1. This manifest field (when set and non-zero).
+    2. `ANIMUS_PLUGIN_BROADCAST_CAPACITY` env override (when set and parseable as a non-zero
+      `usize`).
+    3. The host's compiled default (currently 256).
+
+    Capacity is fixed for a given plugin process lifetime — the underlying
+    `tokio::sync::broadcast` channel cannot be resized at runtime. To change the capacity,
+    restart the plugin process so the host can pick up the new hint.
+    """
+
+    plugin_kinds: list[str] = Field(default_factory=new_list, exclude_if=not_)
+    """Additional kinds this plugin ALSO serves (v0.7 multi-kind). One process can fill several
+    roles; discovery + preflight should match against the full set via
+    `PluginManifest.serves_kind`. `plugin_kind` stays the primary/legacy kind. Empty =
+    single-kind (back-compat).
+    """
+
+    supports_mcp: Bool | None = Field(default=None, exclude_if=is_null)
+    """Whether the plugin can take MCP servers. Absent means the host's default; only `false` opts
+    a provider out.
+    """
+
+
+class RpcError(WireModel):
+    """JSON-RPC 2.0 error payload.
+
+    `code` is one of the constants in `error_codes` or an implementation-specific value in the
+    reserved JSON-RPC range. `data` is optional structured detail that the host can surface in
+    logs or pass back to the originating CLI/MCP caller.
+    """
+
+    code: Int32
+    """Error code; see `error_codes`."""
+
+    message: str
+    """Short human-readable description."""
+
+    data: Any = Field(default=None, exclude_if=is_null)
+    """Optional structured detail."""
+
+
+class RpcNotification(WireModel):
+    """A JSON-RPC 2.0 notification frame.
+
+    Notifications are fire-and-forget — they have no `id` and the recipient never replies.
+    Server-streaming results from a single request id (e.g. `subject/changed` watch events) are
+    also delivered as notifications; in that case the original request id is carried inside
+    `params`.
+    """
+
+    jsonrpc: str
+    """Always `"2.0"`."""
+
+    method: str
+    """JSON-RPC method name."""
+
+    params: Any = Field(default=None, exclude_if=is_null)
+    """Notification parameters."""
+
+
+class RpcRequest(WireModel):
+    """A JSON-RPC 2.0 request frame.
+
+    `id` is `Some` for requests that expect a response. Notifications use `RpcNotification`
+    instead and have no `id`. `params` is structurally typed via `Value` so the runtime can
+    dispatch to method-specific deserializers.
+    """
+
+    jsonrpc: str
+    """Always `"2.0"`."""
+
+    method: str
+    """JSON-RPC method name (e.g. `"initialize"`, `"subject/list"`)."""
+
+    id: Any = Field(default=None, exclude_if=is_null)
+    """Request id. `None` indicates a notification (use `RpcNotification` instead in that case;
+    this field exists to round-trip permissively).
+    """
+
+    params: Any = Field(default=None, exclude_if=is_null)
+    """Method parameters; structurally validated by the receiving handler."""
+
+
+class RpcResponse(WireModel):
+    """A JSON-RPC 2.0 response frame.
+
+    Exactly one of `result` or `error` should be set. Use `RpcResponse.ok` or `RpcResponse.err`
+    to construct correctly-shaped responses.
+    """
+
+    jsonrpc: str
+    """Always `"2.0"`."""
+
+    error: RpcError | None = Field(default=None, exclude_if=is_null)
+    """Error payload. Mutually exclusive with `result`."""
+
+    id: Any = Field(default=None, exclude_if=is_null)
+    """Echoes the id of the originating request. `None` only when the request id could not be
+    determined (e.g. parse error on the request frame).
+    """
+
+    result: Any = Field(default=None, exclude_if=is_null)
+    """Successful result. Mutually exclusive with `error`."""
+
+
+TriggerAckStatus: TypeAlias = str
+"""Trigger ack status. Wire representation is a snake_case string; unknown values round-trip via
+Other.
+"""
+
+
+class TriggerAckParams(WireModel):
+    """Parameters sent from host to plugin in the `trigger/ack` notification.
+
+    The host emits this after it has accepted an event for processing. Plugins use it to persist
+    a cursor or trim a server-side queue.
+    """
+
+    event_id: str
+    """The `event_id` being acknowledged."""
+
+    status: TriggerAckStatus | None = Field(default=None, exclude_if=is_null)
+    """Optional status the host wants to report. See `TriggerAckStatus`."""
+
+
+TriggerActionHint: TypeAlias = str
+"""Trigger action hint. Wire representation is a snake_case string; unknown values round-trip via
+Other.
+"""
+
+
+class TriggerEvent(WireModel):
+    """A trigger event emitted by a trigger backend plugin.
+
+    Plugins deliver these as `trigger/event` JSON-RPC notifications. The host routes the event
+    to the matching trigger configuration; what the host does next depends on `action_hint` and
+    `subject_id`:
+
+    - `subject_id` is set → the host resolves the subject (via the configured subject backend)
+      and may kick the subject's assigned workflow.
+    - `action_hint` is `Some(TriggerActionHint::CreateTask)` → the host creates a new task with
+      `payload` as input context.
+    - Otherwise the host enqueues the event against the trigger's `workflow_ref` (if configured)
+      using the existing webhook dispatch path.
+    """
+
+    event_id: str
+    """Unique event id assigned by the plugin. Used by the host to send back `trigger/ack`. Plugins
+    should make this stable across restarts when possible so duplicate deliveries can be
+    deduplicated.
+    """
+
+    action_hint: TriggerActionHint | None = Field(default=None, exclude_if=is_null)
+    """Optional hint for what the host should do. Plugins may omit this and let the host fall back
+    to the trigger config's `workflow_ref`.
+    """
+
+    payload: Any = None
+    """Event payload. Forwarded to the spawned workflow as input."""
+
+    subject_id: str | None = Field(default=None, exclude_if=is_null)
+    """Optional subject the event refers to (e.g. a Linear issue id). When set, the host may
+    resolve the subject via its configured subject backend and kick the subject's assigned
+    workflow.
+    """
+
+    subject_kind: str | None = Field(default=None, exclude_if=is_null)
+    """Optional subject kind for `subject_id` (e.g. `"issue"`, `"task"`)."""
+
+    trigger_id: str | None = Field(default=None, exclude_if=is_null)
+    """Logical trigger id this event belongs to. Matches the `id` of a `WorkflowTrigger` in the
+    project's workflow YAML.
+    """
+
+
+class TriggerWatchParams(WireModel):
+    """Parameters sent from host to plugin in the `trigger/watch` request.
+
+    Trigger backend plugins receive this once during startup. After replying to the request the
+    plugin emits `trigger/event` notifications whenever it observes something the host should
+    react to. The plugin keeps watching until it receives a `shutdown` request or its stdio
+    closes.
+    """
+
+    config: Any = Field(default=None, exclude_if=is_null)
+    """Plugin-specific configuration forwarded from project workflow YAML."""
+
+    cursor: Any = Field(default=None, exclude_if=is_null)
+    """Optional resume cursor from a previous run; semantics are plugin-defined. Plugins should
+    ignore it if unrecognized.
+    """

@@ -1,0 +1,435 @@
+"""The wire types of animus-queue-protocol, as pydantic models.
+
+Written by `python tools/codegen.py`: do not edit. Read from
+- schemas/animus-queue-protocol/_all.json sha256
+  b29e459e57777d1f67ae87c8a3ee341d8a8ba8230c0d3c0ecfb1dbe5b6a8994c
+- schemas/patches.json sha256 88d7cc6101ac1db6da41c3e069d636f00913227042c5900df4e416e98dc80b04
+"""
+
+from operator import not_
+from typing import Any, TypeAlias
+
+from pydantic import Field, model_validator
+
+from animus_routes.types._model import (
+    Bool,
+    Timestamp,
+    UInt32,
+    UInt64,
+    WireModel,
+    flatten_legacy,
+    is_empty_object,
+    is_null,
+    new_dict,
+    new_list,
+)
+
+__all__ = [
+    "Actor",
+    "QueueCapabilities",
+    "QueueCompletionRequest",
+    "QueueDropRequest",
+    "QueueEnqueueRequest",
+    "QueueEnqueueResponse",
+    "QueueEntry",
+    "QueueHoldRequest",
+    "QueueLeaseRequest",
+    "QueueLeaseResponse",
+    "QueueListRequest",
+    "QueueListResponse",
+    "QueueMarkAssignedRequest",
+    "QueueMutationResponse",
+    "QueueNextDeadlineResponse",
+    "QueueReleasePendingParams",
+    "QueueReleasePendingResponse",
+    "QueueReleaseRequest",
+    "QueueReorderRequest",
+    "QueueReorderResponse",
+    "QueueStats",
+    "SubjectDispatch",
+    "SubjectId",
+    "SubjectRef",
+]
+
+
+class Actor(WireModel):
+    """An opaque, transport-asserted caller identity.
+
+    Constructed by the transport after it authenticates the caller, relayed verbatim by the
+    kernel, and consumed only by plugins for data scoping. See the crate-level docs for the full
+    contract.
+    """
+
+    user_id: str
+    """Stable identifier for the authenticated user. Opaque to the kernel; plugins use it to scope
+    owned rows to a user.
+    """
+
+    claims: list[str] = Field(default_factory=new_list, exclude_if=not_)
+    """Transport-asserted claims (e.g. `["admin"]`). Advisory only: the kernel never branches on
+    these. A plugin MAY consult them for its own authorization decisions. Omitted from the wire
+    when empty.
+    """
+
+    tenant_id: str | None = Field(default=None, exclude_if=is_null)
+    """Optional tenant / organization partition the user belongs to. Plugins use it for
+    multi-tenant data isolation. Omitted from the wire when absent.
+    """
+
+
+class QueueCapabilities(WireModel):
+    """Capability flags for queue plugins."""
+
+    max_lease_batch: UInt32 = 0
+    """Maximum batch size accepted on `METHOD_QUEUE_LEASE`. Hosts clamp requested `max` to this
+    value.
+    """
+
+    priority_weighted: Bool = False
+    """`true` if the backend honors `priority` on `SubjectDispatch` (v0.5 reference implementation
+    is strict FIFO within Pending status; later backends may weight by priority).
+    """
+
+
+class QueueCompletionRequest(WireModel):
+    """Request for `METHOD_QUEUE_COMPLETION`."""
+
+    entry_id: str
+    """Entry id whose workflow terminated."""
+
+    status: str
+    """Terminal status (from `completion_status`)."""
+
+    workflow_id: str | None = Field(default=None, exclude_if=is_null)
+    """Workflow id that ran."""
+
+    workflow_ref: str | None = Field(default=None, exclude_if=is_null)
+    """Workflow ref that ran."""
+
+
+class QueueDropRequest(WireModel):
+    """Request for `METHOD_QUEUE_DROP`."""
+
+    entry_id: str
+    """Entry id to drop."""
+
+
+class SubjectRef(WireModel):
+    """Backend-qualified subject reference with optional display metadata."""
+
+    kind: str
+
+    id: str
+
+    description: str | None = Field(default=None, exclude_if=is_null)
+
+    labels: list[str] = Field(default_factory=new_list, exclude_if=not_)
+
+    metadata: Any = Field(default_factory=new_dict, exclude_if=is_empty_object)
+
+    title: str | None = Field(default=None, exclude_if=is_null)
+
+    _legacy = model_validator(mode="before")(
+        flatten_legacy(
+            Custom=("custom", "title"),
+            Requirement=("animus.requirement", "id"),
+            Task=("animus.task", "id"),
+        )
+    )
+
+
+class SubjectDispatch(WireModel):
+    """Full dispatch envelope handed off from queue / scheduler / trigger to the workflow runner.
+
+    Carries the subject identity (`subject`), the workflow ref to run, and optional input +
+    variables + priority + trigger source + requested-at timestamp. The shape is wire-compatible
+    with the previous home in ao-cli's `protocol` crate.
+    """
+
+    subject: SubjectRef
+    """The subject this dispatch targets."""
+
+    workflow_ref: str
+    """Workflow YAML ref to execute (e.g., `"standard"`, `"quick-fix"`)."""
+
+    trigger_source: str
+    """Tag identifying which subsystem produced this dispatch (e.g., `"ready-queue"`,
+    `"trigger:slack"`, `"schedule:nightly"`).
+    """
+
+    requested_at: Timestamp
+    """When the dispatch was created."""
+
+    actor: Actor | None = Field(default=None, exclude_if=is_null)
+    """Who caused the dispatch, if a transport vouched for someone."""
+
+    input: Any = Field(default=None, exclude_if=is_null)
+    """Optional initial input JSON for workflow variables."""
+
+    priority: str | None = Field(default=None, exclude_if=is_null)
+    """Optional priority hint (`"low"`, `"medium"`, `"high"`, `"critical"`)."""
+
+    vars: dict[str, str] = Field(default_factory=new_dict, exclude_if=not_)
+    """Workflow scalar variables."""
+
+
+class QueueEnqueueRequest(WireModel):
+    """Request for `METHOD_QUEUE_ENQUEUE`."""
+
+    subject_dispatch: SubjectDispatch
+    """Full dispatch envelope to enqueue."""
+
+    expire_after_secs: UInt64 | None = Field(default=None, exclude_if=is_null)
+    """Optional grace window, in seconds, applied after `run_at`. If a deferred entry is still
+    pending past `run_at + expire_after_secs` (e.g. the daemon was down through its window), the
+    plugin drops it on its next sweep instead of dispatching late. `None` means never expire —
+    always fire late whenever the daemon next leases. Ignored when `run_at` is `None`.
+    """
+
+    run_at: str | None = Field(default=None, exclude_if=is_null)
+    """Optional RFC 3339 earliest-dispatch time. When set and in the future, the entry is enqueued
+    as deferred: it stays in `status.PENDING` but is excluded from `METHOD_QUEUE_LEASE` until
+    this instant passes. `None` means dispatch as soon as capacity allows (today's behavior).
+    """
+
+
+class QueueEnqueueResponse(WireModel):
+    """Response for `METHOD_QUEUE_ENQUEUE`."""
+
+    enqueued: Bool
+    """`true` if a new entry was created. For immediate (non-deferred) enqueues this stays
+    idempotent: `false` if the dispatch was rejected as a duplicate of an existing
+    pending/assigned entry. Deferred enqueues (`run_at` set) are always created — scheduling the
+    same subject for distinct times is legitimate — so `enqueued` is `true` and any collision is
+    surfaced via `warning` instead.
+    """
+
+    entry_id: str
+    """Stable entry id assigned by the plugin. Used by all subsequent mutation calls."""
+
+    subject_id: str
+    """Convenience: the subject id from the dispatch envelope."""
+
+    warning: str | None = Field(default=None, exclude_if=is_null)
+    """Non-fatal advisory. Set when the enqueue succeeded but the caller may want to reconsider —
+    most commonly that another pending, deferred, or assigned entry already exists for this
+    subject. The duplicate is still enqueued; the caller (agent or operator) decides whether to
+    drop it. `None` when there is nothing to flag.
+    """
+
+
+class QueueEntry(WireModel):
+    """A queue entry shape returned by list / lease."""
+
+    entry_id: str
+    """Stable entry id (unique within the project queue). Mutation calls target this id."""
+
+    subject_id: str
+    """Subject id from the dispatch envelope."""
+
+    subject_dispatch: SubjectDispatch
+    """Full dispatch envelope — included so the daemon can lease an entry and start work without a
+    second roundtrip.
+    """
+
+    status: str
+    """Status value from `status`."""
+
+    enqueued_at: str
+    """RFC 3339 enqueue timestamp."""
+
+    assigned_at: str | None = Field(default=None, exclude_if=is_null)
+    """RFC 3339 assignment timestamp."""
+
+    expire_after_secs: UInt64 | None = Field(default=None, exclude_if=is_null)
+    """Grace window in seconds after `run_at` before the entry is expired and dropped on sweep.
+    `None` means never expire. Ignored when `run_at` is `None`.
+    """
+
+    held_at: str | None = Field(default=None, exclude_if=is_null)
+    """RFC 3339 hold timestamp."""
+
+    run_at: str | None = Field(default=None, exclude_if=is_null)
+    """RFC 3339 earliest-dispatch time for a deferred entry. While `now` is before this instant the
+    entry is pending-but-not-leasable. `None` for ordinary (dispatch-ASAP) entries.
+    """
+
+    task_id: str | None = Field(default=None, exclude_if=is_null)
+    """Task id, if this entry's subject is a built-in task."""
+
+    workflow_id: str | None = Field(default=None, exclude_if=is_null)
+    """Workflow id attached to an Assigned entry."""
+
+
+class QueueHoldRequest(WireModel):
+    """Request for `METHOD_QUEUE_HOLD`."""
+
+    entry_id: str
+    """Entry id to hold."""
+
+    reason: str | None = Field(default=None, exclude_if=is_null)
+    """Optional audit reason."""
+
+
+SubjectId: TypeAlias = str
+"""Backend-qualified identifier for a subject.
+
+Convention is `"<backend>:<native_id>"`, e.g. `"linear:ENG-123"`, `"jira:PROJ-456"`,
+`"github:owner/repo#789"`, `"native:TASK-001"`. The daemon treats the value as opaque; only the
+originating backend interprets the native portion.
+
+The `backend:` prefix is reserved. Plugin authors should always emit prefixed ids so
+cross-backend collisions are impossible.
+"""
+
+
+class QueueLeaseRequest(WireModel):
+    """Request for `METHOD_QUEUE_LEASE`."""
+
+    max: UInt64
+    """Maximum number of entries to lease in this call."""
+
+    exclude_subjects: list[SubjectId] | None = Field(default=None, exclude_if=is_null)
+    """Subjects to skip during lease selection.
+
+    Entries whose `subject_dispatch.subject_key()` matches any id in this list stay in Pending
+    status and are not returned in the lease response. No state transition occurs for them.
+    Hosts use this to tell the queue "this subject already has an in-flight workflow" so it
+    advances past the head-of-line entry instead of returning it for the daemon to immediately
+    release back. Backward-compat: `None` / omitted is identical to today's behavior.
+    """
+
+    workflow_ids: list[str] | None = Field(default=None, exclude_if=is_null)
+    """Optional daemon-provided workflow ids to attach to leased entries. If set, length MUST be
+    exactly `max` (plugin returns an error otherwise). If `None`, the plugin generates synthetic
+    UUIDs.
+    """
+
+
+class QueueLeaseResponse(WireModel):
+    """Response for `METHOD_QUEUE_LEASE`."""
+
+    leased: list[QueueEntry]
+    """Leased entries (already transitioned to Assigned)."""
+
+
+class QueueListRequest(WireModel):
+    """Request for `METHOD_QUEUE_LIST`."""
+
+    limit: UInt64 | None = Field(default=None, exclude_if=is_null)
+    """Pagination limit."""
+
+    offset: UInt64 | None = Field(default=None, exclude_if=is_null)
+    """Pagination offset."""
+
+    status: list[str] = Field(default_factory=new_list, exclude_if=not_)
+    """Filter by status (values from `status`). Empty means all."""
+
+
+class QueueStats(WireModel):
+    """Queue aggregate counts."""
+
+    total: UInt64
+    """Total entries."""
+
+    pending: UInt64
+    """Pending entries (includes deferred entries not yet leasable)."""
+
+    assigned: UInt64
+    """Assigned entries."""
+
+    held: UInt64
+    """Held entries."""
+
+    deferred: UInt64 = 0
+    """Subset of `pending` that is deferred — `run_at` is still in the future, so these are not yet
+    leasable. Lets callers distinguish "scheduled for later" from "ready to dispatch" without
+    inspecting every entry. `0` on backends that predate deferred dispatch.
+    """
+
+
+class QueueListResponse(WireModel):
+    """Response for `METHOD_QUEUE_LIST`."""
+
+    entries: list[QueueEntry]
+    """Returned entries."""
+
+    total: UInt64
+    """Total entries matching the filter."""
+
+    stats: QueueStats
+    """Aggregate stats."""
+
+
+class QueueMarkAssignedRequest(WireModel):
+    """Request for `METHOD_QUEUE_MARK_ASSIGNED`."""
+
+    entry_id: str
+    """Entry id to transition."""
+
+    workflow_id: str | None = Field(default=None, exclude_if=is_null)
+    """Workflow id to attach."""
+
+
+class QueueMutationResponse(WireModel):
+    """Generic mutation result used by hold / release / drop / mark_assigned / completion."""
+
+    changed: Bool
+    """`true` if the entry state changed. `false` if the entry was already in the requested state
+    (idempotent no-op) or was not found.
+    """
+
+    not_found: Bool = False
+    """`true` if the entry was not found (idempotent on missing)."""
+
+
+class QueueNextDeadlineResponse(WireModel):
+    """Response for `METHOD_QUEUE_NEXT_DEADLINE`."""
+
+    next_run_at: str | None = Field(default=None, exclude_if=is_null)
+    """Earliest future `run_at` (RFC 3339) across pending deferred entries, or `None` when the
+    queue holds no future-dated entries. The daemon uses this to wake precisely at the next
+    deferred entry's dispatch time. Expired entries are swept before this is computed, so a
+    value here is always in the future relative to the plugin's clock.
+    """
+
+
+class QueueReleasePendingParams(WireModel):
+    """Request for `METHOD_QUEUE_RELEASE_PENDING`."""
+
+    entry_id: str
+    """Entry id to return to Pending."""
+
+    reason: str
+    """Audit reason describing why the entry is being released back."""
+
+
+class QueueReleasePendingResponse(WireModel):
+    """Response for `METHOD_QUEUE_RELEASE_PENDING`."""
+
+    entry_id: str
+    """Entry id whose status was changed."""
+
+    status: str
+    """New status — always `status.PENDING` on success."""
+
+
+class QueueReleaseRequest(WireModel):
+    """Request for `METHOD_QUEUE_RELEASE`."""
+
+    entry_id: str
+    """Entry id to release."""
+
+
+class QueueReorderRequest(WireModel):
+    """Request for `METHOD_QUEUE_REORDER`."""
+
+    entry_ids: list[str]
+    """New order (partial — entries not in this list keep their existing position)."""
+
+
+class QueueReorderResponse(WireModel):
+    """Response for `METHOD_QUEUE_REORDER`."""
+
+    reordered_count: UInt64
+    """Count of entries whose position changed."""

@@ -1,0 +1,559 @@
+"""Tasks in one SQLite file: a complete subject backend. Install this file as it is.
+
+    python tasks_sqlite.py                         a host starts it, or you with `--manifest`
+    python tasks_sqlite.py import TODO.md          fill it; a tracker's .csv export will do as well
+                                                   (that takes tasks_import.py, beside this file)
+
+The database is `.animus/tasks.sqlite3` under the project's root, or where ANIMUS_TASKS_DB says. A
+task is one JSON document; the columns beside it are derived from it by SQLite, so they cannot
+disagree, and anybody may ask them: `SELECT id, native_status FROM tasks WHERE assignee = 'kim'`.
+"""
+
+import os
+import re
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, UnsetType, field
+from msgspec.structs import asdict, replace
+
+from animus_routes import UNSET, App, Context, Depends, InvalidRequest, NotFound, Unavailable
+from animus_routes.structs import subject as wire
+from animus_routes.timestamps import now
+
+KIND: Final = "task"
+MAX_PAGE: Final = 500
+PAGE_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
+KEPT_CHANGES: Final = 10_000  # how far a watcher may fall behind
+POLL_S: Final = 0.05
+BUSY_S: Final = 5.0
+LAYOUT: Final = 1
+
+# Native status, bucket, dispatch label. The first of a bucket is what the bare bucket means.
+NATIVE: Final[tuple[tuple[str, wire.SubjectStatus, str | None], ...]] = (
+    ("Todo", "ready", "implement"),
+    ("Backlog", "ready", "triage"),
+    ("In Progress", "in-progress", None),
+    ("In Review", "in-progress", "code-review"),
+    ("Blocked", "blocked", None),
+    ("Done", "done", None),
+    ("Cancelled", "cancelled", None),
+    ("Duplicate", "cancelled", None),
+)
+STATUSES: Final = [
+    wire.StatusDispatchHint(native_status=native, maps_to=bucket, dispatch_label=label)
+    for native, bucket, label in NATIVE
+]
+HINTS: Final = {hint.native_status: hint for hint in STATUSES}
+
+CUSTOM_FIELDS: Final = [
+    wire.CustomFieldSpec(key="spec", type="string"),
+    wire.CustomFieldSpec(key="story_points", type="number"),
+    wire.CustomFieldSpec(key="due", type="date"),
+    wire.CustomFieldSpec(key="flagged", type="bool"),
+    wire.CustomFieldSpec(key="risk", type="enum", values=["low", "medium", "high"]),
+]
+
+
+class Custom(msgspec.Struct, omit_defaults=True):
+    """CUSTOM_FIELDS as types: what a declared field holds; other keys are anybody's."""
+
+    spec: str | UnsetType = UNSET
+    story_points: float | UnsetType = UNSET
+    due: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d(T.+)?$")] | UnsetType = UNSET
+    flagged: bool | UnsetType = UNSET
+    risk: Literal["low", "medium", "high"] | UnsetType = UNSET
+
+
+DERIVED: Final = ", ".join(
+    f"{name} AS (json_extract(subject, '$.{name}')) STORED"
+    for name in (
+        *("id", "title", "parent", "status", "native_status"),
+        *("priority", "assignee", "created_at", "updated_at"),
+    )
+)
+TABLES: Final = f"""
+CREATE TABLE IF NOT EXISTS tasks (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, {DERIVED});
+CREATE UNIQUE INDEX IF NOT EXISTS tasks_by_id ON tasks (id);
+CREATE INDEX IF NOT EXISTS tasks_by_parent ON tasks (parent);
+CREATE INDEX IF NOT EXISTS tasks_to_do ON tasks (status, coalesce(priority, 0) DESC, created_at);
+CREATE TABLE IF NOT EXISTS changes (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, change_kind TEXT NOT NULL, previous_native_status TEXT,
+    previous_dispatch_label TEXT, subject TEXT NOT NULL, {DERIVED});
+CREATE TABLE IF NOT EXISTS comments (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, task TEXT NOT NULL, at TEXT NOT NULL, text TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS comments_by_task ON comments (task);
+CREATE TABLE IF NOT EXISTS imports (id TEXT PRIMARY KEY, source TEXT NOT NULL);
+PRAGMA user_version = {LAYOUT};
+"""
+
+# One condition per field of SubjectFilter; lists are bound as JSON, and NULL is no condition.
+MATCHES: Final = """
+    (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+AND (:native_status IS NULL OR native_status = :native_status)
+AND (:dispatch_label IS NULL OR native_status IN (SELECT value FROM json_each(:dispatch_label)))
+AND (:assignee IS NULL OR assignee IN (SELECT value FROM json_each(:assignee)))
+AND (:kind IS NULL OR json_extract(subject, '$.kind') IN (SELECT value FROM json_each(:kind)))
+AND (:labels_any IS NULL OR EXISTS (SELECT 1 FROM json_each(subject, '$.labels')
+    WHERE value IN (SELECT value FROM json_each(:labels_any))))
+AND (:labels_all IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(:labels_all)
+    WHERE value NOT IN (SELECT value FROM json_each(subject, '$.labels'))))
+AND (:has_attachment_kind IS NULL OR EXISTS (SELECT 1 FROM json_each(subject, '$.attachments')
+    WHERE json_extract(value, '$.kind') = :has_attachment_kind))
+AND (:updated_since IS NULL OR updated_at >= :updated_since)
+"""
+CHILDREN: Final = """(SELECT json_group_array(id)
+    FROM (SELECT c.id FROM tasks c WHERE c.parent = tasks.id ORDER BY c.seq))"""
+# The parts put together here are constants of this file; values are always bound.
+PAGE: Final = f"""SELECT subject, {CHILDREN}, seq FROM tasks
+    WHERE seq > :after AND {MATCHES} ORDER BY seq LIMIT :limit"""  # noqa: S608
+ONE: Final = f"SELECT subject, {CHILDREN}, seq FROM tasks WHERE id = ?"  # noqa: S608
+NEXT: Final = f"""SELECT subject, {CHILDREN}, seq FROM tasks WHERE status = 'ready'
+    ORDER BY coalesce(priority, 0) DESC, created_at, seq LIMIT 1"""  # noqa: S608
+NEWS: Final = f"""SELECT seq, change_kind, previous_native_status, previous_dispatch_label, subject
+    FROM changes WHERE seq > :after AND {MATCHES} ORDER BY seq"""  # noqa: S608
+
+LOG: Final = """INSERT INTO changes
+    (change_kind, previous_native_status, previous_dispatch_label, subject) VALUES (?, ?, ?, ?)"""
+
+
+class NewTask(wire.SubjectCreateRequest, kw_only=True):
+    """The protocol's create, and what else a task here can start with."""
+
+    kind: str = KIND
+    native_status: str | None = None
+    attachments: list[wire.SubjectAttachment] = field(default_factory=list)
+
+
+class TaskPatch(wire.SubjectPatch, kw_only=True):
+    """The protocol's patch, and what else of a task here can change."""
+
+    native_status: str | None = None
+    parent: str | UnsetType | None = UNSET
+    url: str | UnsetType | None = UNSET
+    attachments_add: list[wire.SubjectAttachment] = field(default_factory=list)
+    attachments_remove: list[str] = field(default_factory=list)
+
+
+def invalid(path: str, message: str) -> InvalidRequest:
+    issue = {"path": path, "message": message, "code": "value"}
+    return InvalidRequest(f"{path}: {message}", {"issues": [issue]})
+
+
+def since(text: str) -> str:
+    """An RFC 3339 time as tasks have it, of fixed width: the order of texts is that of times.
+
+    Rounded up: nothing from before it may match "at or after" it.
+    """
+    finer = timedelta(microseconds=1 if re.search(r"\.\d{6}\d*[1-9]", text) else 0)
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            utc = (moment + finer).astimezone(UTC)
+            return utc.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError):
+        pass
+    raise invalid("updated_since", "expected an RFC 3339 time with a zone")
+
+
+def conditions(query: wire.SubjectFilter) -> dict[str, Any]:
+    fields = {name: value or None for name, value in asdict(query).items()}
+    if label := query.dispatch_label:
+        fields["dispatch_label"] = [h.native_status for h in STATUSES if h.dispatch_label == label]
+    if query.updated_since:
+        fields["updated_since"] = since(query.updated_since)
+    return {
+        name: msgspec.json.encode(value).decode() if isinstance(value, list) else value
+        for name, value in fields.items()
+    }
+
+
+def native_for(status: str | None, native: str | None, held: str | None) -> wire.StatusDispatchHint:
+    """The native status that a request means for a task that has, or would have, `held`."""
+    current = HINTS[held or "Todo"]
+    if native is None:
+        if status in {None, current.maps_to}:
+            return current
+        return next(hint for hint in STATUSES if hint.maps_to == status)
+    if native not in HINTS:
+        raise invalid("native_status", f"expected one of {', '.join(HINTS)}")
+    if status not in {None, HINTS[native].maps_to}:
+        raise invalid("native_status", f"'{native}' is {HINTS[native].maps_to}, not {status}")
+    return HINTS[native]
+
+
+def coerced(custom: dict[str, Any], *, strict: bool = False) -> dict[str, Any]:
+    """Hold declared fields to their declaration; unless `strict`, "3" will do for a number."""
+    try:
+        declared = asdict(msgspec.convert(custom, Custom, strict=strict))
+    except msgspec.ValidationError as problem:
+        raise invalid("custom", str(problem)) from None
+    return custom | {name: value for name, value in declared.items() if value is not UNSET}
+
+
+def check(task: wire.Subject) -> None:
+    if not task.title.strip():
+        raise invalid("title", "expected some text")
+    if not 0 <= (task.priority or 0) <= 4:
+        raise invalid("priority", "expected 0 to 4")
+    coerced(task.custom, strict=True)
+
+
+def change_kinds(old: wire.Subject | None, new: wire.Subject) -> list[wire.ChangeKind]:
+    if old is None:
+        return ["created"]
+    before, after = ({a.id for a in task.attachments} for task in (old, new))
+    was, became = (HINTS[task.native_status or "Todo"] for task in (old, new))
+    moved = old.native_status != new.native_status
+    relabelled = was.maps_to == became.maps_to and was.dispatch_label != became.dispatch_label
+    found: dict[wire.ChangeKind, bool] = {
+        "status-changed": moved and not relabelled,
+        "dispatch-label-changed": moved and relabelled,
+        "attachment-added": bool(after - before),
+        "attachment-removed": bool(before - after),
+    }
+    kinds = [kind for kind, happened in found.items() if happened]
+    named = {f: getattr(new, f) for f in ("status", "native_status", "attachments", "updated_at")}
+    if not kinds or replace(old, **named) != new:
+        kinds.append("updated")
+    return kinds
+
+
+def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout_s, isolation_level=None, check_same_thread=False)
+    # FULL: what was answered is on the disk, whatever happens to this process or the machine.
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+class Store:
+    """The tasks of one database file; every change is one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.db = connect(path)
+        self.inode = path.stat().st_ino
+        (layout,) = self.db.execute("PRAGMA user_version").fetchone()
+        if layout > LAYOUT:
+            raise Unavailable(f"{path} was written by a newer version of this plugin")
+        if layout < LAYOUT:
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise
+
+    def find(self, task_id: str) -> wire.Subject | None:
+        row = self.db.execute(ONE, [task_id]).fetchone()
+        return row and task_of(*row)
+
+    def get(self, task_id: str) -> wire.Subject:
+        task = self.find(task_id)
+        if task is None:
+            raise NotFound(f"subject '{task_id}'")
+        return task
+
+    def page(self, query: wire.SubjectFilter) -> wire.SubjectList:
+        limit = MAX_PAGE if query.limit is None else min(max(query.limit, 1), MAX_PAGE)
+        given = re.fullmatch(r"after-(\d{1,18})", query.cursor or "after-0")
+        if given is None:
+            raise invalid("cursor", "not a cursor that list gave out")
+        binds = {**conditions(query), "after": int(given[1]), "limit": limit + 1}
+        page = wire.SubjectList(subjects=[], fetched_at=now())
+        last = size = 0
+        for document, children, seq in self.db.execute(PAGE, binds).fetchall():
+            size += len(document)
+            if page.subjects and (len(page.subjects) == limit or size > PAGE_BYTES):
+                page.next_cursor = f"after-{last}"
+                break
+            page.subjects.append(task_of(document, children))
+            last = seq
+        return page
+
+    def next(self) -> wire.Subject | None:
+        row = self.db.execute(NEXT).fetchone()
+        return row and task_of(*row)
+
+    def create(self, new: NewTask) -> wire.Subject:
+        if new.kind != KIND:
+            raise invalid("kind", f"expected {KIND}")
+        hint = native_for(new.status, new.native_status, None)
+        fields = {**asdict(new), "status": hint.maps_to, "native_status": hint.native_status}
+        fields["labels"] = list(dict.fromkeys(new.labels))
+        with self.change():
+            task_id = f"{KIND}:{self._next_seq()}"
+            task = self.put(
+                None, wire.Subject(**fields, id=task_id, created_at=now(), updated_at="")
+            )
+            self.check_parent(task_id, new.parent)
+            return task
+
+    def update(self, task_id: str, patch: TaskPatch) -> wire.Subject:
+        with self.change():
+            old = self.get(task_id)
+            plain = {n: getattr(patch, n) for n in ("title", "description", "priority", "labels")}
+            clearable = {n: getattr(patch, n) for n in ("assignee", "parent", "url")}
+            wanted = {name: value for name, value in plain.items() if value is not None}
+            wanted |= {name: value for name, value in clearable.items() if value is not UNSET}
+            new = replace(old, **wanted)
+            new.description = new.description or None
+            hint = native_for(patch.status, patch.native_status, old.native_status)
+            new.status, new.native_status = hint.maps_to, hint.native_status
+            labels = dict.fromkeys([*new.labels, *patch.labels_add])
+            new.labels = [label for label in labels if label not in patch.labels_remove]
+            merged = {**old.custom, **patch.custom}
+            new.custom = {key: value for key, value in merged.items() if value is not None}
+            kept = {a.id: a for a in [*old.attachments, *patch.attachments_add]}
+            new.attachments = [a for a in kept.values() if a.id not in patch.attachments_remove]
+            if patch.comment:
+                self._comment(new, patch.comment)
+            self.check_parent(task_id, new.parent)
+            return self.put(old, new)
+
+    def delete(self, task_id: str) -> None:
+        with self.change():
+            task = self.get(task_id)
+            for child in task.children:
+                orphan = self.get(child)
+                self.put(orphan, replace(orphan, parent=None))
+            self.db.execute("DELETE FROM tasks WHERE id = ?", [task_id])
+            self.db.execute("DELETE FROM comments WHERE task = ?", [task_id])
+            self._log("deleted", task, task)
+
+    def comments(self, task_id: str) -> list[dict[str, str]]:
+        rows = self.db.execute(
+            "SELECT at, text FROM comments WHERE task = ? ORDER BY seq", [task_id]
+        )
+        return [{"at": at, "text": text} for at, text in rows]
+
+    def last_change(self) -> int:
+        (seq,) = self.db.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()
+        return int(seq)
+
+    def _next_seq(self) -> int:
+        # AUTOINCREMENT's own memory: a number never comes back, not even after a delete.
+        rows = self.db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'tasks'").fetchall()
+        return int(rows[0][0]) + 1 if rows else 1
+
+    def put(self, old: wire.Subject | None, new: wire.Subject) -> wire.Subject:
+        if old == new:
+            return new
+        check(new)
+        new = replace(new, updated_at=now())
+        document = msgspec.json.encode(replace(new, children=[])).decode()
+        if old is None:
+            self.db.execute("INSERT INTO tasks (subject) VALUES (?)", [document])
+        else:
+            self.db.execute("UPDATE tasks SET subject = ? WHERE id = ?", [document, new.id])
+        for kind in change_kinds(old, new):
+            self._log(kind, old, new)
+        return new
+
+    def check_parent(self, task_id: str, parent: str | None) -> None:
+        seen, above = {task_id}, parent
+        while above:
+            found = self.db.execute("SELECT parent FROM tasks WHERE id = ?", [above]).fetchone()
+            if found is None or above in seen:
+                reason = "is this task or below it" if found else "does not exist"
+                raise invalid("parent", f"'{above}' {reason}")
+            seen.add(above)
+            above = found[0]
+
+    def _comment(self, task: wire.Subject, text: str) -> None:
+        """Keep a comment, and show the thread as an attachment that hosts can gate on."""
+        values = [task.id, now(), text]
+        self.db.execute("INSERT INTO comments (task, at, text) VALUES (?, ?, ?)", values)
+        thread = wire.SubjectAttachment(
+            id="comments",
+            kind="comment-thread",
+            uri=f"animus-tasks:{task.id}/comments",
+            title="Comments",
+            metadata={"count": len(self.comments(task.id))},
+        )
+        task.attachments = [*(a for a in task.attachments if a.id != thread.id), thread]
+
+    def _log(self, kind: wire.ChangeKind, old: wire.Subject | None, new: wire.Subject) -> None:
+        native = old.native_status if old and old.native_status != new.native_status else None
+        label = HINTS[native].dispatch_label if native else None
+        values = [kind, native, label, msgspec.json.encode(new).decode()]
+        row = self.db.execute(LOG, values)
+        oldest = (row.lastrowid or 0) - KEPT_CHANGES
+        self.db.execute("DELETE FROM changes WHERE seq <= ?", [oldest])
+
+
+def task_of(document: str, children: str, _seq: int = 0) -> wire.Subject:
+    task = msgspec.json.decode(document, type=wire.Subject)
+    task.children = msgspec.json.decode(children)
+    return task
+
+
+# ---- the plugin ---------------------------------------------------------------------------------
+
+
+def database_path(root: Path) -> Path:
+    return Path(os.environ.get("ANIMUS_TASKS_DB") or root / ".animus" / "tasks.sqlite3")
+
+
+def lifespan(ctx: Context) -> Iterator[Store]:
+    store = Store(database_path(Path(ctx.project_root)))
+    with closing(store.db):
+        yield store
+
+
+def the_store(ctx: Context) -> Store:
+    store: Store = ctx.state
+    return store
+
+
+Tasks = Annotated[Store, Depends(the_store)]
+
+app = App(
+    kind="subject_backend",
+    name="animus-subject-tasks-sqlite",
+    version="0.1.0",
+    description="Tasks in a SQLite file under the project root",
+    subject_kinds=[KIND],
+    lifespan=lifespan,
+    env_required=[
+        {
+            "name": "ANIMUS_TASKS_DB",
+            "description": "The database file; .animus/tasks.sqlite3 under the project if unset",
+        }
+    ],
+)
+
+
+@app.method("subject/list")
+def list_tasks(filter: wire.SubjectFilter, store: Tasks) -> wire.SubjectList:
+    return store.page(filter)
+
+
+@app.method("subject/get")
+def get_task(id: str, store: Tasks) -> wire.Subject:
+    task = store.get(id)
+    for attachment in task.attachments:
+        if attachment.id == "comments":
+            attachment.metadata = {"comments": store.comments(id)}
+    return task
+
+
+@app.method("subject/create")
+def create_task(task: NewTask, store: Tasks) -> wire.Subject:
+    return store.create(task)
+
+
+@app.method("subject/update")
+def update_task(id: str, patch: TaskPatch, store: Tasks) -> wire.Subject:
+    return store.update(id, patch)
+
+
+@app.method("subject/status")
+def set_status(id: str, status: wire.SubjectStatus, store: Tasks) -> wire.Subject:
+    return store.update(id, TaskPatch(status=status))
+
+
+@app.method("subject/next")
+def next_task(store: Tasks) -> wire.Subject | None:
+    return store.next()
+
+
+@app.method("subject/delete")
+def delete_task(id: str, store: Tasks) -> None:
+    store.delete(id)
+
+
+@app.method("subject/schema")
+def schema() -> wire.SubjectSchema:
+    return wire.SubjectSchema(
+        kinds=[KIND],
+        status_values=list(dict.fromkeys(hint.maps_to for hint in STATUSES)),
+        native_status_values=list(HINTS),
+        status_dispatch_hints=STATUSES,
+        custom_fields=CUSTOM_FIELDS,
+        supports_watch=True,
+        supports_create=True,
+        supports_delete=True,
+        supports_pagination=True,
+    )
+
+
+def last_change(store: Tasks) -> int:
+    return store.last_change()
+
+
+@app.method("subject/watch")
+def watch(
+    ctx: Context,
+    store: Tasks,
+    after: Annotated[int, Depends(last_change)],
+    filter: wire.SubjectFilter | None = None,
+) -> Iterator[wire.SubjectChangedEvent]:
+    """Report every change after the request, whoever makes it: this process or another."""
+    binds = conditions(filter or wire.SubjectFilter())
+    with closing(connect(store.path)) as db:
+        seen = None
+        while not ctx.wait(0 if seen is None else POLL_S):
+            (version,) = db.execute("PRAGMA data_version").fetchone()
+            if version == seen:
+                continue
+            seen = version
+            for seq, kind, native, label, subject in db.execute(
+                NEWS, {**binds, "after": after}
+            ).fetchall():
+                after = seq
+                task = msgspec.json.decode(subject, type=wire.Subject)
+                yield wire.SubjectChangedEvent(
+                    id=task.id,
+                    change_kind=kind,
+                    subject=task,
+                    previous_native_status=native,
+                    previous_dispatch_label=label,
+                )
+
+
+@app.health
+def health(ctx: Context) -> dict[str, str]:
+    """Ask the database itself: is the file still ours, can it be read, may it be written now?"""
+    if ctx.state is None:
+        return {"status": "degraded", "last_error": "the database is opened at initialize"}
+    store = the_store(ctx)
+    try:
+        if store.path.stat().st_ino != store.inode:
+            return {"status": "unhealthy", "last_error": f"{store.path} is another file by now"}
+        with closing(connect(store.path, timeout_s=0.5)) as db:
+            db.execute("SELECT seq FROM tasks LIMIT 1").fetchone()
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+    except (OSError, sqlite3.Error) as problem:
+        busy = getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+        return {"status": "degraded" if busy else "unhealthy", "last_error": str(problem)}
+    return {"status": "healthy"}
+
+
+@app.exception_handler(sqlite3.Error)
+def refuse(problem: sqlite3.Error) -> Unavailable:
+    return Unavailable(str(problem))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["import"]:
+        from tasks_import import main
+
+        raise SystemExit(main(sys.argv[2:]))
+    app.run()

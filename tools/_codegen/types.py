@@ -1,0 +1,138 @@
+"""Writes the pydantic family."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from _codegen import writing
+from _codegen.model import Presence, Shape
+from _codegen.writing import call, class_body, field_lines, literal
+
+if TYPE_CHECKING:
+    from _codegen.model import ClosedEnum, Field, Object, Type, Union
+
+_SCALARS = {
+    Shape.STRING: "str",
+    Shape.BOOL: "Bool",
+    Shape.FLOAT: "Float",
+    Shape.TIMESTAMP: "Timestamp",
+}
+_IMPORTS = {
+    "operator": ("not_",),
+    "typing": ("Annotated", "Any", "ClassVar", "Literal", "TypeAlias"),
+    "msgspec": ("UnsetType",),
+    "pydantic": ("Field", "model_validator"),
+    "animus_routes.timestamps": ("now",),
+    "animus_routes.types._model": (
+        "Bool",
+        "Clearable",
+        "Float",
+        "Int32",
+        "Int64",
+        "OrWord",
+        "Timestamp",
+        "TimestampOrNow",
+        "TimestampOrNull",
+        "UInt8",
+        "UInt16",
+        "UInt32",
+        "UInt64",
+        "WireModel",
+        "flatten_legacy",
+        "is_empty_object",
+        "is_null",
+        "is_unset",
+        "new_dict",
+        "new_list",
+        "unset",
+    ),
+}
+
+
+class Types:
+    """pydantic models."""
+
+    title = "pydantic models"
+
+    def annotation(self, kind: Type) -> str:
+        """The Python type of a value."""
+        return writing.annotation(kind, _SCALARS)
+
+    def union(self, definition: Union) -> list[str]:
+        """The alias of a tagged union, told apart by the arms' tags."""
+        arms = " | ".join(definition.arms)
+        return writing.alias(
+            definition, f'Annotated[{arms}, Field(discriminator="{definition.tag}")]'
+        )
+
+    def enum_helpers(self, definition: ClosedEnum) -> list[list[str]]:
+        """Nothing follows an enum here."""
+        del definition
+        return []
+
+    def object(self, definition: Object) -> list[str]:
+        """A model."""
+        lines = [f"class {definition.name}(WireModel):", *class_body(definition)]
+        if definition.tag:
+            name, value = definition.tag
+            lines += ["", f'    {name}: Literal["{value}"] = "{value}"']
+        for field in definition.fields:
+            lines += ["", *self._field(field)]
+        if definition.legacy:
+            lines += [
+                "",
+                '    _legacy = model_validator(mode="before")(',
+                "        flatten_legacy(",
+            ]
+            for form in definition.legacy:
+                lines.append(f'            {form.tag}=("{form.kind}", "{form.id_from}"),')
+            lines += ["        )", "    )"]
+        return lines
+
+    def imports(self, body: str) -> list[str]:
+        """The imports that ``body`` needs."""
+        return writing.imports(body, _IMPORTS)
+
+    def _field(self, field: Field) -> list[str]:
+        annotation = self.annotation(field.type)
+        if field.type.shape is Shape.TIMESTAMP and field.filled:
+            annotation = "TimestampOrNow"
+        elif field.type.shape is Shape.TIMESTAMP and field.type.nullable:
+            annotation = "TimestampOrNull | None"
+        elif field.filled:
+            annotation = f"Annotated[{annotation}, OrWord({literal(field.default)})]"
+        if field.tristate:
+            annotation = f"Annotated[{annotation} | UnsetType, Clearable()]"
+        return field_lines(field, annotation, _default(field))
+
+
+def _default(field: Field) -> str:
+    arguments = _value(field)
+    if field.name != field.attr:
+        name = literal(field.name)
+        arguments |= {"validation_alias": name, "serialization_alias": name}
+    if field.presence is Presence.OMITTED:
+        arguments["exclude_if"] = _omit(field)
+    if set(arguments) == {"default"}:
+        return arguments["default"]
+    return call("Field", **arguments) if arguments else ""
+
+
+def _value(field: Field) -> dict[str, str]:
+    if field.presence is Presence.REQUIRED and not field.filled:
+        return {}
+    if field.tristate:
+        return {"default_factory": "unset"}
+    if field.type.shape is Shape.TIMESTAMP and field.filled:
+        return {"default_factory": str(field.default)}
+    if field.default in ([], {}):
+        return {"default_factory": f"new_{type(field.default).__name__}"}
+    return {"default": literal(field.default)}
+
+
+def _omit(field: Field) -> str:
+    if field.tristate:
+        return "is_unset"
+    if field.empty_is_null:
+        return "is_empty_object"
+    return "is_null" if field.default is None else "not_"

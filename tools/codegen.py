@@ -1,0 +1,81 @@
+"""Writes the wire types of both families from ``schemas/``.
+
+``python tools/codegen.py`` writes ``animus_routes/types/`` and ``animus_routes/structs/``;
+``--check`` writes nothing and fails, naming every file that differs, is missing or is unexpected.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from _codegen import reader
+from _codegen.model import GenerationError
+from _codegen.structs import Structs
+from _codegen.types import Types
+from _codegen.writing import module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _codegen.model import Bundle
+    from _codegen.writing import Family
+
+ROOT = Path(__file__).resolve().parent.parent
+FAMILIES: dict[str, Callable[[Bundle], Family]] = {
+    "types": lambda _: Types(),
+    "structs": Structs,
+}
+
+
+def generate() -> dict[Path, str]:
+    """Every generated file and its content."""
+    return {
+        ROOT / "animus_routes" / folder / f"{bundle.module}.py": module(bundle, family(bundle))
+        for bundle in reader.read(ROOT / "schemas")
+        for folder, family in FAMILIES.items()
+    }
+
+
+def present() -> set[Path]:
+    """Every file that stands where generated ones do."""
+    folders = [ROOT / "animus_routes" / folder for folder in FAMILIES]
+    return {path for folder in folders for path in folder.glob("[a-z]*.py")}
+
+
+def differences(wanted: dict[Path, str]) -> list[str]:
+    """What stands in the way of the tree being what the schemas say."""
+    found = present()
+    lines = [f"missing: {path.relative_to(ROOT)}" for path in wanted.keys() - found]
+    lines += [f"unexpected: {path.relative_to(ROOT)}" for path in found - wanted.keys()]
+    for path in wanted.keys() & found:
+        if path.read_text("utf-8") != wanted[path]:
+            lines.append(f"differs: {path.relative_to(ROOT)}")
+    return sorted(lines)
+
+
+def main(argv: list[str]) -> int:
+    """Runs the generator; the exit code is 1 if ``--check`` found a difference."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, report drift")
+    check: bool = parser.parse_args(argv).check
+    try:
+        wanted = generate()
+    except GenerationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if check:
+        lines = differences(wanted)
+        print("\n".join(lines) if lines else f"{len(wanted)} files are up to date", file=sys.stderr)
+        return 1 if lines else 0
+    for path, text in wanted.items():
+        path.write_text(text, "utf-8")
+    for path in present() - wanted.keys():
+        path.unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
