@@ -1,6 +1,7 @@
-"""The protocol's wire types as msgspec Structs: they start and run several times faster, and drop unknown keys.
+"""The protocol's wire types as msgspec Structs: quick to load and to run; unknown keys are dropped.
 
-One module per protocol crate, loaded when first asked for. ``animus_routes.types`` has the same names.
+One module per protocol crate, loaded when first asked for; ``animus_routes.types`` has the same
+names as pydantic models.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ def unfold(struct: Any, **forms: tuple[str, str]) -> None:
 
     Args:
         struct: A Struct with ``kind``, ``id``, ``title`` and ``description``.
-        forms: For each field that holds an older form, the kind it stands for and the key of its id.
+        forms: For each field that holds an older form, the kind it means and the key of its id.
     """
     for name, (kind, id_key) in forms.items():
         body: dict[str, str | None] | None = getattr(struct, name)
@@ -158,12 +158,9 @@ def decode_open(cls: type[OpenT], raw: bytes) -> OpenT:
         msgspec.DecodeError: If ``raw`` is not JSON, or does not fit ``cls``.
     """
     data: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, Any])
-    struct = msgspec.convert(data, cls)
-    struct.extra = {
-        key: value
-        for key, value in data.items()
-        if not key or key not in cls.__struct_encode_fields__
-    }
+    known = {name: data.pop(name) for name in cls.__struct_encode_fields__ if name and name in data}
+    struct = msgspec.convert(known, cls)
+    struct.extra = data
     return struct
 
 
@@ -177,7 +174,5 @@ def encode_open(struct: OpenStruct) -> bytes:
         One JSON object; the Struct's own fields win over unknown keys of the same name.
     """
     own: dict[str, Any] = msgspec.to_builtins(struct)
-    if struct.extra:
-        del own[""]
-        own = struct.extra | own
-    return msgspec.json.encode(own)
+    own.pop("", None)
+    return msgspec.json.encode(struct.extra | own)

@@ -189,7 +189,10 @@ class ExecJournal(WireStruct, kw_only=True, tag_field="kind", tag="journal"):
     """Workflow the event belongs to, if any."""
 
 
-ExecNotification: TypeAlias = ExecOutput | ExecJournal
+ExecNotification: TypeAlias = (
+    ExecOutput
+    | ExecJournal
+)
 """A streaming notification an environment plugin emits mid-exec during a
 `METHOD_ENVIRONMENT_EXEC_STREAM` call.
 

@@ -130,7 +130,11 @@ class AgentError(WireStruct, kw_only=True, tag_field="kind", tag="error"):
 
 
 AgentNotification: TypeAlias = (
-    AgentOutput | AgentThinking | AgentToolCall | AgentToolResult | AgentError
+    AgentOutput
+    | AgentThinking
+    | AgentToolCall
+    | AgentToolResult
+    | AgentError
 )
 """A streaming notification a provider may emit mid-run.
 

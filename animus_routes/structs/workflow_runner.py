@@ -117,7 +117,11 @@ class PhaseCompleted(WireStruct, kw_only=True, tag_field="kind", tag="completed"
     """RFC 3339 timestamp."""
 
 
-PhaseEvent: TypeAlias = PhaseStarted | PhaseDecision | PhaseCompleted
+PhaseEvent: TypeAlias = (
+    PhaseStarted
+    | PhaseDecision
+    | PhaseCompleted
+)
 """Event emitted by the runner during a workflow. Daemon callers receive the full vector in
 `WorkflowExecuteResult.phase_events`; real-time streaming is deferred to v0.6.
 """

@@ -1,6 +1,7 @@
 """The protocol's wire types as pydantic models: they validate, and keep unknown keys.
 
-One module per protocol crate, loaded when first asked for. ``animus_routes.structs`` has the same names.
+One module per protocol crate, loaded when first asked for; ``animus_routes.structs`` has the same
+names as msgspec Structs, which are several times faster.
 """
 
 from __future__ import annotations

@@ -56,8 +56,9 @@ class WireModel(BaseModel):
     )
 
 
-# A field leaves itself out (exclude_if), so that a model is written the same way wherever it stands:
-# by itself, inside an author's own model, with whatever arguments. All three are C functions.
+# A field leaves itself out (exclude_if), so that a model is written the same way wherever it
+# stands: by itself or inside an author's own model, with whatever arguments. partial objects are
+# called without a Python frame.
 
 is_null = partial(is_, None)
 is_unset = partial(is_, UNSET)
@@ -67,8 +68,8 @@ def is_empty_object(value: Any) -> bool:
     return value is None or value == {}
 
 
-# The types themselves as factories, typed for strict checkers: a literal default would be copied into
-# every instance, and list[X] is slower to call than list.
+# The types themselves as factories, typed for strict checkers: a literal default would be copied
+# into every instance, and list[X] is slower to call than list.
 
 new_list: Callable[[], list[Any]] = list
 new_dict: Callable[[], dict[str, Any]] = dict
@@ -105,8 +106,8 @@ class _Rfc3339:
             mode="left_to_right",
             custom_error_type="rfc3339",
             custom_error_message=(
-                "Input should be an RFC 3339 date-time with an offset, such as 2026-01-31T09:30:00Z; "
-                "a datetime needs a time zone: datetime.now(timezone.utc)"
+                "Input should be an RFC 3339 date-time with an offset, such as "
+                "2026-01-31T09:30:00Z; a datetime needs a time zone: datetime.now(timezone.utc)"
             ),
             serialization=core_schema.simple_ser_schema("str"),
         )
@@ -175,7 +176,8 @@ class Clearable:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        wire = handler(Union[tuple(part for part in get_args(source) if part is not UnsetType)])  # noqa: UP007
+        parts = tuple(part for part in get_args(source) if part is not UnsetType)
+        wire = handler(Union[parts])  # noqa: UP007
         return core_schema.json_or_python_schema(
             json_schema=wire,
             python_schema=core_schema.union_schema(

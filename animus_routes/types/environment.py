@@ -185,7 +185,10 @@ class ExecJournal(WireModel):
     """Workflow the event belongs to, if any."""
 
 
-ExecNotification: TypeAlias = Annotated[ExecOutput | ExecJournal, Field(discriminator="kind")]
+ExecNotification: TypeAlias = Annotated[
+    ExecOutput | ExecJournal,
+    Field(discriminator="kind"),
+]
 """A streaming notification an environment plugin emits mid-exec during a
 `METHOD_ENVIRONMENT_EXEC_STREAM` call.
 

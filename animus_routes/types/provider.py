@@ -121,9 +121,10 @@ class AgentError(WireModel):
     """True if the run continues after this error."""
 
 
-AgentNotification: TypeAlias = (
-    Annotated[AgentOutput | AgentThinking | AgentToolCall | AgentToolResult | AgentError, Field(discriminator="kind")]
-)
+AgentNotification: TypeAlias = Annotated[
+    AgentOutput | AgentThinking | AgentToolCall | AgentToolResult | AgentError,
+    Field(discriminator="kind"),
+]
 """A streaming notification a provider may emit mid-run.
 
 The runtime in `animus-plugin-runtime` wraps these into JSON-RPC notifications using the

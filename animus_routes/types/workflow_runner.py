@@ -116,9 +116,10 @@ class PhaseCompleted(WireModel):
     """RFC 3339 timestamp."""
 
 
-PhaseEvent: TypeAlias = (
-    Annotated[PhaseStarted | PhaseDecision | PhaseCompleted, Field(discriminator="kind")]
-)
+PhaseEvent: TypeAlias = Annotated[
+    PhaseStarted | PhaseDecision | PhaseCompleted,
+    Field(discriminator="kind"),
+]
 """Event emitted by the runner during a workflow. Daemon callers receive the full vector in
 `WorkflowExecuteResult.phase_events`; real-time streaming is deferred to v0.6.
 """

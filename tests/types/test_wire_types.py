@@ -85,7 +85,8 @@ def empty_values(schema: dict[str, Any]) -> list[Any]:
     kind = schema.get("type") if isinstance(schema, dict) else None
     if "anyOf" in schema or isinstance(kind, list) or kind is None:
         return [None, {}] if schema.get("x-omit-empty") else [None]
-    return {"array": [[]], "object": [{}], "boolean": [False], "string": [""]}[str(kind)]
+    empty: dict[str, Any] = {"array": [], "object": {}, "boolean": False, "string": ""}
+    return [empty[str(kind)]]
 
 
 @family
@@ -160,10 +161,7 @@ def test_an_object_made_by_keyword_is_written_as_if_it_had_come_in(
 ) -> None:
     one = definition(module, name)
     assert isinstance(one, Object)
-    arguments = {
-        field.attr: field_value(family, module, name, field.name)
-        for field in one.fields
-    }
+    arguments = {field.attr: field_value(family, module, name, field.name) for field in one.fields}
     made = python_type(family, module, name)(**arguments)
     assert encode(made) == payload(module, name, full=True)
 

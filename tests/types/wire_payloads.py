@@ -9,12 +9,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import msgspec
 import pydantic
 from _codegen import reader
-from _codegen.model import INT_BOUNDS, Alias, Bundle, ClosedEnum, Definition, Field, Object
-from _codegen.model import Presence, Shape, Type, Union
+from _codegen.model import (
+    INT_BOUNDS,
+    Alias,
+    Bundle,
+    ClosedEnum,
+    Definition,
+    Field,
+    Object,
+    Presence,
+    Shape,
+    Type,
+    Union,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = ("types", "structs")
@@ -22,6 +32,8 @@ BUNDLES: dict[str, Bundle] = {bundle.module: bundle for bundle in reader.read(RO
 TIME = "2026-11-21T21:21:00.123456789+01:00"
 
 Json = dict[str, Any]
+
+jsonschema: Any = importlib.import_module("jsonschema")  # it has no types
 
 
 def definition(module: str, name: str) -> Definition:
@@ -73,7 +85,7 @@ def is_refused(family: str, module: str, name: str, payload: Any) -> bool:
 
 def schema_accepts(module: str, name: str, payload: Any) -> bool:
     schema = {"$ref": f"#/$defs/{name}", "$defs": BUNDLES[module].schema["$defs"]}
-    return jsonschema.Draft202012Validator(schema).is_valid(payload)
+    return bool(jsonschema.Draft202012Validator(schema).is_valid(payload))
 
 
 def example(module: str, kind: Type, *, full: bool) -> Any:

@@ -72,7 +72,9 @@ class Structs:
 
     def union(self, definition: Union) -> list[str]:
         """The alias of a tagged union: msgspec reads the arms' tags."""
-        return writing.alias(definition, " | ".join(definition.arms))
+        arms = [f"    {'| ' if number else ''}{arm}" for number, arm in enumerate(definition.arms)]
+        head = f"{definition.name}: TypeAlias = ("
+        return [head, *arms, ")", *writing.doc_lines(definition.doc)]
 
     def enum_helpers(self, definition: ClosedEnum) -> list[list[str]]:
         """Functions that give a default word, and a type that lets the word be blank."""

@@ -60,10 +60,13 @@ class Types:
 
     def union(self, definition: Union) -> list[str]:
         """The alias of a tagged union, told apart by the arms' tags."""
-        arms = " | ".join(definition.arms)
-        return writing.alias(
-            definition, f'Annotated[{arms}, Field(discriminator="{definition.tag}")]'
-        )
+        return [
+            f"{definition.name}: TypeAlias = Annotated[",
+            f"    {' | '.join(definition.arms)},",
+            f'    Field(discriminator="{definition.tag}"),',
+            "]",
+            *writing.doc_lines(definition.doc),
+        ]
 
     def enum_helpers(self, definition: ClosedEnum) -> list[list[str]]:
         """Nothing follows an enum here."""

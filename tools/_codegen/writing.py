@@ -88,7 +88,7 @@ def _header(bundle: Bundle, family: Family) -> str:
 
 def _definition(definition: Definition, family: Family) -> list[str]:
     if isinstance(definition, Alias):
-        return [f"{definition.name}: TypeAlias = str", *_doc(definition.doc, "")]
+        return [f"{definition.name}: TypeAlias = str", *doc_lines(definition.doc)]
     if isinstance(definition, ClosedEnum):
         return _enum(definition)
     if isinstance(definition, Object):
@@ -102,32 +102,17 @@ def _enum(definition: ClosedEnum) -> list[str]:
     words = "\n".join(
         f"- {word}: {' '.join(doc.split())}" for word, doc in definition.values if doc
     )
-    return [*lines, "]", *_doc("\n\n".join(part for part in (definition.doc, words) if part), "")]
+    return [*lines, "]", *doc_lines("\n\n".join(part for part in (definition.doc, words) if part))]
 
 
 def class_body(definition: Object) -> list[str]:
     """The docstring of a class, which is its whole body if it has no fields."""
-    return _doc(definition.doc or f"A {definition.name} on the wire.", "    ")
+    return doc_lines(definition.doc or f"A {definition.name} on the wire.", "    ")
 
 
-def _doc(text: str, indent: str) -> list[str]:
+def doc_lines(text: str, indent: str = "") -> list[str]:
+    """A docstring, or nothing where there is nothing to say."""
     return docstring(text, indent) if text else []
-
-
-def alias(definition: Union, source: str) -> list[str]:
-    """The alias that names a union, and its docstring.
-
-    Args:
-        definition: The union.
-        source: What the alias stands for.
-
-    Returns:
-        The lines.
-    """
-    lines = [f"{definition.name}: TypeAlias = {source}"]
-    if len(lines[0]) > MAX_COLUMNS:
-        lines = [f"{definition.name}: TypeAlias = (", f"    {source}", ")"]
-    return [*lines, *_doc(definition.doc, "")]
 
 
 def statement(function: str, arguments: dict[str, str]) -> list[str]:
@@ -160,7 +145,7 @@ def field_lines(field: Field, annotation: str, default: str) -> list[str]:
         The lines.
     """
     line = f"    {field.attr}: {annotation}" + (f" = {default}" if default else "")
-    return [*_fit(line), *_doc(field.doc, "    ")]
+    return [*_fit(line), *doc_lines(field.doc, "    ")]
 
 
 def _fit(line: str) -> list[str]:

@@ -1,0 +1,167 @@
+"""The generator: drift is found, and schemas it does not understand are refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _codegen import reader
+from _codegen.model import GenerationError
+from _codegen.prose import docstring, tidy
+from wire_payloads import BUNDLES, ROOT
+
+SUBJECT = "animus-subject-protocol"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of everything that the generator reads and writes."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    for folder in ("schemas", "tools/_codegen", "animus_routes/types", "animus_routes/structs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignore)
+    shutil.copy(ROOT / "tools/codegen.py", tmp_path / "tools/codegen.py")
+    return tmp_path
+
+
+def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "tools/codegen.py", *arguments]
+    return subprocess.run(
+        command, cwd=tree, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_what_is_committed_is_what_the_schemas_say() -> None:
+    done = run(ROOT, "--check")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "28 files are up to date")
+
+
+def test_check_names_every_file_that_drifted(tree: Path) -> None:
+    structs = tree / "animus_routes/structs"
+    (structs / "subject.py").write_text("", "utf-8")
+    (structs / "queue.py").unlink()
+    (structs / "stale.py").write_text("", "utf-8")
+    done = run(tree, "--check")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "differs: animus_routes/structs/subject.py",
+        "missing: animus_routes/structs/queue.py",
+        "unexpected: animus_routes/structs/stale.py",
+    ]
+    assert run(tree).returncode == 0
+    assert run(tree, "--check").returncode == 0
+
+
+def edit(tree: Path, name: str, old: str, new: str) -> None:
+    path = tree / "schemas" / name
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+
+
+def refusal(tree: Path) -> str:
+    done = run(tree, "--check")
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_a_bundle_that_differs_from_its_pin_is_refused(tree: Path) -> None:
+    edit(tree, f"{SUBJECT}/_all.json", "Normalized", "normalized")
+    assert "the pin says" in refusal(tree)
+
+
+def test_a_bundle_without_a_pin_is_refused(tree: Path) -> None:
+    shutil.copytree(tree / "schemas" / SUBJECT, tree / "schemas/animus-new-protocol")
+    assert "no pin in SHA256SUMS for animus-new-protocol" in refusal(tree)
+
+
+def test_a_patch_whose_old_value_is_gone_is_refused(tree: Path) -> None:
+    edit(tree, "patches.json", '"was": true', '"was": false')
+    assert "expected false, found true" in refusal(tree)
+
+
+def test_an_addition_that_the_bundle_has_by_now_is_refused(tree: Path) -> None:
+    edit(tree, "patches.json", "properties/supports_mcp", "properties/name")
+    assert "expected nothing, found" in refusal(tree)
+    edit(tree, "patches.json", "properties/name", "properties/supports_mcp")
+    edit(tree, f"additions/{SUBJECT}.json", '"SubjectGetRequest"', '"SubjectPatch"')
+    assert "the bundle has a definition SubjectPatch by now" in refusal(tree)
+
+
+def test_a_correction_without_a_reason_is_refused(tree: Path) -> None:
+    edit(tree, "patches.json", '"reason": "', '"because": "')
+    assert "no reason given" in refusal(tree)
+
+
+def test_an_added_definition_without_a_reason_is_refused(tree: Path) -> None:
+    edit(tree, f"additions/{SUBJECT}.json", '"$comment"', '"comment"')
+    assert "no $comment that gives the reason" in refusal(tree)
+
+
+@pytest.mark.parametrize(
+    ("definition", "complaint"),
+    [
+        ({"type": "integer"}, "neither a string, an enum, a union nor an object"),
+        ({"type": "object", "properties": {"x": {"type": "integer"}}}, "integer format None"),
+        ({"type": "object", "properties": {"x": {"anyOf": [{}, {}]}}}, "other than 'or null'"),
+        ({"type": "object", "properties": {"x": {"type": "tuple"}}}, "unknown type 'tuple'"),
+        (
+            {"type": "object", "properties": {"x": {"type": "number"}}},
+            "no value stands for absent",
+        ),
+        ({"oneOf": [{"type": "object", "properties": {}}]}, "an arm has no title"),
+        (
+            {"oneOf": [{"title": "A", "type": "object", "properties": {}}]},
+            "no constant key tells the arms apart",
+        ),
+    ],
+)
+def test_a_schema_that_is_not_understood_is_refused(
+    tree: Path, definition: dict[str, Any], complaint: str
+) -> None:
+    path = tree / "schemas/additions/animus-new-protocol.json"
+    path.write_text(json.dumps({"$defs": {"New": {"$comment": "why", **definition}}}), "utf-8")
+    with pytest.raises(GenerationError, match=re.escape(complaint)):
+        reader.read(tree / "schemas")
+
+
+def test_the_corrections_are_in_the_schemas_that_tests_use() -> None:
+    defs = {module: bundle.schema["$defs"] for module, bundle in BUNDLES.items()}
+    assert "supports_mcp" in defs["plugin"]["PluginManifest"]["properties"]
+    assert defs["queue"]["Actor"] == defs["config"]["Actor"]
+    assert len(defs["workflow_journal"]) == 18
+    vendored = sum(
+        len(json.loads(path.read_bytes())["$defs"]) for path in ROOT.glob("schemas/*/_all.json")
+    )
+    assert vendored == 168
+
+
+def test_no_class_is_numbered_and_none_is_a_root_model() -> None:
+    for folder in ("types", "structs"):
+        for path in (ROOT / "animus_routes" / folder).glob("[a-z]*.py"):
+            text = path.read_text("utf-8")
+            assert not re.search(r"^class \w+\d\(|RootModel", text, re.MULTILINE)
+            assert max(len(line) for line in text.splitlines()) <= 100
+            assert "[`" not in text
+
+
+def test_rustdoc_links_become_plain_words() -> None:
+    text = "See [`Subject::custom`], [`Self::x`], [the guide](crate) and [1, 2]."
+    assert tidy(text) == "See `Subject.custom`, `x`, the guide and [1, 2]."
+
+
+def test_a_docstring_keeps_paragraphs_and_lists() -> None:
+    text = 'One "two"\nthree.\n\n1. first\n   goes on\n2. second \\ """x"'
+    assert docstring(text, "    ") == [
+        '    """One "two" three.',
+        "",
+        "    1. first goes on",
+        "    2. second \\\\ '''x\"",
+        '    """',
+    ]
+    assert docstring('ends in "quotes"', "") == ['"""ends in "quotes" """']
