@@ -63,7 +63,7 @@ def _of_methods(app: App) -> Iterator[str]:
     for role in registry.roles:
         for row in role.methods:
             if row.required and row.default is None and not registry.has(row.name):
-                near = f"@app.method(\"{row.name}\")"
+                near = f'@app.method("{row.name}")'
                 yield f"'{row.name}' is required for kind '{role.kind}': add {near}"
 
 
@@ -106,9 +106,7 @@ def _is_async(function: Any) -> bool:
     return code is not None and bool(code.co_flags & 0x80)
 
 
-def _of_kind(
-    registration: Registration, signature: Signature, row: Method | None
-) -> Iterator[str]:
+def _of_kind(registration: Registration, signature: Signature, row: Method | None) -> Iterator[str]:
     streams = registration.notification is not None or (row is not None and row.stream is not None)
     if signature.is_generator and not streams:
         yield (

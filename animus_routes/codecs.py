@@ -76,13 +76,13 @@ def fields_decoder(fields: list[tuple[str, Any, Any]]) -> Decode:
     Returns:
         A function to a tuple of values in the order of `fields`; to the bare value for one field.
     """
-    later = {
-        i: decoder(hint) for i, (_, hint, _) in enumerate(fields) if needs_pydantic(hint)
-    }
+    later = {i: decoder(hint) for i, (_, hint, _) in enumerate(fields) if needs_pydantic(hint)}
     shape = defstruct(
         "params",
-        [_field(name, Raw if i in later else hint, default)
-         for i, (name, hint, default) in enumerate(fields)],
+        [
+            _field(name, Raw if i in later else hint, default)
+            for i, (name, hint, default) in enumerate(fields)
+        ],
         kw_only=True,
     )
     decode = msgspec.json.Decoder(shape).decode
@@ -126,7 +126,9 @@ def explain(error: BaseException) -> Invalid | None:
     if isinstance(error, msgspec.ValidationError):
         return Invalid([_msgspec_issue(str(error))])
     if isinstance(error, msgspec.DecodeError | UnicodeDecodeError):
-        return Invalid([_issue("", "The params are not valid JSON", "json_invalid")], malformed=True)
+        return Invalid(
+            [_issue("", "The params are not valid JSON", "json_invalid")], malformed=True
+        )
     if isinstance(error, RecursionError):
         return Invalid([_issue("", "The params are nested too deeply", "recursion")])
     if type(error).__name__ == "ValidationError" and hasattr(error, "error_count"):

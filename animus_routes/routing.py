@@ -193,9 +193,7 @@ class Registry:
 
     def has(self, name: str) -> bool:
         """Is this method served, whatever under which of its names?"""
-        return name in self.handlers or any(
-            alias in self.handlers for alias in self.aliases(name)
-        )
+        return name in self.handlers or any(alias in self.handlers for alias in self.aliases(name))
 
     def row(self, name: str) -> tuple[Role, Method | None]:
         """The role and the table's row of a wire name; `<kind>/<verb>` has the row of its verb."""
@@ -255,9 +253,7 @@ class Registry:
         """A handler, read against the method it serves."""
         _, row = self.row(registration.name)
         fields = wire_fields(row.params) if row is not None and row.params else None
-        return analyse(
-            registration.function, fields, context_names=registration.context_names
-        )
+        return analyse(registration.function, fields, context_names=registration.context_names)
 
 
 def wire_type(name: str) -> Any:

@@ -301,7 +301,7 @@ class Session:
             prefix = prefix if row.prefix is None else row.prefix
         return code, prefix + error.message, {**error.data, "category": category}
 
-    def unwritable(self, route: Any, request_id: int | Raw, error: Exception) -> bytes:
+    def unwritable(self, route: Any, request_id: int | Raw, error: BaseException) -> bytes:
         """-32603 for a result that cannot be encoded."""
         return self._internal_error(f"the result of {route.name}", request_id, error)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x04, 0x08, 0x20, 0x80, 0x200
 
+
 class _Nothing:
     """No hint, no default: what `None` cannot say, being both."""
 
@@ -141,9 +142,7 @@ def _hints(function: Any, problems: list[str]) -> dict[str, Any]:
         return _hints_one_by_one(function, raw, problems)
 
 
-def _hints_one_by_one(
-    function: Any, raw: dict[str, Any], problems: list[str]
-) -> dict[str, Any]:
+def _hints_one_by_one(function: Any, raw: dict[str, Any], problems: list[str]) -> dict[str, Any]:
     hints: dict[str, Any] = {}
     for name, annotation in raw.items():
         holder = FunctionType(function.__code__, function.__globals__)

@@ -221,9 +221,7 @@ class TestClient:
         wire.wait(lambda: request_id in wire.replies, bound, f"answer to {method or request_id}")
         frame = wire.replies.pop(request_id)
         if frame.error is not None:
-            error = RpcError(
-                frame.error["code"], frame.error["message"], frame.error.get("data")
-            )
+            error = RpcError(frame.error["code"], frame.error["message"], frame.error.get("data"))
             raise error from self._cause(error)
         if self._check_results and method:
             check_result(self.app.registry, method, frame.result)
@@ -291,5 +289,3 @@ def check_result(registry: Registry, method: str, result: Any) -> None:
     except msgspec.ValidationError as error:
         text = f"a host cannot decode the result of {method} as {row.result}: {error}"
         raise TypeError(text) from None
-
-

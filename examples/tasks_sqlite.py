@@ -15,9 +15,9 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, UnsetType, field
@@ -25,7 +25,7 @@ from msgspec.structs import asdict, replace
 
 from animus_routes import UNSET, App, Context, Depends, InvalidRequest, NotFound, Unavailable
 from animus_routes.structs import subject as wire
-from animus_routes.timestamps import now
+from animus_routes.timestamps import now, parse
 
 KIND: Final = "task"
 MAX_PAGE: Final = 500
@@ -154,13 +154,10 @@ def since(text: str) -> str:
     """
     finer = timedelta(microseconds=1 if re.search(r"\.\d{6}\d*[1-9]", text) else 0)
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            utc = (moment + finer).astimezone(UTC)
-            return utc.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        moment = parse(text).astimezone(UTC) + finer
     except (ValueError, OverflowError):
-        pass
-    raise invalid("updated_since", "expected an RFC 3339 time with a zone")
+        raise invalid("updated_since", "expected an RFC 3339 time with a zone") from None
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def conditions(query: wire.SubjectFilter) -> dict[str, Any]:
@@ -179,7 +176,7 @@ def native_for(status: str | None, native: str | None, held: str | None) -> wire
     """The native status that a request means for a task that has, or would have, `held`."""
     current = HINTS[held or "Todo"]
     if native is None:
-        if status in {None, current.maps_to}:
+        if status is None:
             return current
         return next(hint for hint in STATUSES if hint.maps_to == status)
     if native not in HINTS:
@@ -219,7 +216,7 @@ def change_kinds(old: wire.Subject | None, new: wire.Subject) -> list[wire.Chang
         "attachment-added": bool(after - before),
         "attachment-removed": bool(before - after),
     }
-    kinds = [kind for kind, happened in found.items() if happened]
+    kinds: list[wire.ChangeKind] = [kind for kind, happened in found.items() if happened]
     named = {f: getattr(new, f) for f in ("status", "native_status", "attachments", "updated_at")}
     if not kinds or replace(old, **named) != new:
         kinds.append("updated")
@@ -227,7 +224,7 @@ def change_kinds(old: wire.Subject | None, new: wire.Subject) -> list[wire.Chang
 
 
 def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout_s, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout_s, isolation_level=None)
     # FULL: what was answered is on the disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
     return db
@@ -342,10 +339,6 @@ class Store:
         )
         return [{"at": at, "text": text} for at, text in rows]
 
-    def last_change(self) -> int:
-        (seq,) = self.db.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()
-        return int(seq)
-
     def _next_seq(self) -> int:
         # AUTOINCREMENT's own memory: a number never comes back, not even after a delete.
         rows = self.db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'tasks'").fetchall()
@@ -382,7 +375,7 @@ class Store:
         thread = wire.SubjectAttachment(
             id="comments",
             kind="comment-thread",
-            uri=f"animus-tasks:{task.id}/comments",
+            uri=thread_uri(task.id),
             title="Comments",
             metadata={"count": len(self.comments(task.id))},
         )
@@ -395,6 +388,10 @@ class Store:
         row = self.db.execute(LOG, values)
         oldest = (row.lastrowid or 0) - KEPT_CHANGES
         self.db.execute("DELETE FROM changes WHERE seq <= ?", [oldest])
+
+
+def thread_uri(task_id: str) -> str:
+    return f"animus-tasks:{task_id}/comments"
 
 
 def task_of(document: str, children: str, _seq: int = 0) -> wire.Subject:
@@ -448,7 +445,7 @@ def list_tasks(filter: wire.SubjectFilter, store: Tasks) -> wire.SubjectList:
 def get_task(id: str, store: Tasks) -> wire.Subject:
     task = store.get(id)
     for attachment in task.attachments:
-        if attachment.id == "comments":
+        if attachment.uri == thread_uri(id):
             attachment.metadata = {"comments": store.comments(id)}
     return task
 
@@ -493,38 +490,43 @@ def schema() -> wire.SubjectSchema:
     )
 
 
-def last_change(store: Tasks) -> int:
-    return store.last_change()
+class Feed(NamedTuple):
+    """A connection of a watch's own, and where the log of changes ended when it opened."""
+
+    db: sqlite3.Connection
+    end: int
+
+
+def open_feed(store: Tasks) -> Iterator[Feed]:
+    with closing(connect(store.path)) as db:
+        (end,) = db.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()
+        yield Feed(db, end)
 
 
 @app.method("subject/watch")
 def watch(
     ctx: Context,
-    store: Tasks,
-    after: Annotated[int, Depends(last_change)],
+    feed: Annotated[Feed, Depends(open_feed)],
     filter: wire.SubjectFilter | None = None,
 ) -> Iterator[wire.SubjectChangedEvent]:
     """Report every change after the request, whoever makes it: this process or another."""
     binds = conditions(filter or wire.SubjectFilter())
-    with closing(connect(store.path)) as db:
-        seen = None
-        while not ctx.wait(0 if seen is None else POLL_S):
-            (version,) = db.execute("PRAGMA data_version").fetchone()
-            if version == seen:
-                continue
-            seen = version
-            for seq, kind, native, label, subject in db.execute(
-                NEWS, {**binds, "after": after}
-            ).fetchall():
-                after = seq
-                task = msgspec.json.decode(subject, type=wire.Subject)
-                yield wire.SubjectChangedEvent(
-                    id=task.id,
-                    change_kind=kind,
-                    subject=task,
-                    previous_native_status=native,
-                    previous_dispatch_label=label,
-                )
+    after, seen = feed.end, None
+    while not ctx.cancelled:
+        (version,) = feed.db.execute("PRAGMA data_version").fetchone()
+        news = version != seen and feed.db.execute(NEWS, {**binds, "after": after}).fetchall()
+        for seq, kind, native, label, document in news or ():
+            after = seq
+            task = msgspec.json.decode(document, type=wire.Subject)
+            yield wire.SubjectChangedEvent(
+                id=task.id,
+                change_kind=kind,
+                subject=task,
+                previous_native_status=native,
+                previous_dispatch_label=label,
+            )
+        seen = version
+        ctx.wait(POLL_S)
 
 
 @app.health

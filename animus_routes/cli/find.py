@@ -131,8 +131,11 @@ def _app_of(module: ModuleType, attribute: str, place: str) -> App:
 
 def _apps(module: ModuleType) -> dict[str, App]:
     found = {name: value for name, value in vars(module).items() if isinstance(value, App)}
-    return {name: app for i, (name, app) in enumerate(found.items())
-            if app not in list(found.values())[:i]}
+    return {
+        name: app
+        for i, (name, app) in enumerate(found.items())
+        if app not in list(found.values())[:i]
+    }
 
 
 def checked(app: App) -> App:

@@ -108,7 +108,7 @@ class Plugin(Protocol):
     ) -> bytes | Outcome:
         """The error frame for what a handler raised, or the result of an exception handler."""
 
-    def unwritable(self, route: Route, request_id: int | Raw, error: Exception) -> bytes:
+    def unwritable(self, route: Route, request_id: int | Raw, error: BaseException) -> bytes:
         """The error frame for a result that cannot be encoded."""
 
     def not_supported(self, request: Request) -> bytes:

@@ -94,7 +94,7 @@ class Server:
 
     def process(self, lines: list[bytes]) -> None:
         """Run whole lines, in order, on this thread; what they answer is in `out` afterwards."""
-        out = self.out
+        out, inline = self.out, self.inline
         while lines:
             self.lines = iter(lines)
             for line in self.lines:
@@ -105,13 +105,11 @@ class Server:
                     if found is None:
                         continue
                     request = found
-                route = self.inline.get(request.method)
+                route = inline.get(request.method)
                 if route is None or not request.id:
                     route = self.sort(request, out)
                     if route is None:
                         continue
-                failure: BaseException | None = None
-                result: Any = None
                 try:
                     arguments = route.decode(request.params)
                 except Exception as error:  # noqa: BLE001 - the boundary between params and bugs
@@ -130,19 +128,24 @@ class Server:
                         result = route.call(arguments)
                     if route.finish is not None and result.__class__ in route.finishes:
                         result = route.finish(result, request.params)
+                    # From here on the standby may not write: `out` is ours again.
+                    self.current = None
+                    if self.taken and self._reclaim(request):
+                        continue
+                    mark = len(out)
+                    if request.id:
+                        route.answer(request.id, result, out)
                 except BaseException as error:  # noqa: BLE001 - a handler cannot end the process
-                    failure = error
-                self.current = None
-                if self.taken and self._reclaim(request):
-                    continue
-                if failure is not None:
-                    self._fail(route, request, failure, out)
-                elif request.id:
-                    self.answer(route, request.id, result, out)
-                if route.contextual:
-                    self.context.close(failure)
-                if len(out) > FLUSH_BYTES or self.ended:
-                    self.flush()
+                    if self.current is None:
+                        del out[mark:]
+                        out += self.plugin.unwritable(route, request.id, error)
+                    else:
+                        self._fail(route, request, error, out)
+                else:
+                    if len(out) > FLUSH_BYTES or self.ended:
+                        self._limit(route, request, mark)
+                    if route.contextual:
+                        self.context.close(None)
             lines = self._drain()
 
     def answer(self, route: Route, request_id: int | Raw, result: Any, out: bytearray) -> None:
@@ -151,13 +154,19 @@ class Server:
         try:
             route.answer(request_id, result, out)
             if len(out) - mark > MAX_OUTBOUND_BYTES:
-                raise OverflowError(
-                    f"the result has {len(out) - mark} bytes; hosts end the link above "
-                    f"{MAX_OUTBOUND_BYTES}: page it"
-                )
-        except Exception as error:  # noqa: BLE001 - a result that cannot be written is a -32603
+                raise TooLargeError(len(out) - mark)
+        except Exception as error:  # noqa: BLE001 - whatever an author's object does when written
             del out[mark:]
             out += self.plugin.unwritable(route, request_id, error)
+
+    def _limit(self, route: Route, request: Request, mark: int) -> None:
+        """Refuse an answer that would end the link; write what there is."""
+        out = self.out
+        if len(out) - mark > MAX_OUTBOUND_BYTES:
+            error = TooLargeError(len(out) - mark)
+            del out[mark:]
+            out += self.plugin.unwritable(route, request.id, error)
+        self.flush()
 
     def flush(self) -> None:
         """Write what is answered."""
@@ -260,7 +269,7 @@ class Server:
     def _initialized(self, _request: Request, _out: bytearray) -> None:
         if self.greeted and not self.opened:
             self.opened = True
-            self.inline = self.plugin.inline()
+            self.inline.update(self.plugin.inline())
 
     def _ping(self, request: Request, out: bytearray) -> None:
         if request.id:
@@ -336,16 +345,27 @@ class Server:
 
     # Failures: the one boundary between exceptions and the wire -----------------------------------
 
-    def _fail(
-        self, route: Route, request: Request, error: BaseException, out: bytearray
-    ) -> None:
-        result = self.plugin.rescue(self, route, request, error)
-        if not request.id:
+    def _fail(self, route: Route, request: Request, error: BaseException, out: bytearray) -> None:
+        self.current = None
+        if self.taken and self._reclaim(request):
             return
-        if isinstance(result, bytes):
-            out += result
-        else:
-            self.answer(route, request.id, result.value, out)
+        outcome = self.plugin.rescue(self, route, request, error)
+        if request.id:
+            if isinstance(outcome, bytes):
+                out += outcome
+            else:
+                self.answer(route, request.id, outcome.value, out)
+        if route.contextual:
+            self.context.close(error)
+
+
+class TooLargeError(Exception):
+    """A result that hosts would end the link for."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"the result has {size} bytes, hosts end the link above {MAX_OUTBOUND_BYTES}: page it"
+        )
 
 
 def parse(line: bytes) -> Request | None:
