@@ -206,5 +206,13 @@ def plain(raw: Raw) -> dict[str, Any]:
     return value
 
 
+def lenient(raw: Raw) -> dict[str, Any]:
+    """Params as a dict; whatever is wrong with them is the decoder's to say."""
+    try:
+        return plain(raw)
+    except Invalid:
+        return {}
+
+
 def _name(value: Any) -> str:
     return "array" if isinstance(value, list) else type(value).__name__

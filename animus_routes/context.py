@@ -115,6 +115,16 @@ class Context:
             self._waiting.remove(gate)
         return self.cancelled
 
+    def emit(self, item: Any) -> None:
+        """Send one item of this call's stream, as a generator's `yield` does.
+
+        Raises:
+            RuntimeError: The method has no stream.
+        """
+        if self.emitter is None:
+            raise RuntimeError(f"{self.method} has no stream to emit to")
+        self.emitter.emit(item)
+
     def notify(self, method: str, params: Any = None) -> None:
         """Send a notification now; dropped once the request is cancelled.
 

@@ -17,8 +17,9 @@ from animus_routes.engine.frames import (
     Response,
     encoder,
     id_bytes,
+    notification_frame,
 )
-from animus_routes.roles import Method, Role, Stream
+from animus_routes.roles import Method, Role, Run, Stream
 from animus_routes.signature import NOTHING, Signature, analyse, location
 
 if TYPE_CHECKING:
@@ -217,9 +218,10 @@ class Registry:
         """What the app serves, as it is advertised: table order, aliases after each method."""
         names: list[str] = []
         for name, (_, row) in self.rows.items():
-            if row.stops is not None:
+            if row.stops is not None and row.served_with is None:
                 continue
-            if self.has(name) or row.default is not None:
+            derived = row.default is not None or self.has(row.served_with or "")
+            if self.has(name) or derived:
                 names += [name, *self.aliases(name)]
         names += [n for n, r in self.handlers.items() if not r.inbound]
         return list(dict.fromkeys(names))
@@ -290,6 +292,7 @@ class Route:
         self.bare = False
         self.notification = registration.inbound or (row is not None and row.notification)
         self.stops = row.stops if row is not None else None
+        self.stopped = row.stopped if row is not None else None
         self.stream = self._stream()
         self.mode = self._mode()
         self.contextual = True
@@ -300,12 +303,12 @@ class Route:
         self.decode: Callable[[Raw], Any] = self._first
         self.call: Callable[..., Any] = self._first
 
-    def _stream(self) -> StreamWriter | None:
+    def _stream(self) -> StreamRoute | None:
         row, name = self.row, self.registration.notification
         stream = row.stream if row is not None else None
         if name is not None:
             stream = Stream(name)
-        return StreamWriter(stream, self.signature) if stream is not None else None
+        return StreamRoute(stream, self.signature) if stream is not None else None
 
     def _mode(self) -> str:
         if self.signature.is_async:
@@ -364,40 +367,81 @@ def answer_pydantic(request_id: int | Raw, result: Any, out: bytearray) -> None:
         out += b"".join((HEAD, id_bytes(request_id), RESULT, write(result), TAIL))
 
 
-class StreamWriter:
-    """A stream's ack and how its items are written (see `engine.plugin.Stream`)."""
+class StreamRoute:
+    """A stream's ack and how one call of it writes its items (see `engine.plugin.Stream`)."""
 
     def __init__(self, stream: Stream, signature: Signature) -> None:
         self.stream = stream
         self.ack = None if stream.ack is None else encoder.encode(stream.ack)
+        self.fatal = stream.fatal
         returns = signature.returns
-        self._item = get_args(returns)[0] if returns is not NOTHING and get_args(returns) else None
+        item = get_args(returns)[0] if returns is not NOTHING and get_args(returns) else None
+        self.typed_pydantic = codecs.is_pydantic(item)
 
-    def writer(self, request_id: int | Raw) -> Write:
-        """Append `{"jsonrpc", "method", "params": {"id", <key>: item}}` for one item."""
-        name = encoder.encode(self.stream.notification)
+    def open(self, request_id: int | Raw, params: Raw) -> EventRun | ItemRun:
+        """One call."""
+        if self.stream.run is None:
+            return EventRun(self, request_id)
+        return ItemRun(self.stream.run(codecs.lenient(params)))
+
+
+class EventRun:
+    """Items that all become the same notification: `{"id": <request id>, <key>: item}`."""
+
+    def __init__(self, route: StreamRoute, request_id: int | Raw) -> None:
+        self.names = {id_bytes(request_id).decode().strip('"')}
+        self._ack = route.stream.ack
+        self.write = self._writer(route, request_id)
+
+    def complete(self, result: Any) -> Any:
+        """A handler that is no generator may leave the ack to the framework."""
+        return self._ack if result is None else result
+
+    def farewell(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    @staticmethod
+    def _writer(route: StreamRoute, request_id: int | Raw) -> Write:
+        stream = route.stream
         before, after = b"", TAIL
-        if self.stream.key:
-            key = encoder.encode(self.stream.key)
+        if stream.key:
+            key = encoder.encode(stream.key)
             before, after = b'{"id":' + id_bytes(request_id) + b"," + key + b":", b"}" + TAIL
-        prefix = NOTIFICATION + name + PARAMS + before
+        prefix = NOTIFICATION + encoder.encode(stream.notification) + PARAMS + before
         encode_into = codecs.encode_into
-        if codecs.is_pydantic(self._item):
 
-            def write_pydantic(item: Any, out: bytearray) -> None:
-                write = codecs.json_writer(item)
-                out += prefix
-                out += write(item) if write is not None else codecs.encode(item)
-                out += after
+        def write_pydantic(item: Any, out: bytearray) -> None:
+            write = codecs.json_writer(item)
+            out += prefix
+            out += write(item) if write is not None else codecs.encode(item)
+            out += after
 
-            return write_pydantic
-
-        def write(item: Any, out: bytearray) -> None:
+        def write_any(item: Any, out: bytearray) -> None:
             out += prefix
             encode_into(item, out, -1)
             out += after
 
-        return write
+        return write_pydantic if route.typed_pydantic else write_any
+
+
+class ItemRun:
+    """Items that a role's `Run` turns into notifications, each into its own."""
+
+    def __init__(self, run: Run) -> None:
+        self.names = run.names
+        self.complete = run.complete
+        self._run = run
+
+    def write(self, item: Any, out: bytearray) -> None:
+        """Append one item's notification frame."""
+        method, params = self._run.notification(item)
+        out += notification_frame(method, codecs.encode(params))
+
+    def farewell(self) -> bytes:
+        """The role's last word, if it has one."""
+        found = self._run.farewell()
+        return b"" if found is None else notification_frame(found[0], codecs.encode(found[1]))
 
 
 def default_route(name: str, role: Role, row: Method, registry: Registry) -> Route:

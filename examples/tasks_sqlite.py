@@ -176,7 +176,7 @@ def native_for(status: str | None, native: str | None, held: str | None) -> wire
     """The native status that a request means for a task that has, or would have, `held`."""
     current = HINTS[held or "Todo"]
     if native is None:
-        if status is None:
+        if status in {None, current.maps_to}:
             return current
         return next(hint for hint in STATUSES if hint.maps_to == status)
     if native not in HINTS:
@@ -530,26 +530,30 @@ def watch(
 
 
 @app.health
-def health(ctx: Context) -> dict[str, str]:
-    """Ask the database itself: is the file still ours, can it be read, may it be written now?"""
+def health(ctx: Context) -> str | None:
+    """Ask the database itself: is the file still ours, can it be read, may it be written now?
+
+    A reason that is returned means degraded, one that is raised means unhealthy.
+    """
     if ctx.state is None:
-        return {"status": "degraded", "last_error": "the database is opened at initialize"}
+        return "the database is opened at initialize"
     store = the_store(ctx)
+    if store.path.stat().st_ino != store.inode:
+        raise Unavailable(f"{store.path} is another file by now")
     try:
-        if store.path.stat().st_ino != store.inode:
-            return {"status": "unhealthy", "last_error": f"{store.path} is another file by now"}
         with closing(connect(store.path, timeout_s=0.5)) as db:
             db.execute("SELECT seq FROM tasks LIMIT 1").fetchone()
             db.execute("BEGIN IMMEDIATE")
             db.execute("ROLLBACK")
-    except (OSError, sqlite3.Error) as problem:
-        busy = getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
-        return {"status": "degraded" if busy else "unhealthy", "last_error": str(problem)}
-    return {"status": "healthy"}
+    except sqlite3.OperationalError as problem:
+        if problem.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        return str(problem)
+    return None
 
 
 @app.exception_handler(sqlite3.Error)
-def refuse(problem: sqlite3.Error) -> Unavailable:
+def refuse(_ctx: Context, problem: sqlite3.Error) -> Unavailable:
     return Unavailable(str(problem))
 
 

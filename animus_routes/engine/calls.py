@@ -7,16 +7,14 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.engine.frames import NO_PARAMS, error_frame, id_bytes, id_key, result_frame
+from animus_routes.engine.frames import NO_PARAMS, error_frame, id_key, result_frame
 from animus_routes.engine.streams import Emitter
 from animus_routes.errors import CANCELLED, INVALID_REQUEST
 
 if TYPE_CHECKING:
-    from msgspec import Raw
-
     from animus_routes.engine.frames import Request
     from animus_routes.engine.loop import Loop
-    from animus_routes.engine.plugin import Route
+    from animus_routes.engine.plugin import Route, StreamRun
     from animus_routes.engine.server import Server
 
 WAIT_STEP_S: Final = 0.005
@@ -31,7 +29,7 @@ class Call:
         abort: Ends what runs it, where that can be done from outside (an asyncio task).
     """
 
-    __slots__ = ("abort", "answered", "calls", "context", "emitter", "key", "request", "route")
+    __slots__ = ("abort", "answered", "calls", "context", "emitter", "key", "request", "route", "run")
 
     def __init__(self, calls: Calls, route: Route, request: Request) -> None:
         self.calls = calls
@@ -41,7 +39,12 @@ class Call:
         self.answered = False
         self.context = calls.server.plugin.context(calls.server, route, request)
         self.abort: Callable[[], object] | None = None
+        self.run: StreamRun | None = None
         self.emitter: Emitter | None = None
+        if route.stream is not None:
+            self.run = route.stream.open(request.id, request.params)
+            self.emitter = Emitter(calls.server, self.context, self.run.write)
+            self.context.emitter = self.emitter
 
     def decode(self) -> tuple[Any, ...]:
         """The arguments of `route.call`.
@@ -61,18 +64,18 @@ class Call:
 
     def open_stream(self) -> Emitter:
         """Answer with the ack, if the stream has one, before any item."""
-        stream = self.route.stream
-        assert stream is not None
-        self.emitter = Emitter(self.calls.server, self.context, stream, self.request.id)
-        self.context.emitter = self.emitter
-        if stream.ack is not None:
-            self.send(result_frame(self.request.id, stream.ack))
+        assert self.route.stream is not None
+        assert self.emitter is not None
+        if self.route.stream.ack is not None:
+            self.send(result_frame(self.request.id, self.route.stream.ack))
         return self.emitter
 
     def complete(self, result: Any) -> None:
         """Answer with a result, unless the call is answered."""
         if self.answered or not self.request.id:
             return
+        if self.run is not None:
+            result = self.run.complete(result)
         if self.route.finish is not None and result.__class__ in self.route.finishes:
             result = self.route.finish(result, self.request.params)
         out = bytearray()
@@ -109,6 +112,10 @@ class Call:
         request_id = self.request.id
         frame = error_frame(request_id, CANCELLED, "cancelled", {"category": "cancelled"})
         wire = self.calls.server.wire
+        if self.emitter is not None:
+            self.emitter.flush()
+        if self.run is not None and not self.answered:
+            frame = self.run.farewell() + frame
         with wire.lock:
             self.context.cancelled = True
             if not self.answered and request_id:
@@ -188,10 +195,10 @@ class Calls:
         call.cancel()
         return True
 
-    def stop(self, text: str) -> bool:
-        """End the stream whose request id reads as `text`; is there one?"""
+    def stop(self, name: str) -> bool:
+        """End the stream of that name; is there one?"""
         for call in tuple(self.active.values()):
-            if call.route.stream is not None and _text(call.request.id) == text:
+            if call.run is not None and name in call.run.names:
                 call.cancel()
                 return True
         return False
@@ -266,7 +273,3 @@ class Pool:
                 self._work(call)
             else:
                 call.calls.finished(call)
-
-
-def _text(request_id: int | Raw) -> str:
-    return id_bytes(request_id).decode().strip('"')

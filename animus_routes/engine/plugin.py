@@ -20,7 +20,8 @@ class Route(Protocol):
         contextual: `call` takes the request's context as a second argument.
         bare: Nobody wrote a handler: the engine itself does what the method says.
         notification: Hosts may send it without an id.
-        stops: The params field with the request id of a watch that this method ends.
+        stops: The params field that names the stream which this method ends.
+        stopped: The answer of a bare method that ends a stream, from the name and whether it was.
         stream: What a generator's items become; None for request and reply.
         finish: Completes a plain result; called for results whose class is in `finishes`.
         answer: Appends the whole answer frame of a result.
@@ -33,6 +34,7 @@ class Route(Protocol):
     notification: bool
     stops: str | None
     stream: Stream | None
+    stopped: Callable[[Any, bool], Any] | None
     finish: Callable[[Any, Raw], Any] | None
     finishes: frozenset[type]
     decode: Callable[[Raw], Any]
@@ -53,8 +55,26 @@ class Stream(Protocol):
 
     ack: bytes | None
 
-    def writer(self, request_id: int | Raw) -> Write:
-        """A function that appends the notification frame of one item."""
+    def open(self, request_id: int | Raw, params: Raw) -> StreamRun:
+        """One call of the stream's method."""
+
+
+class StreamRun(Protocol):
+    """One call of a stream's method.
+
+    Attributes:
+        names: What another method may end this call by: its request id as text, a session's id.
+        write: Appends the notification frame of one item.
+    """
+
+    names: set[str]
+    write: Write
+
+    def complete(self, result: Any) -> Any:
+        """The answer, from what the handler returned."""
+
+    def farewell(self) -> bytes:
+        """What goes out before the answer of a cancelled call; b"" for nothing."""
 
 
 class Outcome(Protocol):

@@ -219,8 +219,8 @@ class Server:
             out += error_frame(request.id, NOT_INITIALIZED, text)
         elif self.closing:
             out += error_frame(request.id, INVALID_REQUEST, "the plugin is shutting down")
-        elif route.stops is not None and route.bare:
-            out += result_frame(request.id, b'{"ok":%s}' % self._stop(route, request))
+        elif route.stops is not None and self._stop(route, request, out) and route.bare:
+            pass
         elif route.mode == INLINE:
             return route
         else:
@@ -238,7 +238,7 @@ class Server:
         if route is None or not route.notification or not self.opened or self.closing:
             return None
         if route.stops is not None:
-            self._stop(route, request)
+            self._stop(route, request, bytearray())
         if route.bare:
             return None
         if route.mode == INLINE:
@@ -246,11 +246,15 @@ class Server:
         self.calls.start(route, request, bytearray())
         return None
 
-    def _stop(self, route: Route, request: Request) -> bytes:
-        """End the watch whose request id the params name; ids are compared as text."""
+    def _stop(self, route: Route, request: Request, out: bytearray) -> bool:
+        """End the stream that the params name; names are compared as text."""
         assert route.stops is not None
-        found = self.plugin.field(request.params, route.stops)
-        return b"true" if self.calls.stop(str(found)) else b"false"
+        name = self.plugin.field(request.params, route.stops)
+        found = self.calls.stop(str(name))
+        if route.bare and request.id:
+            assert route.stopped is not None
+            self.answer(route, request.id, route.stopped(name, found), out)
+        return True
 
     # Lifecycle ----------------------------------------------------------------------------------
 

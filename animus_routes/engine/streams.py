@@ -8,9 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from msgspec import Raw
-
-    from animus_routes.engine.plugin import Stream
+    from animus_routes.engine.plugin import Write
     from animus_routes.engine.server import Server
 
 FLUSH_BYTES: Final = 60_000
@@ -27,12 +25,10 @@ class Emitter:
 
     __slots__ = ("_context", "_last", "_lock", "_out", "_server", "_write_item")
 
-    def __init__(
-        self, server: Server, context: Any, stream: Stream, request_id: int | Raw
-    ) -> None:
+    def __init__(self, server: Server, context: Any, write_item: Write) -> None:
         self._server = server
         self._context = context
-        self._write_item = stream.writer(request_id)
+        self._write_item = write_item
         self._out = bytearray()
         self._lock = allocate_lock()
         self._last = 0.0

@@ -7,7 +7,7 @@ the adaptations that the wire really needs. Nothing outside this package knows a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -38,12 +38,35 @@ class Stream(Struct, frozen=True, gc=False):
             whole params.
         ack: The answer sent before the first item; None = the answer is what the handler returns.
         item: The wire type of an item, `crate.Name`.
+        run: For streams whose items differ: makes the adapter of one call (see `Run`).
+        fatal: A stream that breaks ends the process, so that the host starts it anew.
     """
 
     notification: str
     key: str = "event"
     ack: dict[str, Any] | None = None
     item: str | None = None
+    run: Callable[[dict[str, Any]], Run] | None = None
+    fatal: bool = False
+
+
+class Run(Protocol):
+    """One call of a stream whose items become different notifications.
+
+    Attributes:
+        names: What another method may end the call by.
+    """
+
+    names: set[str]
+
+    def notification(self, item: Any) -> tuple[str, Any]:
+        """The wire method and params of one item."""
+
+    def complete(self, result: Any) -> Any:
+        """The answer, from what the handler returned and what it emitted."""
+
+    def farewell(self) -> tuple[str, Any] | None:
+        """A last notification before the answer of a cancelled call."""
 
 
 class Method(Struct, frozen=True, gc=False):
@@ -64,7 +87,10 @@ class Method(Struct, frozen=True, gc=False):
         adapts_all: Typed results go through `adapt_result` too.
         default: The answer when the author registered nothing.
         returns: Other wire types a handler may name as its result.
-        stops: The params field that names the watch this method ends.
+        stops: The params field that names the stream this method ends; the framework ends it,
+            with or without a handler of the author's.
+        stopped: The answer where there is no handler, from the name and whether it was found.
+        served_with: The method comes with this one: advertised and answered by the framework.
     """
 
     name: str
@@ -81,6 +107,8 @@ class Method(Struct, frozen=True, gc=False):
     default: Derived | None = None
     returns: Sequence[str] = ()
     stops: str | None = None
+    stopped: Callable[[Any, bool], Any] | None = None
+    served_with: str | None = None
 
     @property
     def verb(self) -> str:

@@ -216,6 +216,7 @@ ROLE = Role(
             params="subject.SubjectUnwatchRequest",
             notification=True,
             stops="watch_id",
+            stopped=lambda _name, found: {"ok": found},
         ),
     ),
 )

@@ -2,6 +2,7 @@ import json
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -347,9 +348,8 @@ def test_the_database_is_where_the_project_or_the_variable_says(tmp_path: Path) 
 
 def test_a_database_of_a_newer_version_is_refused_at_initialize(tmp_path: Path) -> None:
     (tmp_path / DATABASE).parent.mkdir()
-    with sqlite3.connect(tmp_path / DATABASE) as db:
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
         db.execute("PRAGMA user_version = 99")
-    db.close()
     with pytest.raises(RpcError, match="newer"), served(TASKS, tmp_path):
         pass
 
@@ -387,10 +387,29 @@ def test_health_reports_a_held_lock_as_degraded(plugin: Plugin, tmp_path: Path) 
 def test_health_reports_a_lost_database_as_unhealthy(plugin: Plugin, tmp_path: Path) -> None:
     (tmp_path / DATABASE).rename(tmp_path / "moved.db")
     lost = plugin.call("health/check")
-    (tmp_path / DATABASE).write_bytes(b"this is no database at all, whatever its name" * 100)
-    broken = plugin.call("health/check")
-    assert [lost["status"], broken["status"]] == ["unhealthy", "unhealthy"]
-    assert lost["last_error"]
+    assert (lost["status"], "No such file" in lost["last_error"]) == ("unhealthy", True)
+
+
+def test_health_reports_a_database_that_was_replaced_as_unhealthy(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    create(plugin, "x")
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        db.execute("VACUUM INTO ?", [str(copy)])
+    copy.replace(tmp_path / DATABASE)
+    replaced = plugin.call("health/check")
+    assert (replaced["status"], "another file" in replaced["last_error"]) == ("unhealthy", True)
+
+
+def test_a_database_that_cannot_be_written_now_is_unavailable(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as db:
+        db.execute("DROP TABLE changes")
+    refusal = refused(plugin, "task/create", {"title": "x"})
+    assert (refusal.code, refusal.data["category"]) == (-32603, "unavailable")
+    assert plugin.call("task/list")["subjects"] == []
 
 
 def test_serving_imports_neither_pydantic_nor_the_importer(tmp_path: Path) -> None:
