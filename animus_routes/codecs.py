@@ -59,6 +59,10 @@ def decoder(hint: Any) -> Decode:
         from animus_routes.structs._struct import decode_open
 
         return lambda raw: decode_open(hint, bytes(raw))
+    validator = getattr(hint, "__pydantic_validator__", None)
+    if validator is not None:
+        validate_model = validator.validate_json
+        return lambda raw: validate_model(bytes(raw))
     if needs_pydantic(hint):
         from pydantic import TypeAdapter
 

@@ -538,17 +538,17 @@ def health(ctx: Context) -> str | None:
     if ctx.state is None:
         return "the database is opened at initialize"
     store = the_store(ctx)
-    if store.path.stat().st_ino != store.inode:
-        raise Unavailable(f"{store.path} is another file by now")
     try:
+        if store.path.stat().st_ino != store.inode:
+            raise Unavailable(f"{store.path} is another file by now")
         with closing(connect(store.path, timeout_s=0.5)) as db:
             db.execute("SELECT seq FROM tasks LIMIT 1").fetchone()
             db.execute("BEGIN IMMEDIATE")
             db.execute("ROLLBACK")
-    except sqlite3.OperationalError as problem:
-        if problem.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-            raise
-        return str(problem)
+    except (OSError, sqlite3.Error) as problem:
+        if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return str(problem)
+        raise Unavailable(str(problem)) from problem
     return None
 
 

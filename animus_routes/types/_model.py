@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
+from inspect import Signature
 from operator import is_
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union, cast, get_args
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, Union, cast, get_args
 
 from msgspec import UNSET, UnsetType
 from pydantic import BaseModel, ConfigDict, Field, Strict
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
+
+Made = TypeVar("Made")
+PLUGIN_LOADER = "pydantic.plugin._loader"
 
 __all__ = [
     "Bool",
@@ -55,6 +61,24 @@ class WireModel(BaseModel):
         defer_build=True,
     )
 
+    @classmethod
+    def model_rebuild(cls, **options: Any) -> bool | None:
+        """Build the model, which happens at its first use.
+
+        pydantic looks for plugins of its own in every installed distribution when it builds its
+        first model. That would be a sixth of a plugin's start, so these models go without; the
+        author's own still get them.
+        """
+        if PLUGIN_LOADER in sys.modules:
+            return super().model_rebuild(**options)
+        loader = ModuleType(PLUGIN_LOADER)
+        loader.__dict__["get_plugins"] = tuple
+        sys.modules[PLUGIN_LOADER] = loader
+        try:
+            return super().model_rebuild(**options)
+        finally:
+            del sys.modules[PLUGIN_LOADER]
+
 
 # A field leaves itself out (exclude_if), so that a model is written the same way wherever it
 # stands: by itself or inside an author's own model, with whatever arguments. partial objects are
@@ -68,11 +92,18 @@ def is_empty_object(value: Any) -> bool:
     return value is None or value == {}
 
 
-# The types themselves as factories, typed for strict checkers: a literal default would be copied
-# into every instance, and list[X] is slower to call than list.
+# A literal default would be copied into every instance. partial objects are called without a
+# Python frame, and with a signature of their own pydantic need not parse the one of list.
 
-new_list: Callable[[], list[Any]] = list
-new_dict: Callable[[], dict[str, Any]] = dict
+
+def _factory(made: type[Made]) -> Callable[[], Made]:
+    factory = partial(made)
+    factory.__signature__ = Signature()  # type: ignore[attr-defined]
+    return factory
+
+
+new_list: Callable[[], list[Any]] = _factory(list)
+new_dict: Callable[[], dict[str, Any]] = _factory(dict)
 
 
 def unset() -> UnsetType:

@@ -1,47 +1,25 @@
-import json
-import sqlite3
-import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from example_host import (
-    EXAMPLES,
-    INSTALLED,
-    ROOT,
     TASKS,
     Task,
     create,
     every_task,
     refused,
-    run,
     served,
     update,
 )
 
-from animus_routes import RpcError
 from animus_routes.host import Plugin
-
-DATABASE = Path(".animus") / "tasks.sqlite3"
 
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> Iterator[Plugin]:
     with served(TASKS, tmp_path) as plugin:
         yield plugin
-
-
-def test_the_manifest_needs_no_environment(tmp_path: Path) -> None:
-    code, document, errors = run([*TASKS, "--manifest"], tmp_path, env=INSTALLED)
-    manifest = json.loads(document)
-    assert (code, errors) == (0, "")
-    assert manifest["plugin_kind"] == "subject_backend"
-    assert "subject_kind:task" in manifest["capabilities"]
-    (variable,) = manifest["env_required"]
-    assert (variable["name"], variable.get("required", False)) == ("ANIMUS_TASKS_DB", False)
-    assert not (tmp_path / ".animus").exists()
 
 
 def test_every_verb_is_advertised_for_subject_and_for_task(plugin: Plugin) -> None:
@@ -331,92 +309,3 @@ def test_a_page_ends_before_a_frame_grows_too_large_for_the_host(plugin: Plugin)
     page = plugin.call("task/list")
     assert len(page["subjects"]) < 6
     assert len(every_task(plugin)) == 6
-
-
-def test_the_database_is_where_the_project_or_the_variable_says(tmp_path: Path) -> None:
-    bound = tmp_path / "bound"
-    bound.mkdir()
-    extensions = {"project_binding": {"project_root": str(bound), "repo_scope": "x"}}
-    with served(TASKS, tmp_path, init_extensions=extensions) as plugin:
-        create(plugin, "x")
-    with served(TASKS, tmp_path, env={"ANIMUS_TASKS_DB": str(tmp_path / "own" / "t.db")}) as plugin:
-        create(plugin, "x")
-    assert (bound / DATABASE).is_file()
-    assert (tmp_path / "own" / "t.db").is_file()
-    assert not (tmp_path / DATABASE).exists()
-
-
-def test_a_database_of_a_newer_version_is_refused_at_initialize(tmp_path: Path) -> None:
-    (tmp_path / DATABASE).parent.mkdir()
-    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
-        db.execute("PRAGMA user_version = 99")
-    with pytest.raises(RpcError, match="newer"), served(TASKS, tmp_path):
-        pass
-
-
-def test_processes_that_start_together_share_one_new_database(tmp_path: Path) -> None:
-    with (
-        Plugin.start(TASKS, cwd=tmp_path, env=INSTALLED) as one,
-        Plugin.start(TASKS, cwd=tmp_path, env=INSTALLED) as two,
-    ):
-        greeting = {
-            "protocol_version": "1.1.0",
-            "host_info": {"name": "test", "version": "1"},
-            "capabilities": {},
-        }
-        waiting = [(plugin, plugin.request("initialize", greeting)) for plugin in (one, two)]
-        for plugin, request in waiting:
-            plugin.reply(request)
-            plugin.notify("initialized")
-        create(one, "from one")
-        create(two, "from two")
-        assert [task["title"] for task in every_task(one)] == ["from one", "from two"]
-
-
-def test_health_reports_a_held_lock_as_degraded(plugin: Plugin, tmp_path: Path) -> None:
-    assert plugin.call("health/check")["status"] == "healthy"
-    db = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
-    db.execute("BEGIN IMMEDIATE")
-    held = plugin.call("health/check")
-    db.execute("ROLLBACK")
-    db.close()
-    assert (held["status"], held["last_error"]) == ("degraded", "database is locked")
-    assert plugin.call("health/check")["status"] == "healthy"
-
-
-def test_health_reports_a_lost_database_as_unhealthy(plugin: Plugin, tmp_path: Path) -> None:
-    (tmp_path / DATABASE).rename(tmp_path / "moved.db")
-    lost = plugin.call("health/check")
-    assert (lost["status"], "No such file" in lost["last_error"]) == ("unhealthy", True)
-
-
-def test_health_reports_a_database_that_was_replaced_as_unhealthy(
-    plugin: Plugin, tmp_path: Path
-) -> None:
-    create(plugin, "x")
-    copy = tmp_path / "copy.db"
-    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
-        db.execute("VACUUM INTO ?", [str(copy)])
-    copy.replace(tmp_path / DATABASE)
-    replaced = plugin.call("health/check")
-    assert (replaced["status"], "another file" in replaced["last_error"]) == ("unhealthy", True)
-
-
-def test_a_database_that_cannot_be_written_now_is_unavailable(
-    plugin: Plugin, tmp_path: Path
-) -> None:
-    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as db:
-        db.execute("DROP TABLE changes")
-    refusal = refused(plugin, "task/create", {"title": "x"})
-    assert (refusal.code, refusal.data["category"]) == (-32603, "unavailable")
-    assert plugin.call("task/list")["subjects"] == []
-
-
-def test_serving_imports_neither_pydantic_nor_the_importer(tmp_path: Path) -> None:
-    probe = (
-        "import sys, tasks_sqlite; print(sorted(m for m in sys.modules "
-        "if m in {'pydantic', 'csv', 'argparse', 'asyncio', 'griffe', 'tasks_import'}))"
-    )
-    path = {"PYTHONPATH": f"{ROOT}:{EXAMPLES}"}
-    code, output, errors = run([sys.executable, "-c", probe], tmp_path, path)
-    assert (code, output.strip()) == (0, "[]"), errors
