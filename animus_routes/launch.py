@@ -21,6 +21,10 @@ def launch(app: App, arguments: list[str]) -> NoReturn:
         leave(0)
     if arguments[:1] and arguments[0] in ("--manifest", "-m"):
         print_manifest(app)
+    if arguments and arguments[0] in [role.command for role in app.roles]:
+        from animus_routes.roles.execute import main
+
+        leave(main(arguments[1:]))
     if arguments:
         say(f"unknown argument '{arguments[0]}'\n{usage(app)}")
         leave(2)

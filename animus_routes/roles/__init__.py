@@ -46,7 +46,7 @@ class Stream(Struct, frozen=True, gc=False):
     key: str = "event"
     ack: dict[str, Any] | None = None
     item: str | None = None
-    run: Callable[[dict[str, Any]], Run] | None = None
+    run: Callable[[dict[str, Any], Any], Run] | None = None
     fatal: bool = False
 
 
@@ -86,6 +86,7 @@ class Method(Struct, frozen=True, gc=False):
             the wire's result. Called as `(result, params, registry)`.
         adapts_all: Typed results go through `adapt_result` too.
         default: The answer when the author registered nothing.
+        advertised: A default alone puts the method on the list that hosts read.
         returns: Other wire types a handler may name as its result.
         stops: The params field that names the stream this method ends; the framework ends it,
             with or without a handler of the author's.
@@ -105,6 +106,7 @@ class Method(Struct, frozen=True, gc=False):
     adapt_result: ResultAdapter | None = None
     adapts_all: bool = False
     default: Derived | None = None
+    advertised: bool = True
     returns: Sequence[str] = ()
     stops: str | None = None
     stopped: Callable[[Any, bool], Any] | None = None
@@ -129,7 +131,9 @@ class Role(Struct, frozen=True):
         subjects: The role serves subject kinds, and its manifest names them.
         tools: Handlers may be published as MCP tools.
         crate_version: What `kind_capabilities` says, where hosts expect an entry.
-        extra: Derives `kind_capabilities.<kind>.extra` from the registry.
+        extra: The wire type of `kind_capabilities.<kind>.extra`; the app's own values over it.
+        tokens: What a registered method adds to the manifest's capabilities.
+        command: A sub-command of the plugin's own command line that hosts start it with.
     """
 
     kind: str
@@ -141,7 +145,9 @@ class Role(Struct, frozen=True):
     subjects: bool = False
     tools: bool = False
     crate_version: str | None = None
-    extra: Derived | None = None
+    extra: str | None = None
+    tokens: Mapping[str, str] = {}
+    command: str | None = None
 
     def method(self, name: str) -> Method | None:
         """The row of a method, or None."""
@@ -150,14 +156,56 @@ class Role(Struct, frozen=True):
 
 # kind -> the module of this package that holds its ROLE.
 KINDS: Final[Mapping[str, str]] = {
-    "subject_backend": "subject_backend",
-    "custom": "custom",
+    kind: kind
+    for kind in (
+        "subject_backend",
+        "provider",
+        "trigger_backend",
+        "log_storage_backend",
+        "transport_backend",
+        "web_ui",
+        "queue",
+        "workflow_runner",
+        "durable_store",
+        "memory_store",
+        "notifier",
+        "config_source",
+        "workflow_journal",
+        "conversation_store",
+        "environment",
+        "custom",
+    )
 }
 
 REFUSED: Final[Mapping[str, str]] = {
     "task_backend": "a legacy alias: write kind='subject_backend' with subject_kinds=['task']",
     "agent_runner": "removed from the protocol in v0.5.11: write kind='provider'",
 }
+
+
+def agreeing(name: str, result: str, schema: Derived, flags: Derived) -> Method:
+    """A `*/schema` method: derived where nobody wrote one, and never at odds with the registry.
+
+    Args:
+        name: The method.
+        result: Its wire type.
+        schema: What to say without a handler, beside the flags.
+        flags: What is derived from the registry, whatever a handler says.
+    """
+
+    def declared(result: Any, _params: dict[str, Any], registry: Registry) -> Any:
+        from animus_routes.codecs import to_builtins
+
+        return {**schema(registry), **(to_builtins(result) or {}), **flags(registry)}
+
+    return Method(
+        name,
+        result=result,
+        required=True,
+        adapt_result=declared,
+        adapts_all=True,
+        default=lambda _registry: {},
+    )
 
 
 def role(kind: str) -> Role:

@@ -3,7 +3,7 @@
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-environment-protocol/_all.json sha256
   3bf5b5c7471355484127fc5cf3e78f6a6c1394a0baf8902036794d424a29cee5
-- schemas/patches.json sha256 88d7cc6101ac1db6da41c3e069d636f00913227042c5900df4e416e98dc80b04
+- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
 """
 
 from typing import Any, ClassVar, Literal, TypeAlias

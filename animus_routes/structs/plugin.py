@@ -3,7 +3,9 @@
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-plugin-protocol/_all.json sha256
   c3970cc881bdabd9f897bea1055d1da3f897ee74eb65129090164fc471b483d0
-- schemas/patches.json sha256 88d7cc6101ac1db6da41c3e069d636f00913227042c5900df4e416e98dc80b04
+- schemas/additions/animus-plugin-protocol.json sha256
+  f3fe8b633ca7af5f88da7eb98854fc0d3a91b5fd4d240adbd83f7430ef9358a8
+- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
 """
 
 from typing import Any, Literal, TypeAlias
@@ -60,6 +62,7 @@ __all__ = [
     "TriggerAckParams",
     "TriggerAckStatus",
     "TriggerActionHint",
+    "TriggerBinding",
     "TriggerEvent",
     "TriggerWatchParams",
     "Visibility",
@@ -844,6 +847,19 @@ Other.
 """
 
 
+class TriggerBinding(WireStruct, kw_only=True):
+    """One trigger of the project's workflow configuration, as `trigger/watch` carries it."""
+
+    id: str
+    """The trigger's id; events name it as their `trigger_id`."""
+
+    config: Any = None
+    """Plugin-specific configuration of this trigger."""
+
+    workflow_ref: str | None = None
+    """Workflow that the trigger starts, if it names one."""
+
+
 class TriggerEvent(WireStruct, kw_only=True):
     """A trigger event emitted by a trigger backend plugin.
 
@@ -904,3 +920,6 @@ class TriggerWatchParams(WireStruct, kw_only=True):
     """Optional resume cursor from a previous run; semantics are plugin-defined. Plugins should
     ignore it if unrecognized.
     """
+
+    triggers: list[TriggerBinding] = []
+    """The triggers this plugin watches for. Empty when the host does not say."""

@@ -5,7 +5,7 @@ Written by `python tools/codegen.py`: do not edit. Read from
   254b3baac4e8ae7e1867eee91ad4f6d238fb585a751b12b5201149282ec07a5b
 - schemas/additions/animus-subject-protocol.json sha256
   b1bbffd3ecbdd1756dfab67eb69d0e16c083a40a18af5563fd801950783d3e3c
-- schemas/patches.json sha256 88d7cc6101ac1db6da41c3e069d636f00913227042c5900df4e416e98dc80b04
+- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
 """
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias

@@ -3,7 +3,7 @@
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-workflow-runner-protocol/_all.json sha256
   651b63d265e370f5ab89896eb68043f702b0007f0f7de462dcaeeb565d6927f4
-- schemas/patches.json sha256 88d7cc6101ac1db6da41c3e069d636f00913227042c5900df4e416e98dc80b04
+- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias

@@ -3,6 +3,8 @@
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-log-storage-protocol/_all.json sha256
   74085fe72495987fe8e7b9abf070fd080dde06ac02d465ea62e7a140da68f907
+- schemas/additions/animus-log-storage-protocol.json sha256
+  76668a268e5b585f4657cc1ec1d1117d4848e2da127e5918ca5d965ff4700c42
 """
 
 from typing import Any, Literal, TypeAlias
@@ -26,6 +28,8 @@ __all__ = [
     "LogQueryResult",
     "LogSource",
     "LogStorageSchema",
+    "LogStoreRequest",
+    "LogStoreResult",
     "SupportsFiltering",
 ]
 
@@ -240,3 +244,17 @@ class LogStorageSchema(WireModel):
     """Typical retention period after which entries are evicted. Surfaced to operators so they
     understand how far back queries can reach.
     """
+
+
+class LogStoreRequest(WireModel):
+    """Request payload for `log_storage/store`: a batch, stored whole or not at all."""
+
+    entries: list[LogEntry]
+    """The entries, in the order they were emitted."""
+
+
+class LogStoreResult(WireModel):
+    """Response payload for `log_storage/store`."""
+
+    stored: UInt64
+    """How many entries are stored now; an entry whose id was known counts."""

@@ -3,7 +3,7 @@
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-queue-protocol/_all.json sha256
   b29e459e57777d1f67ae87c8a3ee341d8a8ba8230c0d3c0ecfb1dbe5b6a8994c
-- schemas/patches.json sha256 88d7cc6101ac1db6da41c3e069d636f00913227042c5900df4e416e98dc80b04
+- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
 """
 
 from operator import not_

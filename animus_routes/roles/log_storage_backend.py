@@ -1,0 +1,77 @@
+"""`log_storage_backend`: log entries in batches, queried and followed (spec 7.4 and 12)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from animus_routes.roles import Method, Role, Stream, agreeing
+
+if TYPE_CHECKING:
+    from animus_routes.routing import Registry
+
+
+def _stored(result: Any, params: dict[str, Any], _registry: Registry) -> Any:
+    """None: every entry of the batch; a number: so many."""
+    if isinstance(result, dict):
+        return result
+    return {"stored": len(params.get("entries", ())) if result is None else int(result)}
+
+
+def _found(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+    return {"entries": result} if isinstance(result, list) else result or {"entries": []}
+
+
+def _schema(_registry: Registry) -> dict[str, Any]:
+    return {
+        "supports_dedup": False,
+        "supports_filtering": {
+            "by_glob": False,
+            "by_level": False,
+            "by_source": False,
+            "by_target": False,
+            "by_time_range": False,
+        },
+    }
+
+
+def _flags(registry: Registry) -> dict[str, Any]:
+    return {
+        "supports_query": registry.has("log_storage/query"),
+        "supports_tail": registry.has("log_storage/tail"),
+    }
+
+
+ROLE = Role(
+    kind="log_storage_backend",
+    crate="log_storage",
+    notifications=("log_storage/event",),
+    methods=(
+        Method(
+            "log_storage/store",
+            params="log_storage.LogStoreRequest",
+            result="log_storage.LogStoreResult",
+            required=True,
+            adapt_result=_stored,
+            returns=("int",),
+        ),
+        Method(
+            "log_storage/query",
+            params="log_storage.LogQuery",
+            result="log_storage.LogQueryResult",
+            adapt_result=_found,
+            returns=("list",),
+        ),
+        Method(
+            "log_storage/tail",
+            params="log_storage.LogQuery",
+            long_running=True,
+            stream=Stream(
+                "log_storage/event",
+                key="entry",
+                ack={"tailing": True},
+                item="log_storage.LogEntry",
+            ),
+        ),
+        agreeing("log_storage/schema", "log_storage.LogStorageSchema", _schema, _flags),
+    ),
+)

@@ -1,0 +1,62 @@
+"""`notifier`: daemon events to people and services (spec sections 7.9 and 12.5).
+
+The host calls `notifier/flush` on every tick, whatever the schema says, so it is always answered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from animus_routes.roles import Method, Role, agreeing
+
+if TYPE_CHECKING:
+    from animus_routes.routing import Registry
+
+
+def _schema(_registry: Registry) -> dict[str, Any]:
+    return {"connector_kinds": []}
+
+
+def _flags(registry: Registry) -> dict[str, Any]:
+    return {"supports_flush": registry.has("notifier/flush")}
+
+
+def _accepted(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+    """None and True: accepted; False: no connector took it."""
+    if isinstance(result, dict):
+        return result
+    accepted = result is None or bool(result)
+    return {"accepted": accepted, "delivered": 0, "lifecycle_events": []}
+
+
+def _flushed(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+    if isinstance(result, dict):
+        return result
+    return {"lifecycle_events": result if isinstance(result, list) else []}
+
+
+ROLE = Role(
+    kind="notifier",
+    crate="notifier",
+    crate_version="0.1.0",
+    methods=(
+        Method(
+            "notifier/notify",
+            params="notifier.NotifierNotifyParams",
+            result="notifier.NotifierNotifyResult",
+            required=True,
+            adapt_result=_accepted,
+            returns=("bool",),
+        ),
+        Method(
+            "notifier/flush",
+            params="notifier.NotifierFlushParams",
+            result="notifier.NotifierFlushResult",
+            adapt_result=_flushed,
+            returns=("list",),
+            default=lambda _registry: {"lifecycle_events": []},
+            advertised=False,
+        ),
+        agreeing("notifier/schema", "notifier.NotifierSchema", _schema, _flags),
+    ),
+)

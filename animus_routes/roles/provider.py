@@ -1,0 +1,159 @@
+"""`provider`: LLM agents (spec sections 7.2 and 10).
+
+A handler of `agent/run` yields what happens, as the `AgentNotification` types, plain dicts with
+their `kind`, or bare text; it returns the response, or only what it wants to say of it. The final
+`output` is complete even though hosts may lose notifications: it is assembled from what was
+yielded.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any, Final
+
+from animus_routes.codecs import to_builtins
+from animus_routes.roles import ErrorRow, Method, Role, Stream
+
+NOTIFICATIONS: Final = {
+    "output": "agent/output",
+    "thinking": "agent/thinking",
+    "toolCall": "agent/toolCall",
+    "toolResult": "agent/toolResult",
+    "error": "agent/error",
+}
+INTERACTION: Final = "agent/interactionRequested"
+RUN_NAMES: Final = ("control_session_id", "session_id")
+BY_CLASS: Final = {
+    "AgentOutput": "output",
+    "AgentThinking": "thinking",
+    "AgentToolCall": "toolCall",
+    "AgentToolResult": "toolResult",
+    "AgentError": "error",
+}
+
+
+class AgentRun:
+    """One run: its names, its notifications, its response (see `roles.Run`)."""
+
+    def __init__(self, params: dict[str, Any], _request_id: Any) -> None:
+        given = [params.get(name) for name in RUN_NAMES]
+        self.names = {name for name in given if isinstance(name, str) and name}
+        self._session = str(params.get("session_id") or params.get("control_session_id") or "")
+        self._started = monotonic()
+        self._turns: list[str] = []
+        self._deltas: list[str] = []
+        self._kept: dict[str, list[Any]] = {kept: [] for kept in RESPONSE_LISTS.values()}
+
+    def notification(self, item: Any) -> tuple[str, Any]:
+        """One item as the wire has it: no `kind`, a session id, explicit flags."""
+        if isinstance(item, str):
+            item = {"kind": "output", "text": item}
+        params: dict[str, Any] = to_builtins(item)
+        if "interaction_id" in params:
+            return INTERACTION, self._named(params)
+        kind = params.pop("kind", None) or BY_CLASS.get(type(item).__name__)
+        if kind not in NOTIFICATIONS:
+            raise ValueError(f"an agent's item is text or has a kind: {', '.join(NOTIFICATIONS)}")
+        params = self._named(params)
+        if kind == "output":
+            params = self._said(params)
+        else:
+            params = {**DEFAULTS.get(kind, {}), **params}
+            field = KEPT_FIELD.get(kind)
+            kept = params[field] if field else {k: v for k, v in params.items() if k != "session_id"}
+            self._kept[RESPONSE_LISTS[kind]].append(kept)
+        return NOTIFICATIONS[kind], params
+
+    def _named(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Fill the session id in, or learn it from the item that carries one."""
+        learned = params.get("session_id")
+        if learned:
+            self._session = learned
+            self.names.add(learned)
+        return {**params, "session_id": self._session}
+
+    def _said(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Deltas add up to a turn; a final text stands for the whole of it."""
+        final = bool(params.get("is_final") or params.get("final"))
+        self._deltas.append(params["text"])
+        if final:
+            self._turns.append(params["text"])
+            self._deltas.clear()
+        return {**params, "is_final": final, "final": final}
+
+    def complete(self, result: Any) -> Any:
+        """An `AgentRunResponse`: what was yielded, and over it what the handler returned."""
+        given = {"output": result} if isinstance(result, str) else to_builtins(result) or {}
+        response = {
+            "session_id": self._session,
+            "exit_code": 0,
+            "output": "".join([*self._turns, *self._deltas]),
+            "duration_ms": int((monotonic() - self._started) * 1000),
+            "backend": "",
+            **{name: kept for name, kept in self._kept.items() if kept},
+        }
+        return {**response, **given}
+
+    def farewell(self) -> tuple[str, Any]:
+        """A fatal error first, so that a host does not run a cancelled prompt again (host 7.19)."""
+        params = {"session_id": self._session, "message": "cancelled", "recoverable": False}
+        return NOTIFICATIONS["error"], params
+
+
+# What of an item goes into which list of the response, and what a notification always says.
+RESPONSE_LISTS: Final = {
+    "thinking": "thinking",
+    "toolCall": "tool_calls",
+    "toolResult": "tool_results",
+    "error": "errors",
+}
+KEPT_FIELD: Final = {"thinking": "text", "error": "message"}
+DEFAULTS: Final[dict[str, dict[str, Any]]] = {
+    "toolCall": {"arguments": None, "server": None},
+    "toolResult": {"success": True},
+    "error": {"recoverable": False},
+}
+
+
+def _run(name: str, *, required: bool = False) -> Method:
+    return Method(
+        name,
+        params="provider.AgentRunRequest",
+        result="provider.AgentRunResponse",
+        required=required,
+        long_running=True,
+        stream=Stream("agent/output", run=AgentRun),
+        returns=("AgentRunResponse", "str", "dict"),
+    )
+
+
+def _cancelled(name: Any, found: bool) -> dict[str, Any]:  # noqa: FBT001 - see roles.Method.stopped
+    return {"session_id": name, "cancelled": found}
+
+
+ROLE = Role(
+    kind="provider",
+    crate="provider",
+    errors={"unavailable": ErrorRow(prefix="provider unavailable: ")},
+    notifications=(*NOTIFICATIONS.values(), INTERACTION),
+    methods=(
+        _run("agent/run", required=True),
+        _run("agent/resume"),
+        Method(
+            "agent/cancel",
+            params="provider.AgentCancelRequest",
+            stops="session_id",
+            stopped=_cancelled,
+            served_with="agent/run",
+        ),
+        Method(
+            "agent/respond",
+            params="provider.AgentRespondParams",
+            result="provider.AgentRespondResult",
+            adapt_result=lambda result, _params, _registry: result
+            if isinstance(result, dict)
+            else {"accepted": result is None or bool(result)},
+            returns=("bool",),
+        ),
+    ),
+)

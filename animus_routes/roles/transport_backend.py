@@ -1,0 +1,58 @@
+"""`transport_backend`: a network face of the daemon (spec section 13).
+
+The listener belongs to the author's lifespan; `transport/start` answers when it is bound.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from animus_routes.roles import ErrorRow, Method, Role, agreeing
+from animus_routes.timestamps import now
+
+if TYPE_CHECKING:
+    from animus_routes.routing import Registry
+
+
+def _started(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+    """An address alone is enough: it started now."""
+    info = {"bound_addr": result} if isinstance(result, str) else result
+    if isinstance(info, dict) and not info.get("started_at"):
+        info = {**info, "started_at": now()}
+    return info
+
+
+def _stopped(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+    return result if isinstance(result, dict) else {"shutdown": True}
+
+
+def _schema(_registry: Registry) -> dict[str, Any]:
+    return {"kinds": [], "supports_streaming": False, "supports_websocket": False}
+
+
+def _no_flags(_registry: Registry) -> dict[str, Any]:
+    return {}
+
+
+ROLE = Role(
+    kind="transport_backend",
+    crate="transport",
+    errors={"permission_denied": ErrorRow(code=-32603)},
+    methods=(
+        Method(
+            "transport/start",
+            params="transport.TransportConfig",
+            result="transport.TransportInfo",
+            required=True,
+            adapt_result=_started,
+            returns=("str",),
+        ),
+        Method(
+            "transport/shutdown",
+            required=True,
+            adapt_result=_stopped,
+            default=lambda _registry: {"shutdown": True},
+        ),
+        agreeing("transport/schema", "transport.TransportSchema", _schema, _no_flags),
+    ),
+)

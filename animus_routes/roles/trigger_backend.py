@@ -1,0 +1,56 @@
+"""`trigger_backend`: events from outside that start workflows (spec sections 7.3 and 11).
+
+The host ignores an error answer to `trigger/watch` and an error event, so a watch that breaks
+ends the process: the host's supervisor starts it anew, with backoff.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from animus_routes.roles import Method, Role, Stream, agreeing
+
+if TYPE_CHECKING:
+    from animus_routes.routing import Registry
+
+
+def _acked(result: Any, params: dict[str, Any], _registry: Registry) -> Any:
+    return result if isinstance(result, dict) else {"event_id": params.get("event_id"), "acked": True}
+
+
+def _schema(_registry: Registry) -> dict[str, Any]:
+    return {"kinds": [], "supports_resume": False, "supports_dedup": False}
+
+
+def _flags(registry: Registry) -> dict[str, Any]:
+    return {"supports_ack": registry.has("trigger/ack")}
+
+
+ROLE = Role(
+    kind="trigger_backend",
+    crate="trigger",
+    notifications=("trigger/event",),
+    methods=(
+        Method(
+            "trigger/watch",
+            params="plugin.TriggerWatchParams",
+            required=True,
+            long_running=True,
+            stream=Stream(
+                "trigger/event",
+                key="",
+                ack={"watching": True},
+                item="plugin.TriggerEvent",
+                fatal=True,
+            ),
+        ),
+        Method(
+            "trigger/ack",
+            params="plugin.TriggerAckParams",
+            notification=True,
+            adapt_result=_acked,
+            returns=("bool",),
+        ),
+        agreeing("trigger/schema", "trigger.TriggerSchema", _schema, _flags),
+    ),
+)

@@ -1,0 +1,63 @@
+"""`workflow_runner`: runs workflows, over RPC and as the command line the daemon uses (spec 7.5).
+
+A handler may yield `PhaseEvent`s: they go out as progress while it runs and stand in the result's
+`phase_events`. The command line `execute` (host 4.8) calls the same handler; see `roles.execute`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from animus_routes.codecs import to_builtins
+from animus_routes.roles import Method, Role, Stream
+
+
+class WorkflowRun:
+    """One call (see `roles.Run`)."""
+
+    def __init__(self, _params: dict[str, Any], request_id: Any) -> None:
+        self.names: set[str] = set()
+        self.events: list[Any] = []
+        self._request_id = request_id
+
+    def notification(self, item: Any) -> tuple[str, Any]:
+        """The protocol has no notification for phase events: they are progress."""
+        event = to_builtins(item)
+        self.events.append(event)
+        return "$/progress", {"id": self._request_id, "value": event}
+
+    def complete(self, result: Any) -> Any:
+        """The handler's result, with the events it yielded."""
+        found = to_builtins(result)
+        if isinstance(found, dict) and self.events and not found.get("phase_events"):
+            found["phase_events"] = self.events
+        return found
+
+    def farewell(self) -> None:
+        """Nothing is said before a cancelled call's answer."""
+
+
+ROLE = Role(
+    kind="workflow_runner",
+    crate="workflow_runner",
+    crate_version="0.2.0",
+    extra="workflow_runner.WorkflowRunnerCapabilities",
+    command="execute",
+    methods=(
+        Method(
+            "workflow/execute",
+            params="workflow_runner.WorkflowExecuteRequest",
+            result="workflow_runner.WorkflowExecuteResult",
+            required=True,
+            long_running=True,
+            stream=Stream("$/progress", run=WorkflowRun),
+        ),
+        Method(
+            "workflow/run_phase",
+            params="workflow_runner.WorkflowPhaseRunRequest",
+            result="workflow_runner.WorkflowPhaseRunResult",
+            required=True,
+            long_running=True,
+        ),
+    ),
+)
