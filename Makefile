@@ -1,48 +1,48 @@
-# One command per task. VENV is where everything is installed; nothing else is touched.
+# One command per task. Everything is installed into VENV; nothing else is touched.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-DEPS = $(VENV)/.installed
+READY = $(VENV)/.installed
 
-.PHONY: demo test lint format types drift docs bench codegen check clean
+.PHONY: demo test lint format types codegen drift docs bench check clean
 
-$(DEPS): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer")'
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $(DEPS)
+	touch $(READY)
 
-demo: $(DEPS)          ## seed the SQLite example, serve it as a host does, list, create, update, watch
+demo: $(READY)     ## seed the SQLite example, serve it as a host does, list, create, update, watch
 	$(BIN)/python examples/demo.py
 
-test: $(DEPS)          ## every test
+test: $(READY)     ## every test
 	$(BIN)/python -m pytest
 
-lint: $(DEPS)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+lint: $(READY)     ## style, and the format of every file
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
 
-format: $(DEPS)
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+format: $(READY)   ## put right what can be put right by itself
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
 
-types: $(DEPS)
-	$(BIN)/mypy
-	$(BIN)/pyright
+types: $(READY)    ## both type checkers
+	$(BIN)/python -m mypy
+	$(BIN)/python -m pyright
 
-codegen: $(DEPS)       ## write animus_routes/types and animus_routes/structs from schemas/
+codegen: $(READY)  ## write animus_routes/types and animus_routes/structs from schemas/
 	$(BIN)/python tools/codegen.py
 
-drift: $(DEPS)         ## fail if generated code differs from what the schemas give
+drift: $(READY)    ## fail if generated code differs from what the schemas give
 	$(BIN)/python tools/codegen.py --check
 
-docs: $(DEPS)          ## run every code block of README and docs
+docs: $(READY)     ## run every code block of README and docs
 	$(BIN)/python -m pytest tests/docs
 
-bench: $(DEPS)
+bench: $(READY)    ## measure against a loop without a framework
 	$(BIN)/python tools/bench.py
 
-check: lint types drift test
+check: lint types drift test  ## docs included: they are tests
 
-clean:
+clean:             ## remove the environment
 	rm -rf $(VENV)

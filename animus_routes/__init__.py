@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         Timeout,
         Unavailable,
     )
-    from animus_routes.routing import Router
+    from animus_routes.router import Router
 
 __all__ = [
     "UNSET",
@@ -52,7 +52,7 @@ _HOMES = {
     "App": "app",
     "Context": "context",
     "Depends": "depends",
-    "Router": "routing",
+    "Router": "router",
     "UNSET": "",
     "UnsetType": "",
 }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from animus_routes.errors import ConfigurationError
-from animus_routes.routing import Registration, Registry, Router
+from animus_routes.router import Registration, Router
+from animus_routes.routing import Registry
 from animus_routes.signature import location
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from animus_routes.roles import Role
     from animus_routes.session import Session
 
@@ -28,12 +30,18 @@ class App(Router):
         env_required: Variables the host must forward: names (required), or
             `{name, description?, sensitive?, required?}`.
         capabilities: More tokens for the list of methods, such as `$vendor/...`.
+        kind_capabilities: What a kind says of itself in `kind_capabilities.<kind>.extra`, such as
+            `{"queue": QueueCapabilities(priority_weighted=True)}`.
         projections: Projection names a subject backend can serve.
         lifespan: A generator function or a (async) context manager function, entered once during
             the handshake and left once at the end. What it yields is `ctx.state`.
         concurrency: How many plain handlers may run at once. 1 = one after the other on the main
             thread, where sqlite3 connections and plain dicts need no locks.
         notification_buffer_size: The host's buffer of notifications, for chatty plugins.
+        log_format: How `ctx.log` and standard `logging` look on stderr: readable lines or JSON.
+        log_entries: Send what is logged as `log/entry` notifications too.
+        exit_on_broken_stream: Where the protocol has no way to tell the host that a stream broke
+            (`trigger/watch`), end the process with 1, so that its supervisor starts it anew.
         supports_mcp: False opts a provider out of MCP; None = the host's default.
     """
 
@@ -48,26 +56,35 @@ class App(Router):
         subject_kinds: Sequence[str] = (),
         env_required: Sequence[Any] = (),
         capabilities: Sequence[str] = (),
+        kind_capabilities: Mapping[str, Any] | None = None,
         projections: Sequence[str] = (),
         lifespan: Callable[..., Any] | None = None,
         concurrency: int = 1,
         notification_buffer_size: int | None = None,
         supports_mcp: bool | None = None,
+        log_format: Literal["text", "json"] = "text",
+        log_entries: bool = False,
+        exit_on_broken_stream: bool = True,
     ) -> None:
         super().__init__()
-        self.kinds = list(kinds) or ([kind] if kind else [])
+        self.kinds = [*([kind] if kind else []), *kinds]
         self.name = name
         self.version = version
         self.description = description
         self.subject_kinds = list(subject_kinds)
         self.env_required = list(env_required)
         self.capabilities = list(capabilities)
+        self.kind_capabilities = dict(kind_capabilities or {})
         self.projections = list(projections)
         self.lifespan = lifespan
         self.concurrency = concurrency
         self.notification_buffer_size = notification_buffer_size
         self.supports_mcp = supports_mcp
+        self.log_format = log_format
+        self.log_entries = log_entries
+        self.exit_on_broken_stream = exit_on_broken_stream
         self.dependency_overrides: dict[Callable[..., Any], Callable[..., Any]] = {}
+        self._session: Session | None = None
         self._registry: Registry | None = None
         self._registered = 0
 
@@ -82,6 +99,8 @@ class App(Router):
 
         found: list[Role] = []
         problems: list[str] = []
+        if len(set(self.kinds)) < len(self.kinds):
+            problems.append(f"App(kinds={self.kinds!r}) names a kind twice")
         for kind in self.kinds:
             try:
                 found.append(role(kind))
@@ -133,7 +152,16 @@ class App(Router):
         from animus_routes.session import Session
 
         self.check()
-        return Session(self)
+        self._session = Session(self)
+        return self._session
+
+    def notify(self, method: str, params: Any = None) -> None:
+        """Send a notification that belongs to no request, such as `config/changed`.
+
+        Any thread may call it. Nothing is sent while no host has finished its handshake.
+        """
+        if self._session is not None:
+            self._session.notify(method, {} if params is None else params)
 
     def run(self, argv: Sequence[str] | None = None) -> NoReturn:
         """Be the plugin process: serve on stdin and stdout, or answer `--manifest` or `--help`.
@@ -148,7 +176,11 @@ class App(Router):
     def _include_object(self, backend: object) -> None:
         """Register an object's methods by the roles' verbs; see `Router.include`."""
         found = 0
-        for role in self.roles:
+        try:
+            roles = self.roles
+        except ConfigurationError:
+            return  # the report says why
+        for role in roles:
             for row in role.methods:
                 function = getattr(backend, row.verb, None)
                 if function is None or not callable(function):
@@ -163,11 +195,12 @@ class App(Router):
                         context_names=frozenset({"ctx", "context"}),
                     )
                 )
-            check = getattr(backend, "health", None)
-            if callable(check):
-                self.health_check = check
+        check = getattr(backend, "health", None)
+        if callable(check):
+            self.health_check = check
         if not found:
-            verbs = ", ".join(row.verb for role in self.roles for row in role.methods)
-            raise ConfigurationError(
-                [f"{type(backend).__qualname__} has none of the role's methods: {verbs}"]
+            verbs = ", ".join(row.verb for role in roles for row in role.methods)
+            needed = (
+                f"none of the role's methods: {verbs}" if verbs else "no methods by known verbs"
             )
+            self.problems.append(f"include({type(backend).__qualname__}): it has {needed}")

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from animus_routes.codecs import is_model
+from animus_routes.errors import ConfigurationError
+from animus_routes.hints import (
+    accepts_none,
+    bare,
+    is_generated,
+    is_model,
+    is_object,
+    is_open,
+    json_type,
+    members,
+    mixed_struct,
+    shown,
+)
 from animus_routes.roles import unknown
 from animus_routes.routing import wire_type
-from animus_routes.signature import NOTHING, Parameter, Signature
+from animus_routes.signature import (
+    NOTHING,
+    Parameter,
+    Signature,
+    analyse,
+    is_coroutine_function,
+    location,
+    name_of,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from animus_routes.app import App
     from animus_routes.roles import Method
-    from animus_routes.routing import Registration, Registry
+    from animus_routes.router import Registration
+    from animus_routes.routing import Registry
 
 LIFECYCLE = {
     "initialize": "use @app.on_initialize",
@@ -24,18 +46,41 @@ LIFECYCLE = {
     "shutdown": "use lifespan=",
     "exit": "use lifespan=",
 }
-GENERATED = ("animus_routes.types.", "animus_routes.structs.")
+SCALARS = (str, int, float, bool)
 
 
 def problems(app: App) -> list[str]:
     """What is wrong with an app, in the order an author would fix it."""
-    return [*_of_app(app), *_of_methods(app), *_of_handlers(app)]
+    found = [*_of_app(app), *app.problems]
+    try:
+        registry = app.registry
+    except ConfigurationError as error:
+        # Without a role nothing can be said about methods, but hints are wrong on their own.
+        hints = (
+            f"{registration.where}: '{registration.name}': {problem}"
+            for registration in app.registrations
+            for problem in analyse(registration.function).problems
+        )
+        return [*error.problems, *found, *hints, *_of_hooks(app)]
+    methods = [*_of_names(app, registry), *_of_required(registry)]
+    return [*found, *_of_roles(app), *methods, *_of_handlers(app, registry), *_of_hooks(app)]
 
 
 def _of_app(app: App) -> Iterator[str]:
     for field in ("name", "version", "description"):
-        if not getattr(app, field):
+        value: object = getattr(app, field)
+        if not value or not isinstance(value, str):
             yield f"App({field}=...) is empty: hosts refuse a manifest without it"
+    if app.concurrency < 1:
+        yield f"App(concurrency={app.concurrency}): at least one handler has to run"
+    for kind in app.subject_kinds:
+        glob = kind.removesuffix("*").removesuffix(".")
+        if not kind or "/" in kind or "*" in glob or (kind.endswith("*") and kind != f"{glob}.*"):
+            if kind != "*":
+                yield f"App(subject_kinds=[{kind!r}]): a kind is exact, such as 'task', 'x.*' or '*'"
+
+
+def _of_roles(app: App) -> Iterator[str]:
     if any(role.subjects for role in app.roles):
         if not app.subject_kinds:
             yield "App(subject_kinds=[...]) is missing: hosts route by it, such as ['task']"
@@ -46,8 +91,7 @@ def _of_app(app: App) -> Iterator[str]:
         yield f"two of the kinds {', '.join(app.kinds)} have the method '{name}'"
 
 
-def _of_methods(app: App) -> Iterator[str]:
-    registry = app.registry
+def _of_names(app: App, registry: Registry) -> Iterator[str]:
     seen: dict[str, Registration] = {}
     for registration in app.registrations:
         name, where = registration.name, registration.where
@@ -56,15 +100,13 @@ def _of_methods(app: App) -> Iterator[str]:
         seen.setdefault(name, registration)
         if name in LIFECYCLE:
             yield f"{where}: '{name}' is not for handlers: {LIFECYCLE[name]}"
+        elif name.startswith("$/"):
+            yield f"{where}: '{name}': names with $/ belong to the protocol"
         elif not _known(registry, registration):
-            yield f"{where}: {unknown('method', name, _names(registry))}"
+            names = [n for row in registry.rows for n in (row, *registry.aliases(row))]
+            yield f"{where}: {unknown('method', name, names)}"
         if registration.tool and not any(role.tools for role in registry.roles):
             yield f"{where}: tool '{name}': only a plugin of kind 'custom' has MCP tools"
-    for role in registry.roles:
-        for row in role.methods:
-            if row.required and row.default is None and not registry.has(row.name):
-                near = f'@app.method("{row.name}")'
-                yield f"'{row.name}' is required for kind '{role.kind}': add {near}"
 
 
 def _known(registry: Registry, registration: Registration) -> bool:
@@ -76,13 +118,22 @@ def _known(registry: Registry, registration: Registration) -> bool:
     )
 
 
-def _names(registry: Registry) -> list[str]:
-    return [name for row in registry.rows for name in (row, *registry.aliases(row))]
+def _of_required(registry: Registry) -> Iterator[str]:
+    for role in registry.roles:
+        for row in role.methods:
+            if not row.required or row.default is not None:
+                continue
+            # What hosts call: every kind's own name where there are kinds.
+            missing = [n for n in registry.aliases(row.name) or [row.name] if not registry.has(n)]
+            if missing and not registry.has(row.name):
+                near = f'@app.method("{row.name}")'
+                some = len(missing) < len(registry.aliases(row.name))
+                what = ", ".join(f"'{name}'" for name in missing) if some else f"'{row.name}'"
+                yield f"{what} is required for kind '{role.kind}': add {near}"
 
 
-def _of_handlers(app: App) -> Iterator[str]:
-    registry = app.registry
-    async_only = [m for m in app.middlewares if _is_async(m)]
+def _of_handlers(app: App, registry: Registry) -> Iterator[str]:
+    async_only = [m for m in app.middlewares if is_coroutine_function(m)]
     for name, registration in registry.handlers.items():
         signature = registry.signature(registration)
         _, row = registry.row(name)
@@ -91,19 +142,32 @@ def _of_handlers(app: App) -> Iterator[str]:
             *_of_kind(registration, signature, row),
             *(_of_params(signature, row) if row is not None else ()),
             *(_of_result(signature, row) if row is not None else ()),
+            *_undecodable(signature),
         ]
         if async_only and not signature.is_async:
             found.append(
-                f"the async middleware '{async_only[0].__qualname__}' cannot wrap a plain "
-                "handler: write the middleware as a plain function"
+                f"the async middleware '{name_of(async_only[0])}' cannot wrap a plain handler: "
+                "write the middleware as a plain function"
             )
         for problem in found:
             yield f"{registration.where}: '{name}': {problem}"
 
 
-def _is_async(function: Any) -> bool:
-    code = getattr(function, "__code__", None)
-    return code is not None and bool(code.co_flags & 0x80)
+def _of_hooks(app: App) -> Iterator[str]:
+    hooks: list[tuple[str, Callable[..., Any]]] = [
+        ("on_initialize", hook) for hook in app.initialize_hooks
+    ]
+    if app.health_check is not None:
+        hooks.append(("health", app.health_check))
+    for what, hook in hooks:
+        for problem in analyse(hook).problems:
+            yield f"{location(hook)}: @app.{what} '{name_of(hook)}': {problem}"
+    for error, handler in app.exception_handlers.items():
+        if is_coroutine_function(handler):
+            yield (
+                f"{location(handler)}: @app.exception_handler({error.__name__}): write it as a "
+                "plain function; it turns an exception into an answer and waits for nothing"
+            )
 
 
 def _of_kind(registration: Registration, signature: Signature, row: Method | None) -> Iterator[str]:
@@ -120,76 +184,102 @@ def _of_kind(registration: Registration, signature: Signature, row: Method | Non
 def _of_params(signature: Signature, row: Method) -> Iterator[str]:
     """Do the parameters fit what the wire sends?"""
     if row.params is None:
+        for field in signature.fields:
+            if not field.has_default and not signature.whole:
+                yield f"parameter '{field.name}' cannot be filled: {row.name} has no params"
         return
     wire = wire_type(row.params)
     fields: dict[str, Any] = wire.__annotations__
     if signature.whole:
-        hint = signature.fields[0].hint
-        if _is_generated(hint) and hint.__name__ != wire.__name__:
+        hint = bare(signature.fields[0].hint)
+        if _is_wire(hint) and hint.__name__ != wire.__name__:
             yield f"takes a {hint.__name__}, but the params are a {wire.__name__}"
         return
     for field in signature.fields:
-        if field.name not in fields:
-            if not field.has_default:
-                what = unknown("field", field.name, list(fields))
-                yield f"{what}; the params are a {wire.__name__}"
-        else:
-            yield from _of_field(field, str(fields[field.name]), wire)
+        if field.name in fields:
+            yield from _of_field(field, wire)
+            continue
+        what = unknown("field", field.name, list(fields))
+        # A default makes room for keys beyond the schema, but not for a slip of the pen.
+        if not field.has_default or "did you mean" in what:
+            yield f"{what}; the params are a {wire.__name__}"
 
 
-def _of_field(field: Parameter, written: str, wire: Any) -> Iterator[str]:
+def _of_field(field: Parameter, wire: Any) -> Iterator[str]:
     """Is one parameter's hint of the JSON type the wire sends? Only what is certain is said."""
-    hint = field.hint
-    parts = [part for part in get_args(hint) if part is not type(None)]
-    if len(parts) == 1 and type(None) in get_args(hint):
-        hint = parts[0]
-    base = get_origin(hint) or hint
-    if _is_generated(base) and is_model(base):
-        if base.__name__ not in written and "Any" not in written:
-            yield f"parameter '{field.name}' is a {base.__name__}, the wire's is {written}"
-        return
-    sent = _json_type(written, wire)
-    if sent is not None and base in JSON_TYPES and base is not sent:
-        if not (base is float and sent is int):
-            yield f"parameter '{field.name}' is {base.__name__}, the wire's is {written}"
+    written = shown(wire.__annotations__[field.name])
+    sent = json_type(wire, field.name)
+    for base in members(field.hint) if field.hint is not NOTHING else ():
+        if _is_wire(base):
+            if base.__name__ not in written and "Any" not in written:
+                yield f"parameter '{field.name}' is a {base.__name__}, the wire's is {written}"
+                return
+        elif sent is not None and (is_model(base) or base in (*SCALARS, list, dict)):
+            is_kind = dict if is_model(base) else base
+            if is_kind is not sent and not (is_kind is float and sent is int):
+                yield f"parameter '{field.name}' is {base.__name__}, the wire's is {written}"
+                return
+    if not field.has_default and _may_be_absent(field, wire):
+        from msgspec import NODEFAULT
+
+        from animus_routes.plan import absent
+
+        if absent(field.hint, sent) is NODEFAULT:
+            yield f"parameter '{field.name}' may be left out by hosts: give it a default"
 
 
-JSON_TYPES = (str, int, float, bool, list, dict)
-
-
-def _json_type(written: str, wire: Any) -> type | None:
-    """The Python type of a field as the generated module writes it; None if it says too little."""
-    name = written.partition("|")[0].partition("[")[0].strip()
-    for base in JSON_TYPES:
-        if name == base.__name__:
-            return base
-    import sys
-
-    found = getattr(sys.modules[wire.__module__], name, None)
-    if isinstance(found, type):
-        return found if found in JSON_TYPES else dict
-    return str if get_args(found) and isinstance(get_args(found)[0], str) else None
+def _may_be_absent(field: Parameter, wire: Any) -> bool:
+    if field.hint is NOTHING or accepts_none(field.hint) or (_is_wire(bare(field.hint))):
+        return False
+    names: tuple[str, ...] = wire.__struct_fields__
+    return names.index(field.name) >= len(names) - len(wire.__struct_defaults__)
 
 
 def _of_result(signature: Signature, row: Method) -> Iterator[str]:
     """Does the result hint fit what the wire wants?"""
-    if row.result is None or signature.is_generator:
+    if row.result is None or signature.is_generator or signature.returns is NOTHING:
         return
     wanted = row.result.rpartition(".")[2]
-    returns = signature.returns
-    for part in get_args(returns) or (returns,):
-        if part is NOTHING or part is type(None) or part.__class__ is str:
-            continue
-        base = get_origin(part) or part
-        named = getattr(base, "__name__", "")
-        if _is_generated(base) and named != wanted and get_origin(returns) is not list:
-            yield f"returns a {named}, but the result is a {wanted}"
-        elif base in (str, int, float) and get_origin(returns) is not dict:
+    allowed = {wanted, *(name.rpartition(".")[2] for name in row.returns)}
+    for base in members(signature.returns):
+        named = getattr(base, "__name__", str(base))
+        if named not in allowed and (_is_wire(base) or base in (*SCALARS, list)):
             yield f"returns {named}, but the result is a {wanted}"
 
 
-def _is_generated(hint: Any) -> bool:
-    return str(getattr(hint, "__module__", "")).startswith(GENERATED)
+def _is_wire(hint: Any) -> bool:
+    """Is it a wire type itself? A subclass is the author's own."""
+    return isinstance(hint, type) and is_generated(hint) and _own_module(hint)
 
 
-__all__ = ["problems"]
+def _own_module(hint: type) -> bool:
+    return hint.__module__.startswith(("animus_routes.types.", "animus_routes.structs."))
+
+
+def _undecodable(signature: Signature) -> Iterator[str]:
+    """Hints that no decoder can be made for; wire types and scalars are known to be fine."""
+    for field in signature.fields:
+        base = bare(field.hint)
+        if base in SCALARS or is_open(base) or base is NOTHING or _is_wire(base):
+            continue
+        if get_origin(base) is list and get_args(base) and get_args(base)[0] in SCALARS:
+            continue
+        yield from _try_decoder(field)
+
+
+def _try_decoder(field: Parameter) -> Iterator[str]:
+    from animus_routes.codecs import decoder
+
+    mixed = mixed_struct(field.hint)
+    if mixed is not None:
+        yield (
+            f"the Struct '{mixed}' has fields of pydantic's making, which msgspec cannot read: "
+            "make it a dataclass or a pydantic model"
+        )
+        return
+    kind = "params" if is_object(field.hint) else f"parameter '{field.name}'"
+    try:
+        decoder(field.hint)
+    except Exception as error:  # noqa: BLE001 - whatever a library says of a type it cannot read
+        reason = str(error).partition("\n")[0]
+        yield f"the hint of {kind} cannot be decoded from JSON: {reason}"

@@ -7,47 +7,19 @@ carry, so that nothing here imports it for others.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from operator import attrgetter
-from typing import Any, Final, get_args
+from typing import Any, Final, cast
 
 import msgspec
-from msgspec import NODEFAULT, Raw, defstruct, field
+from msgspec import NODEFAULT, Raw, Struct, defstruct, field
 
 from animus_routes.errors import Invalid
+from animus_routes.hints import needs_pydantic
 
 Decode = Callable[[Raw], Any]
-NULL: Final = b"null"
+NO_PARAMS: Final = frozenset({b"{}", b"null"})
 EMPTY: Final = Raw(b"{}")
-
-
-def is_pydantic(hint: Any) -> bool:
-    """Is this class a pydantic model or pydantic dataclass?"""
-    return hasattr(hint, "__pydantic_core_schema__") or hasattr(hint, "__pydantic_fields__")
-
-
-def is_model(hint: Any) -> bool:
-    """Is this a class that describes a JSON object: model, Struct, dataclass, TypedDict?"""
-    return isinstance(hint, type) and (
-        is_pydantic(hint)
-        or hasattr(hint, "__struct_fields__")
-        or hasattr(hint, "__dataclass_fields__")
-        or hasattr(hint, "__required_keys__")
-    )
-
-
-def needs_pydantic(hint: Any) -> bool:
-    """Is anything in this hint of pydantic's making: a model, a `Field`, an annotated constraint?"""
-    if is_pydantic(hint):
-        return True
-    if any(
-        type(extra).__module__.partition(".")[0] in PYDANTIC_MODULES
-        for extra in getattr(hint, "__metadata__", ())
-    ):
-        return True
-    return any(needs_pydantic(part) for part in get_args(hint))
-
-
-PYDANTIC_MODULES: Final = frozenset({"pydantic", "annotated_types"})
 
 
 def decoder(hint: Any) -> Decode:
@@ -95,8 +67,8 @@ def fields_decoder(fields: list[tuple[str, Any, Any]]) -> Decode:
         return lambda raw: take(decode(raw))
 
     def decode_both(raw: Raw) -> Any:
-        values = take(decode(raw))
-        values = [values] if len(fields) == 1 else list(values)
+        found = take(decode(raw))
+        values: list[Any] = [found] if len(fields) == 1 else list(found)
         for i, decode_later in later.items():
             if isinstance(values[i], Raw):
                 try:
@@ -108,10 +80,35 @@ def fields_decoder(fields: list[tuple[str, Any, Any]]) -> Decode:
     return decode_both
 
 
+class Absent(Struct):
+    """A default that is made for each call, from an empty object."""
+
+    decode: Decode
+
+
 def _field(name: str, hint: Any, default: Any) -> tuple[Any, ...]:
     if default is NODEFAULT:
         return (name, hint)
+    if isinstance(default, Absent):
+        make = default.decode
+        return (name, hint, field(default_factory=lambda: make(EMPTY)))
     return (name, hint, field(default_factory=lambda: default))
+
+
+def optional(decode: Decode, default: Any) -> Decode:
+    """A decoder of whole params that may be missing: an empty object if it fits, else `default`."""
+
+    def decode_optional(raw: Raw) -> Any:
+        if bytes(raw) not in NO_PARAMS:
+            return decode(raw)
+        try:
+            return decode(EMPTY)
+        except Exception as error:
+            if explain(error) is None:
+                raise
+            return default
+
+    return decode_optional
 
 
 def _under(name: str, error: Exception) -> Exception:
@@ -153,38 +150,71 @@ def _issue(path: str, message: str, code: str) -> dict[str, str]:
 
 
 MISSING: Final = "Object missing required field `"
+# What msgspec says with the value that came in, which does not go back.
+QUOTING: Final = ("Invalid enum value", "Invalid value")
+SAYINGS: Final = {
+    "matching regex '^(?:[0-9]{4}-": "Expected an RFC 3339 date-time such as 2026-01-31T09:30:00Z",
+    "matching regex '^[0-9]{4}-": "Expected an RFC 3339 date-time such as 2026-01-31T09:30:00Z",
+}
 
 
 def _msgspec_issue(text: str) -> dict[str, str]:
-    """``Expected `str`, got `int` - at `$.patch.title` `` -> path, message, code."""
-    message, _, place = text.partition(" - at `")
+    """``Expected `str`, got `int` - at `$.patch.labels[0]` `` -> path, message, code."""
+    message, _, place = text.rpartition(" - at `")
+    if not message:
+        message, place = text, ""
+    key, _, place = place.rpartition("` in `") if "` in `" in place else ("", "", place)
     path = place.rstrip("`").removeprefix("$").removeprefix(".")
+    path = path.replace("[...]", ".*").replace("[", ".").replace("]", "").removeprefix(".")
+    if key:
+        path = f"{path}.*" if path else "*"
     if message.startswith(MISSING):
         name = message[len(MISSING) :].rstrip("`")
         return _issue(f"{path}.{name}" if path else name, "Field required", "missing")
+    for quoting in QUOTING:
+        if message.startswith(quoting):
+            return _issue(path, quoting, "enum")
+    for part, saying in SAYINGS.items():
+        if part in message:
+            return _issue(path, saying, "date-time")
     return _issue(path, message, "type" if message.startswith("Expected `") else "value")
+
+
+Writer = Callable[[Any], bytes]
+_writers: dict[type, Writer | None] = {}
+
+
+def json_writer(value: Any) -> Writer | None:
+    """The writer that pydantic has for objects of this one's class; None for every other value."""
+    try:
+        return _writers[value.__class__]
+    except KeyError:
+        return _learn(value.__class__)
+
+
+def _learn(cls: type) -> Writer | None:
+    serializer = getattr(cls, "__pydantic_serializer__", None)
+    writer: Writer | None = None
+    if serializer is not None:
+        config = getattr(cls, "model_config", None) or getattr(cls, "__pydantic_config__", {})
+        # What is read by its alias is written by it, unless the author's model says otherwise.
+        aliased = config.get("serialize_by_alias") is None
+        writer = partial(serializer.to_json, by_alias=True) if aliased else serializer.to_json
+    _writers[cls] = writer
+    return writer
 
 
 def _hook(value: Any) -> Any:
     """What msgspec cannot write by itself: pydantic objects, anywhere inside a result."""
-    serializer = getattr(value, "__pydantic_serializer__", None)
-    if serializer is None:
+    write = json_writer(value)
+    if write is None:
         raise TypeError(f"a {type(value).__qualname__} cannot be written as JSON")
-    return Raw(serializer.to_json(value))
+    return Raw(write(value))
 
 
 encoder: Final = msgspec.json.Encoder(enc_hook=_hook)
 encode: Final = encoder.encode
 encode_into: Final = encoder.encode_into
-
-
-def json_writer(value: Any) -> Callable[[Any], bytes] | None:
-    """pydantic's own writer for objects of this one's class; None for every other value."""
-    serializer = getattr(type(value), "__pydantic_serializer__", None)
-    if serializer is None:
-        return None
-    write: Callable[[Any], bytes] = serializer.to_json
-    return write
 
 
 def to_builtins(value: Any) -> Any:
@@ -207,7 +237,7 @@ def plain(raw: Raw) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise Invalid([_issue("", f"Expected `object`, got `{_name(value)}`", "type")])
-    return value
+    return cast("dict[str, Any]", value)
 
 
 def lenient(raw: Raw) -> dict[str, Any]:

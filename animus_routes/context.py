@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from _thread import allocate_lock
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from animus_routes import codecs
-from animus_routes.engine.frames import id_key, notification_frame
-from animus_routes.engine.wire import log
+from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, id_key, notification_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from animus_routes.engine.streams import Emitter
     from animus_routes.session import Session
 
-LEVELS = frozenset({"trace", "debug", "info", "warn", "error"})
+LEVELS: Final = frozenset({"trace", "debug", "info", "warn", "error"})
+LONGEST_S: Final = 1e9  # what the platform's clocks take for "no bound"
 
 
 class Context:
@@ -63,8 +64,8 @@ class Context:
     @property
     def actor(self) -> dict[str, Any] | None:
         """Who asks, as the transport asserts it: `{user_id, claims?, tenant_id?}` (v0.7)."""
-        actor = self.params.get("actor")
-        return actor if isinstance(actor, dict) and "user_id" in actor else None
+        actor = _object(self.params.get("actor"))
+        return actor if "user_id" in actor else None
 
     # The session ----------------------------------------------------------------------------------
 
@@ -88,20 +89,18 @@ class Context:
     @property
     def project_root(self) -> str:
         """The project this process is bound to; the working directory if the host did not say."""
-        binding = self.init_extensions.get("project_binding")
-        root = binding.get("project_root") if isinstance(binding, dict) else None
-        return str(root) if root else os.getcwd()
+        root = _object(self.init_extensions.get("project_binding")).get("project_root")
+        return str(root) if root else os.getcwd()  # noqa: PTH109 - pathlib costs 5 ms
 
     @property
     def repo_scope(self) -> str | None:
         """The repository scope of the project binding, if the host said it."""
-        binding = self.init_extensions.get("project_binding")
-        return binding.get("repo_scope") if isinstance(binding, dict) else None
+        return _object(self.init_extensions.get("project_binding")).get("repo_scope")
 
     # While it runs --------------------------------------------------------------------------------
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but no longer than the request lives.
+        """Sleep, but no longer than the request lives. For plain handlers: async ones are cancelled.
 
         Returns:
             True as soon as the request is cancelled.
@@ -111,7 +110,7 @@ class Context:
             gate.acquire()
             self._waiting.append(gate)
             if not self.cancelled:
-                gate.acquire(timeout=max(seconds, 0))
+                gate.acquire(timeout=min(max(seconds, 0), LONGEST_S))
             self._waiting.remove(gate)
         return self.cancelled
 
@@ -130,8 +129,14 @@ class Context:
 
         Raises:
             TypeError: The params cannot be written as JSON.
+            ValueError: They are larger than what hosts take.
         """
         frame = notification_frame(method, codecs.encode({} if params is None else params))
+        if len(frame) > MAX_OUTBOUND_BYTES:
+            raise ValueError(
+                f"the notification has {len(frame)} bytes, hosts end the link above "
+                f"{MAX_OUTBOUND_BYTES}"
+            )
         if self.emitter is not None:
             self.emitter.flush()
         wire = self._server.wire
@@ -141,7 +146,7 @@ class Context:
 
     def progress(self, value: Any) -> None:
         """Send `$/progress {id, value}` if the host accepts it (spec section 6.4)."""
-        capabilities = self._session.greeting.get("capabilities") or {}
+        capabilities = _object(self._session.greeting.get("capabilities"))
         if capabilities.get("progress") and self._request.id:
             self.notify("$/progress", {"id": self.id, "value": value})
 
@@ -158,8 +163,7 @@ class Context:
         """
         if level not in LEVELS:
             raise ValueError(f"level is one of {', '.join(sorted(LEVELS))}, not '{level}'")
-        details = "".join(f" {key}={value!r}" for key, value in fields.items())
-        log(f"{level} {self.method}: {message}{details}")
+        self._session.sink.write(level, self.method, message, fields or None)
 
     # For the engine -------------------------------------------------------------------------------
 
@@ -167,10 +171,8 @@ class Context:
         """Trip `cancelled` and wake `wait`."""
         self.cancelled = True
         for gate in tuple(self._waiting):
-            try:
+            with suppress(RuntimeError):  # it timed out at this moment
                 gate.release()
-            except RuntimeError:
-                pass  # it timed out at this moment
 
     def close(self, failure: BaseException | None) -> None:
         """After the reply: run the rest of generator dependencies, the last one made first."""
@@ -181,6 +183,8 @@ class Context:
                     next(generator)
                 else:
                     generator.throw(failure)
+                generator.close()
+                self._session.report(f"after {self.method}", RuntimeError(YIELDED_TWICE))
             except StopIteration:
                 pass
             except BaseException as error:  # noqa: BLE001 - the reply is out; tell the operator
@@ -200,6 +204,8 @@ class Context:
                     await anext(generator)
                 else:
                     await generator.athrow(failure)
+                await generator.aclose()
+                self._session.report(f"after {self.method}", RuntimeError(YIELDED_TWICE))
             except StopAsyncIteration:
                 pass
             except BaseException as error:  # noqa: BLE001 - as above
@@ -208,3 +214,11 @@ class Context:
     def _cleanup_failed(self, error: BaseException, failure: BaseException | None) -> None:
         if error is not failure:
             self._session.report(f"a dependency's clean-up failed after {self.method}", error)
+
+
+YIELDED_TWICE: Final = "a dependency yielded a second time: the part after its `yield` is clean-up"
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """An object from the host; empty if it is anything else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
@@ -16,7 +16,8 @@ class Depends:
 
     Args:
         function: Called once per request, with its own `Context` and `Depends` parameters. A
-            generator function's value is what it yields; the rest of it runs after the reply.
+            generator function's value is what it yields; the rest of it runs after the reply, and
+            sees the handler's exception at the `yield` if there was one.
     """
 
     __slots__ = ("function",)
@@ -36,43 +37,63 @@ class Dependency(Struct):
     dependencies: dict[str, Dependency]
 
 
+Overrides = dict[Callable[..., Any], Callable[..., Any]]
+
+NOTHING: Final = object()
+
+_chain: list[Callable[..., Any]] = []
+
+
 def resolve(marker: Depends, problems: list[str]) -> Dependency:
     """Read a dependency and everything it depends on; what is wrong goes to `problems`."""
-    from animus_routes.signature import analyse
+    from animus_routes.signature import NOT_PYTHON, analyse, name_of
 
-    name = getattr(marker.function, "__qualname__", repr(marker.function))
-    if _chain and any(function is marker.function for function in _chain):
+    function = marker.function
+    name = name_of(function)
+    if any(other is function for other in _chain):
         problems.append(f"dependency '{name}' depends on itself")
-        return Dependency(marker.function, name, False, False, [], {})
-    _chain.append(marker.function)
+        return _broken(function, name)
+    _chain.append(function)
     try:
-        signature = analyse(marker.function)
+        signature = analyse(function)
     finally:
         _chain.pop()
-    problems.extend(f"dependency '{name}': {problem}" for problem in signature.problems)
+    problems.extend(
+        f"dependency '{name}': {problem}" for problem in signature.problems if problem != NOT_PYTHON
+    )
     problems.extend(
         f"dependency '{name}': parameter '{field.name}' is neither a Context nor a Depends"
         for field in signature.fields
         if not field.has_default
     )
+    is_async = signature.is_async or any(d.is_async for d in signature.dependencies.values())
     return Dependency(
-        marker.function,
+        function,
         name,
-        signature.is_async or any(d.is_async for d in signature.dependencies.values()),
+        is_async,
         signature.is_generator,
         signature.contexts,
         signature.dependencies,
     )
 
 
-_chain: list[Callable[..., Any]] = []
-
-Overrides = dict[Callable[..., Any], Callable[..., Any]]
+def _broken(function: Any, name: str) -> Dependency:
+    return Dependency(function, name, False, False, [], {})
 
 
 def _overridden(dependency: Dependency, overrides: Overrides) -> Dependency:
     replacement = overrides.get(dependency.function)
-    return dependency if replacement is None else resolve(Depends(replacement), [])
+    if replacement is None:
+        return dependency
+    problems: list[str] = []
+    found = resolve(Depends(replacement), problems)
+    if found.is_async and not dependency.is_async:
+        problems.append(f"'{found.name}' is async, '{dependency.name}' that it replaces is not")
+    if problems:
+        from animus_routes.errors import ConfigurationError
+
+        raise ConfigurationError([f"dependency_overrides: {problem}" for problem in problems])
+    return found
 
 
 def make(dependency: Dependency, ctx: Context) -> Any:
@@ -84,8 +105,8 @@ def make(dependency: Dependency, ctx: Context) -> Any:
     arguments.update(dict.fromkeys(actual.contexts, ctx))
     value = actual.function(**arguments)
     if actual.is_generator:
-        ctx.cleanups.append(value)
-        value = next(value)
+        generator = getattr(value, "gen", value)
+        value = _entered(generator, ctx, next(generator, NOTHING), actual)
     ctx.made[dependency.function] = value
     return value
 
@@ -98,10 +119,20 @@ async def make_async(dependency: Dependency, ctx: Context) -> Any:
     arguments = {name: await make_async(d, ctx) for name, d in actual.dependencies.items()}
     arguments.update(dict.fromkeys(actual.contexts, ctx))
     value = actual.function(**arguments)
-    if actual.is_generator:
-        ctx.cleanups.append(value)
-        value = await anext(value) if hasattr(value, "__anext__") else next(value)
-    elif hasattr(value, "__await__"):
+    if hasattr(value, "__await__"):
         value = await value
+    if actual.is_generator:
+        # `gen` is where contextlib keeps the generator of a function that it decorates.
+        generator = getattr(value, "gen", value)
+        is_async = hasattr(generator, "__anext__")
+        first = await anext(generator, NOTHING) if is_async else next(generator, NOTHING)
+        value = _entered(generator, ctx, first, actual)
     ctx.made[dependency.function] = value
     return value
+
+
+def _entered(generator: Any, ctx: Context, first: Any, dependency: Dependency) -> Any:
+    if first is NOTHING:
+        raise RuntimeError(f"dependency '{dependency.name}' ended without a yield")
+    ctx.cleanups.append(generator)
+    return first

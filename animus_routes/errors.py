@@ -13,7 +13,6 @@ INTERNAL_ERROR: Final = -32603
 NOT_INITIALIZED: Final = -32000
 METHOD_NOT_SUPPORTED: Final = -32001
 CANCELLED: Final = -32002
-TIMEOUT: Final = -32003
 
 
 class RpcError(Exception):
@@ -41,7 +40,7 @@ class NamedError(RpcError):
 
     Args:
         message: What is wrong, without the role's prefix: `NotFound("subject 'task:1'")` goes out
-            as `not found: subject 'task:1'`.
+            as `not found: subject 'task:1'`. Left out, it is the first line of the docstring.
         data: More keys for `error.data`, beside `category`.
     """
 
@@ -50,7 +49,8 @@ class NamedError(RpcError):
     prefix: ClassVar[str] = ""
 
     def __init__(self, message: str = "", data: dict[str, Any] | None = None) -> None:
-        super().__init__(self.default_code, message, {"category": self.name, **(data or {})})
+        text = message or (self.__doc__ or self.name).partition("\n")[0].rstrip(".")
+        super().__init__(self.default_code, text, {**(data or {}), "category": self.name})
 
 
 class NotFound(NamedError):
@@ -139,8 +139,7 @@ class Cancelled(NamedError):
 class Timeout(NamedError):
     """It took too long."""
 
-    name = "timeout"
-    default_code = TIMEOUT
+    name = "timeout"  # not -32003, which hosts take for a dead process
 
 
 class Other(NamedError):

@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import os
-import sys
-from typing import TYPE_CHECKING, NoReturn
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from animus_routes.engine.exit import leave
 from animus_routes.engine.wire import claim
 from animus_routes.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from animus_routes.app import App
+
+MANIFEST_FLAGS: Final = frozenset({"--manifest", "-m"})
+HELP_FLAGS: Final = frozenset({"--help", "-h"})
+
+_importing: list[bool] = []
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """While a command imports an author's module, `app.run()` in it is a mistake."""
+    _importing.append(True)
+    try:
+        yield
+    finally:
+        _importing.pop()
 
 
 def launch(app: App, arguments: list[str]) -> NoReturn:
     """Do what the host asks for by starting the process this way."""
-    if arguments[:1] and arguments[0] in ("--help", "-h"):
+    if _importing:
+        say(
+            "app.run() was called while the module was imported; write\n"
+            '    if __name__ == "__main__":\n        app.run()'
+        )
+        leave(1)
+    if arguments[:1] and arguments[0] in HELP_FLAGS:
         say(usage(app))
         leave(0)
-    if arguments[:1] and arguments[0] in ("--manifest", "-m"):
+    if arguments[:1] and arguments[0] in MANIFEST_FLAGS:
         print_manifest(app)
     if arguments and arguments[0] in [role.command for role in app.roles]:
-        from animus_routes.roles.execute import main
+        from animus_routes.execute import main
 
         leave(main(arguments[1:]))
     if arguments:
@@ -60,7 +83,9 @@ def print_manifest(app: App) -> NoReturn:
     except ConfigurationError as error:
         say(str(error))
         leave(1)
-    os.write(out, document + b"\n")
+    rest = memoryview(document + b"\n")
+    while rest:
+        rest = rest[os.write(out, rest) :]
     leave(0)
 
 
@@ -83,7 +108,5 @@ def usage(app: App) -> str:
 
 def say(text: str) -> None:
     """Tell the person or the host's log, on stderr."""
-    try:
+    with suppress(OSError):
         os.write(2, f"{text}\n".encode(errors="backslashreplace"))
-    except OSError:
-        pass

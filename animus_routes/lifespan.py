@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.signature import analyse
+from animus_routes.signature import analyse, name_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from animus_routes.app import App
     from animus_routes.context import Context
     from animus_routes.engine.loop import Loop
@@ -28,6 +30,9 @@ def enter(
 
     Returns:
         What it yielded, and the function that leaves it.
+
+    Raises:
+        TypeError: It is nothing that can be entered.
     """
     if app.lifespan is None:
         return None, None
@@ -37,15 +42,24 @@ def enter(
     entered = app.lifespan(**arguments)
     if hasattr(entered, "__aenter__"):
         run = loop().run
-        return run(entered.__aenter__()), lambda: run(
-            entered.__aexit__(None, None, None), ASYNC_EXIT_BOUND_S
-        )
+
+        def leave() -> None:
+            run(entered.__aexit__(None, None, None), ASYNC_EXIT_BOUND_S)
+
+        return run(entered.__aenter__()), leave
     if hasattr(entered, "__enter__"):
-        return entered.__enter__(), lambda: entered.__exit__(None, None, None)
+        return entered.__enter__(), partial(entered.__exit__, None, None, None)
     if hasattr(entered, "__anext__"):
         run = loop().run
         return run(_first(entered)), lambda: run(_last(entered), ASYNC_EXIT_BOUND_S)
-    return next(entered), lambda: next(entered, None)
+    if hasattr(entered, "__next__"):
+        return next(entered), partial(next, entered, None)
+    if hasattr(entered, "close"):
+        entered.close()  # a coroutine, which would complain that nobody awaited it
+    raise TypeError(
+        f"the lifespan '{name_of(app.lifespan)}' has no `yield`: what comes before it runs at the "
+        "start, what comes after it at the end"
+    )
 
 
 async def _first(entered: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from animus_routes.codecs import to_builtins
 from animus_routes.roles import PROTOCOL_VERSION
+from animus_routes.routing import wire_type
 
 if TYPE_CHECKING:
     from animus_routes.app import App
@@ -37,7 +38,15 @@ def manifest(app: App) -> dict[str, Any]:
 
 def methods(app: App) -> list[str]:
     """The allow-list that hosts read: methods, `health/check`, the author's own tokens."""
-    return list(dict.fromkeys([*app.registry.methods(), "health/check", *app.capabilities]))
+    registry = app.registry
+    tokens = [
+        token
+        for role in registry.roles
+        for name, token in role.tokens.items()
+        if registry.has(name)
+    ]
+    found = [*registry.methods(), "health/check", *tokens, *app.capabilities]
+    return list(dict.fromkeys(found))
 
 
 def initialize_result(app: App) -> dict[str, Any]:
@@ -81,10 +90,13 @@ def initialize_result(app: App) -> dict[str, Any]:
 def _kind_capabilities(app: App) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for role in app.registry.roles:
-        if role.crate_version is not None:
-            found[role.kind] = {"crate_version": role.crate_version}
-            if role.extra is not None:
-                found[role.kind]["extra"] = role.extra(app.registry)
+        if role.crate_version is None:
+            continue
+        extra = to_builtins(wire_type(role.extra)()) if role.extra is not None else {}
+        extra |= to_builtins(app.kind_capabilities.get(role.kind)) or {}
+        found[role.kind] = {"crate_version": role.crate_version}
+        if extra:
+            found[role.kind]["extra"] = extra
     return found
 
 

@@ -5,17 +5,19 @@ The one place that reads prose (griffe) while serving, and only for plugins with
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from animus_routes import codecs
-from animus_routes.signature import NOTHING, Parameter, Signature
+from animus_routes.hints import bare, is_open, needs_pydantic
+from animus_routes.signature import NOTHING
 
 if TYPE_CHECKING:
-    from animus_routes.routing import Registration
+    from animus_routes.router import Registration
+    from animus_routes.signature import Parameter, Signature
 
-PARSERS = ("google", "numpy", "sphinx")
+PARSERS: Final[tuple[Literal["google", "numpy", "sphinx"], ...]] = ("google", "numpy", "sphinx")
 
 
 def describe(tool: Registration, signature: Signature) -> dict[str, Any]:
@@ -31,10 +33,10 @@ def describe(tool: Registration, signature: Signature) -> dict[str, Any]:
 def input_schema(signature: Signature, descriptions: dict[str, str]) -> dict[str, Any]:
     """The JSON Schema of a handler's params."""
     if signature.whole:
-        hint = signature.fields[0].hint
-        if hint is NOTHING or hint is Any or hint is dict or not codecs.is_model(hint):
+        hint = bare(signature.fields[0].hint)
+        if hint is NOTHING or is_open(hint):
             return {"type": "object"}
-        return _inline(_schema(hint))
+        return {"type": "object", **_inline(_schema(hint))}
     properties: dict[str, Any] = {}
     defs: dict[str, Any] = {}
     for field in signature.fields:
@@ -60,7 +62,7 @@ def _is_json(field: Parameter) -> bool:
 
 def _schema(hint: Any) -> dict[str, Any]:
     """One hint's schema, with its definitions under `$defs`."""
-    if codecs.needs_pydantic(hint):
+    if needs_pydantic(hint):
         from pydantic import TypeAdapter
 
         schema: dict[str, Any] = TypeAdapter(hint).json_schema()

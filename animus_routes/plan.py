@@ -11,43 +11,99 @@ from typing import TYPE_CHECKING, Any
 from msgspec import NODEFAULT, Raw
 
 from animus_routes import codecs
-from animus_routes.signature import NOTHING, Parameter, Signature
+from animus_routes.hints import accepts_none, bare, is_open, json_type, members
+from animus_routes.signature import NOTHING, is_coroutine_function
 
 if TYPE_CHECKING:
     from animus_routes.context import Context
     from animus_routes.roles import Method
+    from animus_routes.signature import Parameter, Signature
 
 Middlewares = list[Callable[..., Any]]
+Call = Callable[[Any, "Context"], Any]
+Bind = Callable[[Any], dict[str, Any]]
 
 
 def params_decoder(
     signature: Signature, row: Method | None, kind: str | None
 ) -> Callable[[Raw], Any]:
     """From the bytes of `params` to what `caller`'s function takes."""
-    decode = _decoder(signature)
+    decode = decoder(signature, row)
     adapt = row.adapt_params if row is not None else None
     if adapt is None:
         return decode
     return lambda raw: decode(Raw(codecs.encode(adapt(codecs.plain(raw), kind))))
 
 
-def _decoder(signature: Signature) -> Callable[[Raw], Any]:
+def decoder(signature: Signature, row: Method | None) -> Callable[[Raw], Any]:
+    """From the bytes of params in the wire type's form to the values of `signature.fields`."""
     fields = signature.fields
     if not fields:
-        return lambda _raw: None
+        return _nothing
     if signature.whole:
-        hint = fields[0].hint
-        open_object = hint is NOTHING or hint is Any or hint is dict
-        return codecs.plain if open_object else codecs.decoder(hint)
-    return codecs.fields_decoder([(f.name, _hint(f), _default(f)) for f in fields])
+        field = fields[0]
+        if field.hint is NOTHING or is_open(field.hint):
+            return codecs.plain
+        decode = codecs.decoder(field.hint)
+        if not accepts_none(field.hint) and not field.has_default:
+            return decode
+        return codecs.optional(decode, field.default if field.has_default else None)
+    wire = _optional_fields(row)
+    return codecs.fields_decoder([(f.name, _hint(f), _default(f, wire)) for f in fields])
 
 
-def _default(field: Parameter) -> Any:
-    return field.default if field.has_default else NODEFAULT
+def _nothing(_raw: Raw) -> None:
+    return None
 
 
 def _hint(field: Parameter) -> Any:
     return Any if field.hint is NOTHING else field.hint
+
+
+def _optional_fields(row: Method | None) -> dict[str, type | None]:
+    """The fields of the wire params that hosts may leave out, and their JSON types."""
+    if row is None or row.params is None:
+        return {}
+    from animus_routes.routing import wire_type
+
+    wire = wire_type(row.params)
+    names: tuple[str, ...] = wire.__struct_fields__
+    required = len(names) - len(wire.__struct_defaults__)
+    return {
+        name: json_type(wire, name)
+        for name, default in zip(names[required:], wire.__struct_defaults__, strict=True)
+        if default is not NODEFAULT
+    }
+
+
+def _default(field: Parameter, optional: dict[str, type | None]) -> Any:
+    """The author's default; else the wire's own, where hosts may leave the field out."""
+    if field.has_default:
+        return field.default
+    return NODEFAULT if field.name not in optional else absent(field.hint, optional[field.name])
+
+
+def absent(hint: Any, sent: type | None) -> Any:
+    """What a parameter without a default is given when an optional wire field is left out.
+
+    Returns:
+        None, an empty list or object, an empty model; `NODEFAULT` if the hint takes none of them.
+    """
+    if hint is NOTHING or accepts_none(hint):
+        return None
+    found = members(hint)
+    if sent is list and found == [list]:
+        return []
+    if found == [dict]:
+        return {}
+    if sent is dict and len(found) == 1:
+        decode = codecs.decoder(bare(hint))
+        try:
+            decode(codecs.EMPTY)
+        except Exception:  # noqa: BLE001 - it has required fields, or cannot be made at all
+            return NODEFAULT
+        return codecs.Absent(decode)
+    return NODEFAULT
 
 
 def caller(signature: Signature, middlewares: Middlewares) -> Callable[..., Any]:
@@ -55,91 +111,113 @@ def caller(signature: Signature, middlewares: Middlewares) -> Callable[..., Any]
     if not signature.contextual and not middlewares:
         return _direct(signature)
     bind = _binder(signature)
-    if not signature.is_async:
-        call: Callable[..., Any] = lambda values, ctx: _call(signature, bind, values, ctx)  # noqa: E731
+    if signature.is_async:
+        call = _async_call(signature, bind)
         for middleware in reversed(middlewares):
-            call = _wrap(middleware, call)
+            call = _wrap_async(middleware, call)
         return call
-
-    async def call_async(values: Any, ctx: Context) -> Any:
-        found = _invoke(signature, await _arguments_async(signature, bind, values, ctx))
-        return found if signature.is_generator else await found
-
-    call = call_async
+    call = _plain_call(signature, bind)
     for middleware in reversed(middlewares):
-        call = _wrap_async(middleware, call)
+        call = _wrap(middleware, call)
     return call
 
 
 def _direct(signature: Signature) -> Callable[..., Any]:
     function, fields = signature.function, signature.fields
-    if not fields:
-        return lambda _values: function()
-    if len(fields) == 1 and not fields[0].keyword_only:
+    if any(field.by_keyword for field in fields):
+        bind = _binder(signature)
+
+        def by_keyword(values: Any) -> Any:
+            return _invoke(signature, bind(values))
+
+        return by_keyword
+    if len(fields) == 1:
         return function
-    if not any(field.keyword_only for field in fields):
-        return lambda values: function(*values)
-    bind = _binder(signature)
-    return lambda values: function(**bind(values))
+
+    def with_none(_values: Any) -> Any:
+        return function()
+
+    def with_several(values: Any) -> Any:
+        return function(*values)
+
+    return with_several if fields else with_none
 
 
-def _binder(signature: Signature) -> Callable[[Any], dict[str, Any]]:
+def _binder(signature: Signature) -> Bind:
     """Decoded values by parameter name."""
     names = [field.name for field in signature.fields]
-    if not names:
-        return lambda _values: {}
-    if len(names) == 1:
-        return lambda value: {names[0]: value}
-    return lambda values: dict(zip(names, values, strict=True))
+
+    def bind_none(_values: Any) -> dict[str, Any]:
+        return {}
+
+    def bind_one(value: Any) -> dict[str, Any]:
+        return {names[0]: value}
+
+    def bind_several(values: Any) -> dict[str, Any]:
+        return dict(zip(names, values, strict=True))
+
+    return bind_several if len(names) > 1 else bind_one if names else bind_none
 
 
-def _call(
-    signature: Signature, bind: Callable[[Any], dict[str, Any]], values: Any, ctx: Context
-) -> Any:
+def _plain_call(signature: Signature, bind: Bind) -> Call:
     from animus_routes.depends import make
 
-    arguments = bind(values)
-    for name in signature.contexts:
-        arguments[name] = ctx
-    for name, dependency in signature.dependencies.items():
-        arguments[name] = make(dependency, ctx)
-    return _invoke(signature, arguments)
+    def call(values: Any, ctx: Context) -> Any:
+        arguments = bind(values)
+        for name in signature.contexts:
+            arguments[name] = ctx
+        for name, dependency in signature.dependencies.items():
+            arguments[name] = make(dependency, ctx)
+        return _invoke(signature, arguments)
+
+    return call
+
+
+def _async_call(signature: Signature, bind: Bind) -> Call:
+    from animus_routes.depends import make_async
+
+    async def call(values: Any, ctx: Context) -> Any:
+        arguments = bind(values)
+        for name in signature.contexts:
+            arguments[name] = ctx
+        for name, dependency in signature.dependencies.items():
+            arguments[name] = await make_async(dependency, ctx)
+        found = _invoke(signature, arguments)
+        return await found if hasattr(found, "__await__") else found
+
+    return call
 
 
 def _invoke(signature: Signature, arguments: dict[str, Any]) -> Any:
-    positional = [arguments.pop(p.name) for p in signature.parameters if p.positional_only]
+    positional = [
+        arguments.pop(parameter.name)
+        for parameter in signature.parameters
+        if parameter.positional_only and parameter.name in arguments
+    ]
     return signature.function(*positional, **arguments)
 
 
-async def _arguments_async(
-    signature: Signature, bind: Callable[[Any], dict[str, Any]], values: Any, ctx: Context
-) -> dict[str, Any]:
-    from animus_routes.depends import make_async
-
-    arguments = bind(values)
-    for name in signature.contexts:
-        arguments[name] = ctx
-    for name, dependency in signature.dependencies.items():
-        arguments[name] = await make_async(dependency, ctx)
-    return arguments
-
-
-def _wrap(middleware: Callable[..., Any], call: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap(middleware: Callable[..., Any], call: Call) -> Call:
     """A plain middleware around a plain handler."""
 
     def wrapped(values: Any, ctx: Context) -> Any:
-        return middleware(ctx, lambda inner=ctx: call(values, inner))
+        def call_next(inner: Context = ctx) -> Any:
+            return call(values, inner)
+
+        return middleware(ctx, call_next)
 
     return wrapped
 
 
-def _wrap_async(middleware: Callable[..., Any], call: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_async(middleware: Callable[..., Any], call: Call) -> Call:
     """Any middleware around an async handler; a plain one runs beside the loop."""
-    code = getattr(middleware, "__code__", None)
-    if code is not None and code.co_flags & 0x80:
+    if is_coroutine_function(middleware):
 
         async def wrapped(values: Any, ctx: Context) -> Any:
-            return await middleware(ctx, lambda inner=ctx: call(values, inner))
+            def call_next(inner: Context = ctx) -> Any:
+                return call(values, inner)
+
+            return await middleware(ctx, call_next)
 
         return wrapped
 
@@ -147,10 +225,17 @@ def _wrap_async(middleware: Callable[..., Any], call: Callable[..., Any]) -> Cal
         import asyncio
 
         loop = asyncio.get_running_loop()
+        inside: list[Any] = []
 
         def call_next(inner: Context = ctx) -> Any:
-            return asyncio.run_coroutine_threadsafe(call(values, inner), loop).result()
+            inside.append(asyncio.run_coroutine_threadsafe(call(values, inner), loop))
+            return inside[-1].result()
 
-        return await asyncio.to_thread(middleware, ctx, call_next)
+        try:
+            return await asyncio.to_thread(middleware, ctx, call_next)
+        except asyncio.CancelledError:
+            for future in inside:
+                future.cancel()
+            raise
 
     return wrapped_plain

@@ -6,84 +6,56 @@ Implements `engine.plugin.Plugin`. One session is one connection of one host.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from time import monotonic
+import sys
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from animus_routes import codecs
 from animus_routes.context import Context
-from animus_routes.engine.frames import Request, error_frame
-from animus_routes.engine.server import HEALTH
-from animus_routes.errors import (
-    CANCELLED,
-    INTERNAL_ERROR,
-    INVALID_PARAMS,
-    PARSE_ERROR,
-    NamedError,
-    NotSupported,
-    RpcError,
-)
+from animus_routes.engine.frames import Request, notification_frame
+from animus_routes.errors import INVALID_PARAMS, RpcError
+from animus_routes.failures import Boundary
+from animus_routes.health import Health
+from animus_routes.internal import Internal
 from animus_routes.roles import PROTOCOL_VERSION
-from animus_routes.routing import Route, answer_any
+from animus_routes.routing import Route
+from animus_routes.streaming import ItemRun
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from animus_routes.app import App
+    from animus_routes.engine.plugin import Route as EngineRoute
     from animus_routes.engine.server import Server
+    from animus_routes.logs import Sink
+
+BROKEN = "a broken stream"
 
 
-class Value(Struct):
-    """A result that an exception handler gave."""
-
-    value: Any
-
-
-class Internal:
-    """A lifecycle handler as a route, so that the standby covers it like any other."""
-
-    mode = "inline"
-    contextual = False
-    bare = False
-    notification = False
-    stops = None
-    stream = None
-    finish = None
-    finishes: frozenset[type] = frozenset()
-
-    def __init__(self, name: str, call: Callable[[Raw], Any]) -> None:
-        self.name = name
-        self.call: Callable[..., Any] = call
-        self.answer = answer_any
-
-    def decode(self, raw: Raw) -> Raw:
-        """The handler reads its params itself."""
-        return raw
-
-
-class Session:
+class Session(Boundary):
     """One host's connection to the app.
 
     Attributes:
         greeting: The params of `initialize`; empty before it.
         state: What the lifespan yielded.
-        failures: What went wrong on the author's side, for the test client; None = only logged.
     """
 
     def __init__(self, app: App) -> None:
         self.app = app
         self.greeting: dict[str, Any] = {}
         self.state: Any = None
-        self.failures: list[BaseException] | None = None
         self._registry = app.registry
         self._routes: dict[str, Route] = {}
         for route in self._registry.routes():
             route.middlewares = app.middlewares
             self._routes.setdefault(route.name, route.ready())
-        self._started = monotonic()
         self._lifespan: Callable[[], None] | None = None
-        self._health: Internal | None = None
+        self._health = Health(self.report)
+        self._health_route: EngineRoute | None = None
+        self._server: Server | None = None
+        self._sink: Sink | None = None
 
     @property
     def concurrency(self) -> int:
@@ -123,7 +95,7 @@ class Session:
         """Is it a method of the role that is not registered here?"""
         return self._registry.row(method)[1] is not None
 
-    def internal(self, handler: Callable[[Raw], Any]) -> Internal:
+    def internal(self, handler: Callable[[Raw], Any]) -> EngineRoute:
         """A route around a lifecycle handler."""
         return Internal("lifecycle", handler)
 
@@ -135,11 +107,9 @@ class Session:
         """One field of params that may be anything; None if it is not there."""
         try:
             value = msgspec.json.decode(params, type=dict[str, Raw]).get(name)
+            return value if value is None or raw else msgspec.json.decode(value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        if value is None or raw:
-            return value
-        return msgspec.json.decode(value)
 
     # Lifecycle ------------------------------------------------------------------------------------
 
@@ -150,6 +120,8 @@ class Session:
         greeting = codecs.plain(params)
         _check_version(greeting.get("protocol_version"))
         self.greeting = greeting
+        self._server = server
+        self._set_up_logging()
         ctx = Context(self, server, Request("initialize", 0, params), None)
         for hook in self.app.initialize_hooks:
             self._run_hook(server, hook, params, ctx)
@@ -159,9 +131,38 @@ class Session:
             self.state, self._lifespan = enter(self.app, ctx, lambda: server.calls.loop)
         return initialize_result(self.app)
 
-    def _run_hook(
-        self, server: Server, hook: Callable[..., Any], params: Raw, ctx: Context
-    ) -> Any:
+    def _set_up_logging(self) -> None:
+        """Take standard `logging` over, if the program uses it, before its first hook runs."""
+        if "logging" in sys.modules:
+            from animus_routes.stdlib_logging import take_over
+
+            take_over(self.sink)
+
+    @property
+    def sink(self) -> Sink:
+        """Where log lines go."""
+        if self._sink is None:
+            from animus_routes.logs import Sink
+
+            self._sink = Sink(
+                self.app.log_format, self._log_entry if self.app.log_entries else None
+            )
+        return self._sink
+
+    def _log_entry(self, entry: dict[str, Any]) -> None:
+        """A `log/entry`, but none beside a run: a host that has seen one does not retry a run."""
+        assert self._server is not None
+        calls = tuple(self._server.calls.active.values())
+        if not any(isinstance(call.run, ItemRun) for call in calls):
+            self.notify("log/entry", entry)
+
+    def notify(self, method: str, params: Any) -> None:
+        """A notification outside of any request; nothing before the handshake is done."""
+        server = self._server
+        if server is not None and server.opened:
+            server.wire.write(notification_frame(method, codecs.encode(params)))
+
+    def _run_hook(self, server: Server, hook: Callable[..., Any], params: Raw, ctx: Context) -> Any:
         from animus_routes.plan import caller, params_decoder
         from animus_routes.signature import analyse
 
@@ -182,160 +183,21 @@ class Session:
 
     # Health ---------------------------------------------------------------------------------------
 
-    def health_route(self) -> Internal | None:
-        """The author's check as a route; an async one runs on the loop."""
-        check = self.app.health_check
-        if check is None:
-            return None
-        if self._health is None:
-            self._health = self._health_check(check)
-        return self._health
-
-    def _health_check(self, check: Callable[..., Any]) -> Internal:
-        from animus_routes.plan import caller
-        from animus_routes.signature import analyse
-
-        signature = analyse(check)
-        call = caller(signature, [])
-        route = Internal(HEALTH, call)
-        route.contextual = signature.contextual
-        if signature.is_async:
-            route.mode = "async"
-
-            async def checked(values: Raw, *ctx: Context) -> dict[str, Any]:
-                try:
-                    return self._health_result(await call(values, *ctx))
-                except Exception as error:  # noqa: BLE001 - a failing check is an answer
-                    return self._unhealthy(error)
-
-            route.call = checked
-            return route
-
-        def checked_plain(values: Raw, *ctx: Context) -> dict[str, Any]:
-            try:
-                return self._health_result(call(values, *ctx))
-            except Exception as error:  # noqa: BLE001 - as above
-                return self._unhealthy(error)
-
-        route.call = checked_plain
-        return route
-
-    def _health_result(self, found: Any) -> dict[str, Any]:
-        if found is None or found is True:
-            given: dict[str, Any] = {"status": "healthy"}
-        elif found is False:
-            given = {"status": "unhealthy"}
-        elif isinstance(found, str):
-            given = {"status": "degraded", "last_error": found}
-        else:
-            given = codecs.to_builtins(found)
-        return {**given, **{k: v for k, v in self._vitals().items() if k not in given}}
-
-    def _unhealthy(self, error: Exception) -> dict[str, Any]:
-        text = error.message if isinstance(error, RpcError) else self.report(HEALTH, error)
-        return {"status": "unhealthy", "last_error": text, **self._vitals()}
-
-    def _vitals(self) -> dict[str, Any]:
-        vitals: dict[str, Any] = {"uptime_ms": int((monotonic() - self._started) * 1000)}
-        try:
-            with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - pathlib costs 5 ms
-                pages = int(statm.read().split()[1])
-            vitals["memory_usage_bytes"] = pages * os.sysconf("SC_PAGESIZE")
-        except (OSError, ValueError):
-            pass  # only Linux tells cheaply; the field is optional
-        return vitals
+    def health_route(self) -> EngineRoute | None:
+        """The author's check as a route."""
+        if self._health_route is None and self.app.health_check is not None:
+            self._health_route = self._health.route(self.app.health_check)
+        return self._health_route
 
     def health(self) -> bytes:
         """The default answer: alive."""
-        return codecs.encode(self._health_result(None))
-
-    # Errors ---------------------------------------------------------------------------------------
-
-    def refuse(self, route: Any, request: Request, error: Exception) -> bytes:
-        """-32602 with every issue for params that do not decode; a bug in a validator is ours."""
-        invalid = codecs.explain(error)
-        if invalid is None:
-            return self._internal_error(route.name, request.id, error)
-        code = PARSE_ERROR if invalid.malformed else INVALID_PARAMS
-        data = {"category": "invalid_request", "issues": invalid.issues}
-        return error_frame(request.id, code, f"invalid params: {invalid}", data)
-
-    def rescue(
-        self, server: Server, route: Any, request: Request, error: BaseException
-    ) -> bytes | Value:
-        """What a handler raised: an error of its own, one with a handler, or a bug."""
-        for kind in type(error).__mro__:
-            handler = self.app.exception_handlers.get(kind)
-            if handler is not None:
-                try:
-                    found = handler(self.context(server, route, request), error)
-                except BaseException as raised:  # noqa: BLE001 - it may raise the answer
-                    error = raised
-                else:
-                    if not isinstance(found, RpcError):
-                        return Value(found)
-                    error = found
-                break
-        if isinstance(error, RpcError):
-            if self.failures is not None:
-                self.failures.append(error)
-            return error_frame(request.id, *self._wire_error(route, error))
-        if type(error).__name__ in ENDED:
-            text = "cancelled: the plugin is ending"
-            return error_frame(request.id, CANCELLED, text, {"category": "cancelled"})
-        invalid = codecs.explain(error) if hasattr(error, "issues") else None
-        if invalid is not None:
-            return self.refuse(route, request, invalid)
-        return self._internal_error(route.name, request.id, error)
-
-    def _wire_error(self, route: Any, error: RpcError) -> tuple[int, str, Any]:
-        """The role's own code, category and prefix for a named error."""
-        if not isinstance(error, NamedError):
-            return error.code, error.message, error.data
-        role = getattr(route, "role", None)
-        row = role.errors.get(error.name) if role is not None else None
-        code, category, prefix = error.code, error.name, error.prefix
-        if row is not None:
-            code = code if row.code is None else row.code
-            category = row.category or category
-            prefix = prefix if row.prefix is None else row.prefix
-        return code, prefix + error.message, {**error.data, "category": category}
-
-    def unwritable(self, route: Any, request_id: int | Raw, error: BaseException) -> bytes:
-        """-32603 for a result that cannot be encoded."""
-        return self._internal_error(f"the result of {route.name}", request_id, error)
-
-    def not_supported(self, request: Request) -> bytes:
-        """-32001 for a method of the role that is not registered."""
-        role, _ = self._registry.row(request.method)
-        error = NotSupported(f"method '{request.method}' is not supported by this plugin")
-        stand_in = Internal(request.method, lambda _raw: None)
-        stand_in.role = role  # type: ignore[attr-defined]
-        return error_frame(request.id, *self._wire_error(stand_in, error))
+        return codecs.encode(self._health.result(None))
 
     def stream_failed(self, route: Any, error: BaseException) -> None:
-        """A stream broke after its ack."""
+        """A stream broke after its ack; where the host cannot be told, the process ends."""
         self.report(f"the stream of {route.name} failed", error)
-
-    def _internal_error(self, name: str, request_id: int | Raw, error: BaseException) -> bytes:
-        found = self.report(name, error)
-        data = {"category": "other", "error_id": found.rpartition(" ")[2]}
-        return error_frame(request_id, INTERNAL_ERROR, "internal error", data)
-
-    def report(self, what: str, error: BaseException) -> str:
-        """Tell the operator, with the traceback; the id is what the host is told."""
-        from traceback import format_exception
-
-        from animus_routes.engine.wire import log
-
-        error_id = os.urandom(4).hex()
-        if self.failures is not None:
-            self.failures.append(error)
-        log(f"error {error_id} in {what}\n{''.join(format_exception(error)).rstrip()}")
-        return f"internal error, id {error_id}"
-
-
-ENDED = frozenset({"Interrupted", "CancelledError"})
+        if route.stream.fatal and self.app.exit_on_broken_stream and self._server is not None:
+            self._server.end(BROKEN)
 
 
 def _check_version(version: Any) -> None:

@@ -5,16 +5,18 @@ Read from the code object and the hints alone: `inspect` costs more at start tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_origin, get_type_hints
+from functools import partial
+from types import FunctionType, MethodType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
 from msgspec import Struct
 
-from animus_routes.codecs import is_model
 from animus_routes.depends import Depends
+from animus_routes.hints import bare, is_object, json_type
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from animus_routes.depends import Dependency
 
 VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x04, 0x08, 0x20, 0x80, 0x200
@@ -28,16 +30,22 @@ class _Nothing:
 
 
 NOTHING: Final = _Nothing()
+NOT_PYTHON: Final = "it is not a Python function"
 
 
 class Parameter(Struct):
-    """One parameter of a handler, as written."""
+    """One parameter of a handler, as written.
+
+    Attributes:
+        by_keyword: It has to be passed by name: keyword-only, or behind a partial's keyword.
+    """
 
     name: str
     hint: Any = NOTHING
     default: Any = NOTHING
     keyword_only: bool = False
     positional_only: bool = False
+    by_keyword: bool = False
 
     @property
     def has_default(self) -> bool:
@@ -76,28 +84,58 @@ class Signature(Struct):
 
 def location(handler: Any) -> str:
     """`file:line` of a handler, "" if it has no code of its own."""
-    code = getattr(_function(handler), "__code__", None)
+    code = getattr(_layers(handler)[-1], "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
 
 
-def _function(handler: Any) -> Any:
-    """The plain function behind a method, a partial, a decorator or a callable object."""
+def name_of(handler: Any) -> str:
+    """A handler's name for people."""
+    named = next((layer for layer in _layers(handler) if hasattr(layer, "__qualname__")), handler)
+    return str(getattr(named, "__qualname__", type(handler).__qualname__))
+
+
+def is_coroutine_function(handler: Any) -> bool:
+    """Does calling it give something to await? Decorators around it are looked through."""
+    return bool(_flags(_layers(handler)) & COROUTINE)
+
+
+def _layers(handler: Any) -> list[Any]:
+    """A handler and what is inside it: method, partial, decorator, callable object, class."""
+    layers = [handler]
     while True:
-        inner = getattr(handler, "__wrapped__", None) or getattr(handler, "func", None)
-        if inner is not None:
-            handler = inner
-        elif isinstance(handler, MethodType):
-            handler = handler.__func__
-        elif not isinstance(handler, FunctionType) and not isinstance(handler, type):
-            call = getattr(type(handler), "__call__", None)  # noqa: B004 - the function is wanted
-            return call if isinstance(call, FunctionType) else handler
+        handler = layers[-1]
+        if isinstance(handler, MethodType):
+            layers.append(handler.__func__)
+        elif _is_partial(handler):
+            layers.append(handler.func)
+        elif getattr(handler, "__wrapped__", None) is not None:
+            layers.append(handler.__wrapped__)
+        elif isinstance(handler, FunctionType):
+            return layers
         else:
-            return handler
+            name = "__init__" if isinstance(handler, type) else "__call__"
+            owner = handler if isinstance(handler, type) else type(handler)
+            code = getattr(owner, name, None)
+            return [*layers, code] if isinstance(code, FunctionType) else layers
+
+
+def _is_partial(handler: object) -> bool:
+    return isinstance(handler, partial)
+
+
+def _flags(layers: list[Any]) -> int:
+    """The code flags of every layer: a decorator may make a plain function async, or the reverse."""
+    flags = 0
+    for layer in layers:
+        code = getattr(layer, "__code__", None)
+        if code is not None and not isinstance(layer, MethodType):
+            flags |= code.co_flags
+    return flags
 
 
 def analyse(
     handler: Callable[..., Any],
-    wire_fields: dict[str, str] | None = None,
+    wire: Any = None,
     *,
     context_names: frozenset[str] = frozenset(),
 ) -> Signature:
@@ -105,35 +143,34 @@ def analyse(
 
     Args:
         handler: Function, method, callable object; wrapped ones are read through `__wrapped__`.
-        wire_fields: The fields of the method's wire params; None where they are open.
+        wire: The Struct of the method's wire params; None where they are open.
         context_names: Bare parameter names that mean the context (objects given to `include`).
     """
-    function = _function(handler)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return Signature(handler, [], False, False, problems=["it is not a Python function"])
+    layers = _layers(handler)
+    function = layers[-1]
+    if not isinstance(function, FunctionType):
+        return Signature(handler, [], False, False, problems=[NOT_PYTHON])
     problems: list[str] = []
     hints = _hints(function, problems)
-    parameters = _parameters(handler, function, hints)
-    flags = code.co_flags
-    if flags & (VARARGS | VARKEYWORDS) and getattr(handler, "__wrapped__", None) is None:
+    if function.__code__.co_flags & (VARARGS | VARKEYWORDS):
         problems.append("*args and **kwargs have no place in params: name the fields")
+    flags = _flags(layers)
     signature = Signature(
         handler,
-        parameters,
+        _parameters(layers, function, hints),
         is_async=bool(flags & (COROUTINE | ASYNC_GENERATOR)),
         is_generator=bool(flags & (GENERATOR | ASYNC_GENERATOR)),
         returns=hints.get("return", NOTHING),
         problems=problems,
     )
     _sort_parameters(signature, context_names)
-    signature.whole = _takes_whole(signature.fields, wire_fields)
+    signature.whole = _takes_whole(signature.fields, wire)
     return signature
 
 
-def _hints(function: Any, problems: list[str]) -> dict[str, Any]:
+def _hints(function: FunctionType, problems: list[str]) -> dict[str, Any]:
     """The hints, resolved in the handler's own globals; the ones that fail are named."""
-    raw = getattr(function, "__annotations__", {})
+    raw = function.__annotations__
     if not raw:
         return {}
     try:
@@ -142,13 +179,21 @@ def _hints(function: Any, problems: list[str]) -> dict[str, Any]:
         return _hints_one_by_one(function, raw, problems)
 
 
-def _hints_one_by_one(function: Any, raw: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+def _hints_one_by_one(
+    function: FunctionType, raw: dict[str, Any], problems: list[str]
+) -> dict[str, Any]:
+    import collections.abc
+
+    from animus_routes.context import Context
+
+    # Names that are often imported for the type checker alone, and can mean nothing else.
+    usual = {name: getattr(collections.abc, name) for name in collections.abc.__all__}
+    known = {**usual, "Any": Any, "Context": Context, **function.__globals__}
     hints: dict[str, Any] = {}
     for name, annotation in raw.items():
-        holder = FunctionType(function.__code__, function.__globals__)
-        holder.__annotations__ = {name: annotation}
+        holder = SimpleNamespace(__annotations__={name: annotation})
         try:
-            hints.update(get_type_hints(holder, include_extras=True))
+            hints.update(get_type_hints(holder, known, include_extras=True))
         except Exception as error:  # noqa: BLE001 - as above
             what = "result" if name == "return" else f"parameter '{name}'"
             problems.append(
@@ -158,16 +203,17 @@ def _hints_one_by_one(function: Any, raw: dict[str, Any], problems: list[str]) -
     return hints
 
 
-def _parameters(handler: Any, function: Any, hints: dict[str, Any]) -> list[Parameter]:
+def _parameters(
+    layers: list[Any], function: FunctionType, hints: dict[str, Any]
+) -> list[Parameter]:
     code = function.__code__
     positional = code.co_argcount
     names = code.co_varnames[: positional + code.co_kwonlyargcount]
     defaults: dict[str, Any] = dict(function.__kwdefaults__ or {})
     given = function.__defaults__ or ()
     defaults.update(zip(names[positional - len(given) : positional], given, strict=True))
-    bound: set[str] = set()
-    if isinstance(handler, MethodType) or not isinstance(handler, FunctionType):
-        bound.update(_bound_names(handler, names))
+    bound, keywords = _bound_names(layers, names)
+    first_keyword = min((names.index(name) for name in keywords), default=len(names))
     return [
         Parameter(
             name,
@@ -175,26 +221,35 @@ def _parameters(handler: Any, function: Any, hints: dict[str, Any]) -> list[Para
             defaults.get(name, NOTHING),
             keyword_only=i >= positional,
             positional_only=i < code.co_posonlyargcount,
+            by_keyword=i >= positional or i > first_keyword,
         )
         for i, name in enumerate(names)
         if name not in bound
     ]
 
 
-def _bound_names(handler: Any, names: tuple[str, ...]) -> set[str]:
-    """Parameters that are filled already: `self`, and what a partial carries."""
+def _bound_names(layers: list[Any], names: tuple[str, ...]) -> tuple[set[str], set[str]]:
+    """Parameters that are filled already: `self` and what partials carry; the latter by keyword."""
     bound: set[str] = set()
-    while not isinstance(handler, FunctionType):
-        if hasattr(handler, "func"):
-            bound.update(handler.keywords)
-            bound.update([name for name in names if name not in bound][: len(handler.args)])
-            handler = handler.func
-        elif getattr(handler, "__wrapped__", None) is not None:
-            handler = handler.__wrapped__
-        else:
+    keywords: set[str] = set()
+    for layer in reversed(layers):
+        if _is_partial(layer):
+            keywords |= layer.keywords.keys() & set(names)
+            bound |= keywords
+            bound.update([name for name in names if name not in bound][: len(layer.args)])
+        elif isinstance(layer, MethodType) or _calls_on_self(layer, layers):
             bound.update(names[:1])
-            break
-    return bound
+    return bound, keywords
+
+
+def _calls_on_self(layer: Any, layers: list[Any]) -> bool:
+    """A callable object or a class: its code takes `self`."""
+    return (
+        len(layers) > 1
+        and layer is layers[-2]
+        and not isinstance(layer, FunctionType | MethodType | partial)
+        and getattr(layer, "__wrapped__", None) is None
+    )
 
 
 def _sort_parameters(signature: Signature, context_names: frozenset[str]) -> None:
@@ -204,8 +259,8 @@ def _sort_parameters(signature: Signature, context_names: frozenset[str]) -> Non
     fields: list[Parameter] = []
     for parameter in signature.parameters:
         marker = _marker(parameter)
-        bare_context = parameter.hint is NOTHING and parameter.name in context_names
-        if bare_context or _strip(parameter.hint) is Context:
+        unnamed = parameter.hint is NOTHING and parameter.name in context_names
+        if unnamed or bare(parameter.hint) is Context:
             signature.contexts = [*signature.contexts, parameter.name]
         elif marker is not None:
             dependency = resolve(marker, signature.problems)
@@ -216,29 +271,28 @@ def _sort_parameters(signature: Signature, context_names: frozenset[str]) -> Non
                     f"'{dependency.name}': make the handler async too"
                 )
         else:
+            signature.problems.extend(_of_default(parameter))
             fields.append(parameter)
     signature.fields = fields
 
 
-def _strip(hint: Any) -> Any:
-    """`Context` out of `Context | None` and `Annotated[Context, ...]`."""
-    if get_origin(hint) is Annotated:
-        return _strip(get_args(hint)[0])
-    parts = [part for part in get_args(hint) if part is not type(None)]
-    if len(parts) == 1 and type(None) in get_args(hint):
-        return _strip(parts[0])
-    return hint
+def _of_default(parameter: Parameter) -> Iterator[str]:
+    """Markers of other frameworks' habits, which here belong into the hint."""
+    kind = type(parameter.default)
+    if kind is Depends or kind.__module__ == "pydantic.fields":
+        name = kind.__name__.removesuffix("Info")
+        yield (
+            f"the default of parameter '{parameter.name}' is a {name}(...): "
+            f"write `{parameter.name}: Annotated[..., {name}(...)]`"
+        )
 
 
 def _marker(parameter: Parameter) -> Depends | None:
-    """The `Depends` of a parameter: in `Annotated[...]`, or as its default."""
-    if isinstance(parameter.default, Depends):
-        return parameter.default
     extras = getattr(parameter.hint, "__metadata__", ())
     return next((extra for extra in extras if isinstance(extra, Depends)), None)
 
 
-def _takes_whole(fields: list[Parameter], wire_fields: dict[str, str] | None) -> bool:
+def _takes_whole(fields: list[Parameter], wire: Any) -> bool:
     """One ordinary parameter takes the whole params if it is a model, a dict or has no hint.
 
     A parameter named like a field of the wire params and typed like it is that field.
@@ -246,11 +300,8 @@ def _takes_whole(fields: list[Parameter], wire_fields: dict[str, str] | None) ->
     if len(fields) != 1 or fields[0].keyword_only:
         return False
     (field,) = fields
-    wire = (wire_fields or {}).get(field.name)
-    hint = field.hint
-    base = get_origin(hint) or hint
-    if hint is NOTHING or base is dict or hint is Any:
-        return wire is None or base is dict and "dict" not in wire and "Any" not in wire
-    if not is_model(base):
-        return False
-    return wire is None or base.__name__ not in wire
+    named = wire is not None and field.name in wire.__annotations__
+    hint = bare(field.hint)
+    if hint is NOTHING:
+        return not named
+    return is_object(hint) and not (named and json_type(wire, field.name) is dict)

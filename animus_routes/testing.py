@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from _thread import RLock
-from collections.abc import Callable, Iterator, Mapping
+from _thread import RLock, allocate_lock
 from threading import Condition
-from types import TracebackType
-from typing import Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import msgspec
 from msgspec import Struct
 
-from animus_routes.app import App
 from animus_routes.codecs import encode
 from animus_routes.engine.server import Server
-from animus_routes.engine.wire import release
+from animus_routes.engine.wire import Wire, release
 from animus_routes.errors import INTERNAL_ERROR, RpcError
 from animus_routes.roles import PROTOCOL_VERSION
-from animus_routes.routing import Registry, wire_type
+from animus_routes.routing import wire_type
 
-__all__ = ["Notification", "Stream", "TestClient"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from animus_routes.app import App
+    from animus_routes.routing import Registry
+
+WAIT_STEP_S: Final = 0.01
+
+__all__ = ["Notification", "Stream", "TestClient", "check_result"]
 
 
 class Notification(Struct):
@@ -42,19 +49,16 @@ class _Frame(Struct):
     error: dict[str, Any] | None = None
 
 
-class _MemoryWire:
+class _MemoryWire(Wire):
     """Takes whole frames as a host would, and keeps them."""
 
     def __init__(self) -> None:
-        self.lock = RLock()
+        self.lock = allocate_lock()
         self.fd = -1
         self.closed = False
         self.arrived = Condition()
         self.replies: dict[int, _Frame] = {}
         self.notifications: list[Notification] = []
-
-    def write(self, data: bytes | bytearray) -> None:
-        self.write_locked(data)
 
     def write_locked(self, data: bytes | bytearray) -> None:
         with self.arrived:
@@ -67,9 +71,15 @@ class _MemoryWire:
             self.arrived.notify_all()
 
     def wait(self, ready: Callable[[], Any], timeout_s: float, what: str) -> None:
+        deadline = monotonic() + timeout_s
         with self.arrived:
-            if not self.arrived.wait_for(ready, timeout_s):
-                raise TimeoutError(f"no {what} within {timeout_s} s")
+            while not ready():
+                # In steps, because a handler's end writes nothing.
+                if not self.arrived.wait(WAIT_STEP_S) and monotonic() > deadline and not ready():
+                    seen = [found.method for found in self.notifications[-5:]]
+                    raise TimeoutError(
+                        f"no {what} within {timeout_s:g} s; last notifications: {seen}"
+                    )
 
 
 class TestClient:
@@ -86,6 +96,9 @@ class TestClient:
         init_extensions: For `initialize`, such as `{"project_binding": {"project_root": "..."}}`.
         check_results: Refuse results that a host could not decode (`TypeError`).
         timeout_s: How long a call, a stream's next item or a notification may take.
+
+    Attributes:
+        initialize_result: What the app answered to `initialize`.
     """
 
     __test__ = False  # a class that pytest should not collect
@@ -110,8 +123,9 @@ class TestClient:
         self._server = Server(self._session, self._wire)
         self._turn = RLock()
         self._last_id = 0
+        self._open = False
 
-    def __enter__(self) -> TestClient:
+    def __enter__(self) -> Self:
         params: dict[str, Any] = {
             "protocol_version": PROTOCOL_VERSION,
             "host_info": {"name": "animus-routes-test", "version": "0"},
@@ -119,6 +133,7 @@ class TestClient:
         }
         if self._extensions is not None:
             params["init_extensions"] = dict(self._extensions)
+        self._open = True
         self.initialize_result = self.call("initialize", params)
         self.notify("initialized")
         return self
@@ -130,6 +145,7 @@ class TestClient:
         trace: TracebackType | None,
     ) -> None:
         self.call("shutdown")
+        self._open = False
 
     @property
     def notifications(self) -> list[Notification]:
@@ -138,7 +154,10 @@ class TestClient:
 
     @property
     def dependency_overrides(self) -> dict[Callable[..., Any], Callable[..., Any]]:
-        """Replace what `Depends(f)` gives: `client.dependency_overrides[f] = fake`."""
+        """Replace what `Depends(f)` gives: `client.dependency_overrides[f] = fake`.
+
+        They are the app's: clear them at the end, or set them with `monkeypatch.setitem`.
+        """
         return self.app.dependency_overrides
 
     def call(self, method: str, params: Any = None, *, timeout_s: float | None = None) -> Any:
@@ -148,12 +167,14 @@ class TestClient:
             The result, as a host decodes it: dicts, lists, scalars.
 
         Raises:
-            RpcError: The answer is an error; its cause is the handler's own exception.
+            RpcError: The answer is an error; for a bug its cause is the handler's own exception.
             TimeoutError: No answer in time.
             TypeError: A host could not decode the result.
         """
-        request_id = self.request(method, params)
-        return self._reply(request_id, method, timeout_s)
+        result = self.reply(self.request(method, params), timeout_s=timeout_s, method=method)
+        if self._check_results:
+            check_result(self.app.registry, method, result)
+        return result
 
     async def acall(
         self, method: str, params: Any = None, *, timeout_s: float | None = None
@@ -164,16 +185,32 @@ class TestClient:
         return await asyncio.to_thread(self.call, method, params, timeout_s=timeout_s)
 
     def request(self, method: str, params: Any = None) -> int:
-        """Send a request without waiting; `reply` waits. Returns its id."""
+        """Send a request without waiting; `reply` waits. Returns its id.
+
+        A plain handler that runs one at a time has ended when this returns.
+        """
         with self._turn:
             self._last_id += 1
             request_id = self._last_id
             self._feed({"jsonrpc": "2.0", "id": request_id, "method": method}, params)
         return request_id
 
-    def reply(self, request_id: int, *, timeout_s: float | None = None) -> Any:
-        """Wait for the answer to a `request`; raises as `call` does."""
-        return self._reply(request_id, "", timeout_s)
+    def reply(self, request_id: int, *, timeout_s: float | None = None, method: str = "") -> Any:
+        """Wait for the answer to a `request`; `method` is for the message if none comes.
+
+        Raises:
+            RpcError: The answer is an error.
+            TimeoutError: No answer in time.
+        """
+        wire = self._wire
+        bound = self.timeout_s if timeout_s is None else timeout_s
+        what = f"answer to {method or f'request {request_id}'}"
+        wire.wait(lambda: request_id in wire.replies, bound, what)
+        frame = wire.replies.pop(request_id)
+        if frame.error is not None:
+            error = RpcError(frame.error["code"], frame.error["message"], frame.error.get("data"))
+            raise error from self._cause(error)
+        return frame.result
 
     def notify(self, method: str, params: Any = None) -> None:
         """Send a notification."""
@@ -197,7 +234,7 @@ class TestClient:
         """
 
         def find() -> Notification | None:
-            for found in self._wire.notifications[after:]:
+            for found in self.notifications[after:]:
                 if method is None or found.method == method:
                     return found
             return None
@@ -209,66 +246,96 @@ class TestClient:
         return found
 
     def _feed(self, frame: dict[str, Any], params: Any) -> None:
+        if not self._open:
+            raise RuntimeError("open the client first: with TestClient(app) as client: ...")
         if params is not None:
             frame["params"] = params
         with self._turn:
             self._server.process([encode(frame)])
             self._server.flush()
 
-    def _reply(self, request_id: int, method: str, timeout_s: float | None) -> Any:
-        wire = self._wire
-        bound = self.timeout_s if timeout_s is None else timeout_s
-        wire.wait(lambda: request_id in wire.replies, bound, f"answer to {method or request_id}")
-        frame = wire.replies.pop(request_id)
-        if frame.error is not None:
-            error = RpcError(frame.error["code"], frame.error["message"], frame.error.get("data"))
-            raise error from self._cause(error)
-        if self._check_results and method:
-            check_result(self.app.registry, method, frame.result)
-        return frame.result
-
     def _cause(self, error: RpcError) -> BaseException | None:
         failures = self._session.failures
         return failures[-1] if failures and error.code == INTERNAL_ERROR else None
+
+    def _under_way(self, request_id: int) -> bool:
+        return any(call.request.id == request_id for call in self._server.calls.active.values())
 
 
 class Stream:
     """A stream under test: iterate over its notifications' params.
 
-    As a context manager it is cancelled at the end. `ack` is the stream's answer where it is
-    acknowledged at once, `result` the handler's own answer once it has ended.
+    The iteration ends when the handler has. As a context manager the stream is cancelled at the
+    end of the block, if it still runs.
+
+    Attributes:
+        request_id: The id of the request that opened it.
     """
 
     def __init__(self, client: TestClient, method: str, params: Any) -> None:
         self._client = client
+        self._method = method
         self._seen = len(client.notifications)
+        self._reply: tuple[Any] | None = None
         self.request_id = client.request(method, params)
 
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self.cancel()
 
     @property
     def ack(self) -> Any:
-        """The answer; waits for it."""
-        return self._client.reply(self.request_id)
+        """The answer that comes before the first item; waits for it.
 
-    result = ack
+        Raises:
+            RpcError: The stream was refused.
+        """
+        if self._reply is None:
+            self._reply = (self._client.reply(self.request_id, method=self._method),)
+        return self._reply[0]
 
-    def __iter__(self) -> Iterator[Any]:
+    @property
+    def result(self) -> Any:
+        """The answer that a stream without an ack gives at its end; waits for it."""
+        return self.ack
+
+    def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Any:
         """The next notification's params; waits for it.
 
         Raises:
-            TimeoutError: None came in time.
+            RpcError: The stream was refused, or failed before its answer.
+            TimeoutError: None came in time, and the handler still runs.
         """
-        found = self._client.next_notification(after=self._seen)
-        self._seen += 1
-        return found.params
+        client = self._client
+        wire = client._wire  # noqa: SLF001 - two classes of one module
+
+        def settled() -> bool:
+            return self._next_place() is not None or not client._under_way(self.request_id)  # noqa: SLF001
+
+        wire.wait(settled, client.timeout_s, f"next item of {self._method}")
+        place = self._next_place()
+        if place is None:
+            if self.request_id in wire.replies:
+                _ = self.ack  # a stream that was refused says why
+            raise StopIteration
+        self._seen = place + 1
+        return client.notifications[place].params
+
+    def _next_place(self) -> int | None:
+        """Where the stream's next notification is; others' have another id in their params."""
+        for place in range(self._seen, len(self._client.notifications)):
+            params = self._client.notifications[place].params
+            if not isinstance(params, dict):
+                return place
+            keyed = cast("dict[str, Any]", params).get("id", self.request_id)
+            if keyed == self.request_id:
+                return place
+        return None
 
     def cancel(self) -> None:
         """End it, as a host would with `$/cancelRequest`."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, NoReturn
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from animus_routes.cli.find import NotAnApp, configured, fail
 from animus_routes.errors import RpcError
 from animus_routes.launch import say
+
+if TYPE_CHECKING:
+    from animus_routes.host import Plugin
 
 USAGE = """usage: animus-routes call [APP] METHOD [PARAMS] [--timeout SECONDS] [--follow SECONDS]
 
@@ -28,14 +32,14 @@ def main(arguments: list[str]) -> int:
     timeout_s = _option(arguments, "--timeout", 30.0)
     follow_s = _option(arguments, "--follow", 0.0)
     target, method, params = _positional(arguments)
-    command = [sys.executable, "-m", "animus_routes"]
-    from animus_routes.host import HostError, Plugin, ProtocolError, read_manifest
+    command = [sys.executable, "-m", "animus_routes", "run", target]
+    from animus_routes.host import HostError, ManifestError, Plugin, ProtocolError, read_manifest
 
     try:
-        manifest = read_manifest([*command, "manifest", target], timeout_s=timeout_s)
+        manifest = read_manifest(command, timeout_s=timeout_s)
         names = [item["name"] for item in manifest.get("env_required", [])]
         with Plugin.start(
-            [*command, "run", target],
+            command,
             env_required=names,
             stderr=None,
             on_notification=lambda found: _show(found.method, found.params),
@@ -48,25 +52,27 @@ def main(arguments: list[str]) -> int:
         details = "" if error.data is None else f"\n{_pretty(error.data)}"
         say(f"error {error.code}: {error.message}{details}")
         return 1
+    except ManifestError as error:
+        # What the app's report or the author's traceback says needs no more words.
+        fail(str(error).removeprefix("--manifest: exit code 1: "))
     except (HostError, ProtocolError) as error:
         fail(str(error))
     return 0
 
 
-def _follow(plugin: Any, seconds: float) -> None:
+def _follow(plugin: Plugin, seconds: float) -> None:
     """Wait; the notifications are shown by the reader as they come."""
     from animus_routes.host import PluginTimeoutError
 
-    try:
+    with suppress(PluginTimeoutError, KeyboardInterrupt):
         plugin.wait(seconds)
-    except (PluginTimeoutError, KeyboardInterrupt):
-        pass
 
 
 def _positional(arguments: list[str]) -> tuple[str, str, Any]:
     """App, method, params; the app may be left to pyproject.toml."""
-    if not 1 <= len(arguments) <= 3:
-        _wrong(USAGE)
+    unknown = [a for a in arguments if a.startswith("-") and a != "-"]
+    if unknown or not 1 <= len(arguments) <= 3:
+        _wrong(f"unknown option {unknown[0]}\n\n{USAGE}" if unknown else USAGE)
     names_app = len(arguments) > 1 and not arguments[1].lstrip().startswith(("{", "-"))
     target = arguments.pop(0) if names_app else ""
     try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from types import ModuleType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from animus_routes.app import App
-from animus_routes.errors import ConfigurationError
-from animus_routes.launch import say
+from animus_routes.launch import importing, say
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 class NotAnApp(Exception):  # noqa: N818 - the message is for a person at the command line
@@ -66,16 +67,37 @@ def find(target: str) -> App:
     if not place or attribute.endswith(".py") or os.sep in attribute:
         place, attribute = target, ""
     is_file = place.endswith(".py") or os.sep in place
-    module = _import_file(place) if is_file else _import_module(place)
+    with importing():
+        module = _import_file(place) if is_file else _import_module(place)
     return _app_of(module, attribute, place)
 
 
 def _import_file(path: str) -> ModuleType:
-    if not os.path.isfile(path):  # noqa: PTH113 - pathlib costs 5 ms
+    full = os.path.abspath(path)  # noqa: PTH100 - pathlib costs 5 ms
+    if not os.path.isfile(full):  # noqa: PTH113 - as above
         raise NotAnApp(f"there is no file {path}")
-    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - as above
+    folder, file = os.path.split(full)
     sys.path.insert(0, folder)
-    return _import(name.removesuffix(".py"), path)
+    name = file.removesuffix(".py")
+    if "." in name or name in sys.modules or name in sys.stdlib_module_names:
+        return _import_as(full, f"_animus_app_{name.replace('.', '_')}")
+    return _import(name, path)
+
+
+def _import_as(path: str, name: str) -> ModuleType:
+    """Import a file whose own name is taken, or is no module name."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise NotAnApp(f"{path} is not a Python file")
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # noqa: BLE001 - whatever the author's module raises
+        _show_authors_error(error)
+    return module
 
 
 def _import_module(name: str) -> ModuleType:
@@ -90,9 +112,7 @@ def _import(name: str, shown: str) -> ModuleType:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise NotAnApp(f"there is no module {shown}") from None
         _show_authors_error(error)
-    except SystemExit:
-        raise
-    except BaseException as error:  # noqa: BLE001 - whatever the author's module raises
+    except Exception as error:  # noqa: BLE001 - whatever the author's module raises
         _show_authors_error(error)
     return sys.modules[name]
 
@@ -101,7 +121,7 @@ def _show_authors_error(error: BaseException) -> NoReturn:
     """The traceback from the author's first line on."""
     from traceback import format_exception
 
-    own = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - as above
+    own = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PTH120 - as above
     trace = error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
@@ -112,39 +132,31 @@ def _show_authors_error(error: BaseException) -> NoReturn:
 
 
 def _app_of(module: ModuleType, attribute: str, place: str) -> App:
+    apps = _apps(module)
     if attribute:
         found = getattr(module, attribute, None)
         if found is None:
             from animus_routes.roles import unknown
 
-            apps = _apps(module)
             raise NotAnApp(f"{place}: {unknown('attribute', attribute, apps or vars(module))}")
         if not isinstance(found, App):
             raise NotAnApp(f"{place}:{attribute} is a {type(found).__name__}, not an App")
         return found
-    apps = _apps(module)
-    if len(apps) != 1:
+    if not apps:
+        raise NotAnApp(f"{place} has no App: it needs a line such as `app = App(...)`")
+    if len(apps) > 1:
         names = ", ".join(f"{place}:{name}" for name in apps)
-        raise NotAnApp(f"{place} has several apps: {names}" if apps else f"{place} has no App")
+        raise NotAnApp(f"{place} has several apps, name one: {names}")
     return next(iter(apps.values()))
 
 
 def _apps(module: ModuleType) -> dict[str, App]:
-    found = {name: value for name, value in vars(module).items() if isinstance(value, App)}
-    return {
-        name: app
-        for i, (name, app) in enumerate(found.items())
-        if app not in list(found.values())[:i]
-    }
-
-
-def checked(app: App) -> App:
-    """The app, if it has no problems; else the report and the end."""
-    try:
-        app.check()
-    except ConfigurationError as error:
-        fail(str(error))
-    return app
+    """The apps of a module, each under its first name."""
+    found: dict[int, tuple[str, App]] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, App):
+            found.setdefault(id(value), (name, value))
+    return dict(found.values())
 
 
 def only_target(arguments: list[str], usage: str) -> str | None:

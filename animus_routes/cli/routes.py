@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from animus_routes.app import App
 from animus_routes.check import problems
 from animus_routes.cli.find import fail, load, only_target
 from animus_routes.codecs import encode
 from animus_routes.errors import ConfigurationError
 from animus_routes.launch import say
-from animus_routes.roles import Method, Role
-from animus_routes.routing import Registration
-from animus_routes.signature import NOTHING, Signature
+from animus_routes.signature import NOTHING, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from animus_routes.app import App
+    from animus_routes.roles import Method, Role
+    from animus_routes.router import Registration
+    from animus_routes.signature import Signature
 
 COLUMNS = ("method", "need", "handler", "params", "result", "where")
 
@@ -41,9 +45,13 @@ def describe(app: App) -> Iterator[dict[str, Any]]:
     """One row per method: what serves it, or that nothing does."""
     registry = app.registry
     for name, (role, row) in registry.rows.items():
-        serving = [n for n in (name, *registry.aliases(name)) if n in registry.handlers]
-        for served in serving or [name]:
-            yield _row(app, served, role, row, registry.handlers.get(served))
+        aliases = registry.aliases(name)
+        own = registry.served.get(name)
+        for alias in aliases:
+            if alias in registry.handlers and registry.handlers[alias] is not own:
+                yield _row(app, alias, role, row, registry.handlers[alias])
+        if own is not None or not any(alias in registry.handlers for alias in aliases):
+            yield _row(app, name, role, row, own)
     for name, registration in registry.handlers.items():
         role, known = registry.row(name)
         if known is None:
@@ -54,12 +62,11 @@ def _row(
     app: App, name: str, role: Role, row: Method | None, registration: Registration | None
 ) -> dict[str, Any]:
     registry = app.registry
-    required = row is not None and row.required
     found: dict[str, Any] = {
         "method": name,
         "kind": role.kind,
-        "aliases": [a for a in registry.aliases(name) if a not in registry.handlers],
-        "need": "required" if required else "optional",
+        "aliases": [a for a in registry.aliases(name) if registry.served.get(a) is registration],
+        "need": "required" if row is not None and row.required else "optional",
         "params": _short(row.params) if row is not None else "",
         "result": _short(row.result) if row is not None else "",
         "handler": "",
@@ -67,20 +74,24 @@ def _row(
     }
     if registration is None:
         assert row is not None
-        derived = row.default is not None
-        engine = row.stops is not None
-        found["handler"] = "(derived)" if derived else "(engine)" if engine else "-"
-        if required and not derived:
-            found["handler"] = "MISSING"
+        found["handler"] = _without_handler(row)
         return found
     signature = registry.signature(registration)
     mode = ("async " if signature.is_async else "") + ("stream " if signature.is_generator else "")
-    found["handler"] = mode + str(getattr(registration.function, "__qualname__", "?"))
+    found["handler"] = mode + name_of(registration.function)
     found["where"] = registration.where.rpartition(os.sep)[2]
     if row is None:
         found["params"] = _fields(signature)
         found["result"] = _hint(signature.returns)
     return found
+
+
+def _without_handler(row: Method) -> str:
+    if row.default is not None:
+        return "(derived)"
+    if row.stops is not None:
+        return "(engine)"
+    return "MISSING" if row.required else "-"
 
 
 def _short(wire_type: str | None) -> str:

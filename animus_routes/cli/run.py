@@ -6,12 +6,20 @@ from typing import NoReturn
 
 from animus_routes.cli.find import load, only_target
 from animus_routes.engine.wire import claim
-from animus_routes.launch import on_terminal, say, serve
+from animus_routes.launch import MANIFEST_FLAGS, on_terminal, print_manifest, say, serve
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Serve an app; its module is imported after the wire is out of its reach."""
-    target = only_target(arguments, "run [APP]")
+    """Serve an app; its module is imported after the wire is out of its reach.
+
+    `--manifest` prints the manifest instead, so that a launcher which hands its arguments on to
+    this command is all that a host needs.
+    """
+    targets = [argument for argument in arguments if argument not in MANIFEST_FLAGS]
+    target = only_target(targets, "run [APP] [--manifest]")
+    if len(targets) < len(arguments):
+        claim()
+        print_manifest(load(target))
     if on_terminal():
         say("a host starts this and talks to it on stdin; try `animus-routes call`")
         raise SystemExit(2)

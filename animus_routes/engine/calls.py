@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from _thread import allocate_lock, start_new_thread
-from collections.abc import Callable
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,8 @@ from animus_routes.engine.streams import Emitter
 from animus_routes.errors import CANCELLED, INVALID_REQUEST
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from animus_routes.engine.frames import Request
     from animus_routes.engine.loop import Loop
     from animus_routes.engine.plugin import Route, StreamRun
@@ -25,11 +26,23 @@ class Call:
 
     Attributes:
         answered: The one answer is out; whoever sets it, under the wire's lock, may write it.
+        acked: That was only the ack of a stream; its items go on.
         context: The request's context; its `cancelled` ends a stream.
         abort: Ends what runs it, where that can be done from outside (an asyncio task).
     """
 
-    __slots__ = ("abort", "answered", "calls", "context", "emitter", "key", "request", "route", "run")
+    __slots__ = (
+        "abort",
+        "acked",
+        "answered",
+        "calls",
+        "context",
+        "emitter",
+        "key",
+        "request",
+        "route",
+        "run",
+    )
 
     def __init__(self, calls: Calls, route: Route, request: Request) -> None:
         self.calls = calls
@@ -37,6 +50,7 @@ class Call:
         self.request = request
         self.key = id_key(request.id)
         self.answered = False
+        self.acked = False
         self.context = calls.server.plugin.context(calls.server, route, request)
         self.abort: Callable[[], object] | None = None
         self.run: StreamRun | None = None
@@ -62,11 +76,16 @@ class Call:
             raise Refused from error
         return (arguments, self.context) if self.route.contextual else (arguments,)
 
+    def holds_id(self) -> bool:
+        """May frames with this call's id still come?"""
+        return (self.acked or not self.answered) and not self.context.cancelled
+
     def open_stream(self) -> Emitter:
         """Answer with the ack, if the stream has one, before any item."""
         assert self.route.stream is not None
         assert self.emitter is not None
         if self.route.stream.ack is not None:
+            self.acked = True
             self.send(result_frame(self.request.id, self.route.stream.ack))
         return self.emitter
 
@@ -84,12 +103,12 @@ class Call:
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error, or tell the operator if the answer is out."""
-        plugin = self.calls.server.plugin
+        server = self.calls.server
         if self.answered:
             if not self.context.cancelled:
-                plugin.stream_failed(self.route, error)
+                server.plugin.stream_failed(self.route, error)
             return
-        outcome = plugin.rescue(self.calls.server, self.route, self.request, error)
+        outcome = server.judge(self.route, self.request, error)
         if isinstance(outcome, bytes):
             self.send(outcome)
         else:
@@ -151,18 +170,28 @@ class Calls:
     def start(self, route: Route, request: Request, out: bytearray) -> None:
         """Run a request beside the reading thread."""
         call = Call(self, route, request)
-        if request.id:
-            if call.key in self.active:
-                text = "a request with this id is under way"
-                out += error_frame(request.id, INVALID_REQUEST, text)
-                return
-            self.active[call.key] = call
-        else:
+        other = self.active.get(call.key) if request.id else None
+        if other is not None and other.holds_id():
+            text = "a request with this id is under way"
+            out += error_frame(request.id, INVALID_REQUEST, text)
+            return
+        if other is not None:
+            # On its way out: the id is free, but its end is still waited for.
+            other.key = (Call, id(other))
+            self.active[other.key] = other
+        if not request.id:
             call.key = (Call, id(call))
-            self.active[call.key] = call
-        if route.mode == "async":
+        self.active[call.key] = call
+        try:
+            self._launch(call)
+        except BaseException:
+            self.finished(call)
+            raise
+
+    def _launch(self, call: Call) -> None:
+        if call.route.mode == "async":
             self.loop.start(call, self.finished)
-        elif route.mode == "pool":
+        elif call.route.mode == "pool":
             if self._pool is None:
                 self._pool = Pool(self.server.plugin.concurrency, self._run)
             self._pool.put(call)
@@ -208,15 +237,20 @@ class Calls:
         for call in tuple(self.active.values()):
             if call.answered:
                 call.cancel()
-        while self.active and monotonic() < deadline:
-            sleep(WAIT_STEP_S)
-        for call in tuple(self.active.values()):
-            call.cancel()
+        self._wait(deadline)
+        self.cancel_all()
 
     def abandon(self, deadline: float) -> None:
         """The host is gone: cancel everything, and give `finally` blocks until `deadline`."""
+        self.cancel_all()
+        self._wait(deadline)
+
+    def cancel_all(self) -> None:
+        """Cancel what is under way."""
         for call in tuple(self.active.values()):
             call.cancel()
+
+    def _wait(self, deadline: float) -> None:
         while self.active and monotonic() < deadline:
             sleep(WAIT_STEP_S)
 
@@ -251,25 +285,25 @@ class Pool:
         self._work = work
         self._queue: SimpleQueue[Call] = SimpleQueue()
         self._lock = allocate_lock()
-        self._idle = 0
+        self._spare = 0  # threads without work, less the calls that wait for one
         self._started = 0
 
     def put(self, call: Call) -> None:
         """Run a call on a free thread, or when one gets free."""
-        self._queue.put(call)
         with self._lock:
-            if self._idle < self._queue.qsize() and self._started < self._size:
-                self._started += 1
+            self._spare -= 1
+            if self._spare < 0 and self._started < self._size:
                 start_new_thread(self._serve, ())
+                self._started += 1
+                self._spare += 1
+        self._queue.put(call)
 
     def _serve(self) -> None:
         while True:
-            with self._lock:
-                self._idle += 1
             call = self._queue.get()
-            with self._lock:
-                self._idle -= 1
-            if not call.answered:
-                self._work(call)
-            else:
+            if call.answered:
                 call.calls.finished(call)
+            else:
+                self._work(call)
+            with self._lock:
+                self._spare += 1

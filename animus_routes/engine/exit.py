@@ -5,15 +5,32 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import NoReturn
+from _thread import start_new_thread
+from time import sleep
+from typing import Final, NoReturn
+
+LEAVE_BOUND_S: Final = 0.4
+
+
+class Interrupted(BaseException):
+    """Raised inside a handler that still runs when its time is over."""
 
 
 def leave(code: int = 0) -> NoReturn:
-    """End the process now: no waiting for threads, but exit hooks run and output is flushed."""
+    """End the process now: no waiting for threads, but exit hooks run and output is flushed.
+
+    Both within a bound: a hook may hang, and nobody may be reading stderr.
+    """
     try:
+        start_new_thread(_bound, (code,))
         atexit._run_exitfuncs()  # noqa: SLF001 - os._exit skips what authors registered
         for stream in (sys.__stdout__, sys.__stderr__):
             if stream is not None:
                 stream.flush()
     finally:
         os._exit(code)
+
+
+def _bound(code: int) -> None:
+    sleep(LEAVE_BOUND_S)
+    os._exit(code)

@@ -15,6 +15,8 @@ from animus_routes.errors import INVALID_REQUEST, PARSE_ERROR
 
 MAX_INBOUND_BYTES: Final = 16 * 1024 * 1024  # spec section 1.1
 MAX_OUTBOUND_BYTES: Final = 8 * 1024 * 1024  # the host tears the link down above this
+MAX_TEXT: Final = 10_000  # characters of a message that cannot go out as it is
+SCANNED_BYTES: Final = 65_536
 ABSENT: Final = Raw(b"")
 NULL_ID: Final = Raw(b"null")
 NO_PARAMS: Final = Raw(b"{}")
@@ -26,7 +28,7 @@ NOTIFICATION: Final = b'{"jsonrpc":"2.0","method":'
 PARAMS: Final = b',"params":'
 TAIL: Final = b"}\n"
 BOM: Final = b"\xef\xbb\xbf"
-OVERSIZED: Final = b"\0"
+OVERSIZED: Final = b"(a line over the cap)"  # known by identity
 
 
 if TYPE_CHECKING:
@@ -87,6 +89,15 @@ def decode_odd(line: bytes) -> Request | None:
     return request
 
 
+class TooLargeError(Exception):
+    """Something that hosts would end the link for."""
+
+    def __init__(self, what: str, size: int) -> None:
+        super().__init__(
+            f"{what} has {size} bytes, hosts end the link above {MAX_OUTBOUND_BYTES}: page it"
+        )
+
+
 class Splitter:
     """Bytes in any pieces -> whole lines, in time linear in their size.
 
@@ -135,7 +146,7 @@ def refusal(line: bytes) -> tuple[bytes, str] | None:
         The error frame and a line for the log; None for a blank line or an answer-shaped frame,
         which nobody waits for.
     """
-    if line == OVERSIZED:
+    if line is OVERSIZED:
         cap = f"the frame is over {MAX_INBOUND_BYTES >> 20} MiB"
         return error_frame(NULL_ID, PARSE_ERROR, cap), cap
     line = line.removeprefix(BOM)
@@ -143,7 +154,11 @@ def refusal(line: bytes) -> tuple[bytes, str] | None:
         return None
     try:
         value = msgspec.json.decode(line)
-    except UNREADABLE:
+    except (UnicodeDecodeError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        text = "the frame is nested too deeply" if deep else "the frame is not UTF-8"
+        return error_frame(scanned_id(line), PARSE_ERROR, text), f"{text}: {_excerpt(line)}"
+    except msgspec.DecodeError:
         text = "the frame is not JSON"
         return error_frame(NULL_ID, PARSE_ERROR, text), f"{text}: {_excerpt(line)}"
     if isinstance(value, list):
@@ -168,10 +183,45 @@ def readable_id(line: bytes) -> Raw:
     return found if is_id(found) else NULL_ID
 
 
+def scanned_id(line: bytes) -> Raw:
+    """The id of an object that no decoder takes whole; null if it shows none.
+
+    Whoever sent it waits for an answer with its id. Only the outermost object's own keys count,
+    and only its beginning is looked at.
+    """
+    import re
+
+    token = rb'"(?:[^"\\]|\\.)*"|[{}\[\]:]|[-+.\w]+'
+    depth, found, key, value = 0, NULL_ID, b"", False
+    for match in re.finditer(token, line[:SCANNED_BYTES], re.DOTALL):
+        text = match[0]
+        if match.end() == SCANNED_BYTES:
+            break  # it may go on
+        if text in b"{[":
+            depth += 1
+        elif text in b"}]":
+            depth -= 1
+        elif depth == 1 and text == b":":
+            value = True
+            continue
+        elif depth == 1 and value and key == b'"id"':
+            found = Raw(text)
+        elif depth == 1:
+            key = text
+        value = False
+    return found if is_id(found) else NULL_ID
+
+
 def is_id(raw: Raw) -> bool:
-    """A JSON-RPC id is a string, a number or null."""
+    """A JSON-RPC id is a string, a number or null; one that cannot go back is none."""
     first = bytes(raw)[:1]
-    return bool(first) and first not in b"{[tf"
+    if not first or first in b"{[tf":
+        return False
+    try:
+        msgspec.json.decode(raw)
+    except UNREADABLE:
+        return False
+    return True
 
 
 def id_key(request_id: int | Raw) -> tuple[type, Any]:
@@ -187,15 +237,16 @@ def id_bytes(request_id: int | Raw) -> bytes:
 
 def error_frame(request_id: int | Raw, code: int, message: str, data: Any = None) -> bytes:
     """An error answer; data that cannot be encoded is left out rather than the answer."""
-    error: dict[str, Any] = {"code": code, "message": message}
+    error: dict[str, Any] = {"code": code, "message": str(message)}
     if data is not None:
         error["data"] = data
     try:
         body = encoder.encode(error)
     except Exception:  # noqa: BLE001 - whatever an author put there, the host waits for an answer
-        error.pop("data")
-        error["message"] = message.encode(errors="replace").decode()
-        body = encoder.encode(error)
+        body = b""
+    if not body or len(body) > MAX_OUTBOUND_BYTES:
+        text = str(message)[:MAX_TEXT].encode(errors="replace").decode()
+        body = encoder.encode({"code": int(code), "message": text})
     return b"".join((HEAD, id_bytes(request_id), ERROR, body, TAIL))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from _thread import allocate_lock, start_new_thread
-from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from animus_routes.engine.calls import Refused
+from animus_routes.engine.wire import log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from animus_routes.engine.calls import Call
 
 
@@ -27,7 +29,11 @@ class Loop:
     def _serve(self, started: Callable[[], None]) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.call_soon(started)
-        self._loop.run_forever()
+        while True:
+            try:
+                self._loop.run_forever()
+            except BaseException as error:  # noqa: BLE001 - an author's own task raised SystemExit
+                log(f"a task ended with {type(error).__name__}, which ends nothing here")
 
     def start(self, call: Call, finished: Callable[[Call], None]) -> None:
         """Run a call as a task."""

@@ -57,6 +57,7 @@ class Stream(Protocol):
 
     def open(self, request_id: int | Raw, params: Raw) -> StreamRun:
         """One call of the stream's method."""
+        ...
 
 
 class StreamRun(Protocol):
@@ -72,9 +73,11 @@ class StreamRun(Protocol):
 
     def complete(self, result: Any) -> Any:
         """The answer, from what the handler returned."""
+        ...
 
     def farewell(self) -> bytes:
         """What goes out before the answer of a cancelled call; b"" for nothing."""
+        ...
 
 
 class Outcome(Protocol):
@@ -89,50 +92,64 @@ class Plugin(Protocol):
     @property
     def concurrency(self) -> int:
         """How many sync handlers may run at once in the pool."""
+        ...
 
     def find(self, method: str) -> Route | None:
         """The route of a domain method, aliases and globs included."""
+        ...
 
     def inline(self) -> Mapping[str, Route]:
         """Every route by its exact wire name, if it runs inline and needs nothing special."""
+        ...
 
     def knows(self, method: str) -> bool:
         """Is it a method of the role, though not of this app?"""
+        ...
 
     def internal(self, handler: Callable[[Raw], Any]) -> Route:
         """A route around one of the engine's own lifecycle handlers."""
+        ...
 
     def initialize(self, server: Server, params: Raw) -> Any:
         """Hooks, lifespan, and the initialize result."""
+        ...
 
     def health_route(self) -> Route | None:
         """The author's health check."""
+        ...
 
     def health(self) -> bytes:
         """The default health result, encoded."""
+        ...
 
     def context(self, server: Server, route: Route, request: Request) -> Any:
         """A context for one request."""
+        ...
 
     def stop(self) -> None:
         """Leave the lifespan; once, never raises."""
 
     def field(self, params: Raw, name: str, *, raw: bool = False) -> Any:
         """One field of params, or None; as raw bytes on request."""
+        ...
 
     def refuse(self, route: Route, request: Request, error: Exception) -> bytes:
         """The error frame for params that do not decode."""
+        ...
 
     def rescue(
         self, server: Server, route: Route, request: Request, error: BaseException
     ) -> bytes | Outcome:
         """The error frame for what a handler raised, or the result of an exception handler."""
+        ...
 
     def unwritable(self, route: Route, request_id: int | Raw, error: BaseException) -> bytes:
         """The error frame for a result that cannot be encoded."""
+        ...
 
     def not_supported(self, request: Request) -> bytes:
         """The error frame for a method of the role that this app does not have."""
+        ...
 
     def stream_failed(self, route: Route, error: BaseException) -> None:
         """A stream broke after its ack: tell the operator."""

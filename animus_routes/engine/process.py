@@ -1,29 +1,29 @@
-"""The serving process: reads until the end, ends within its bound, leaves no trace of trouble."""
+"""The serving process: reads until the end, ends within its bound, leaves no trace of trouble.
+
+Exit codes: 0 for the end of input, `exit`, SIGTERM, SIGINT and a closed stdout; 1 if something
+had to be cut off at the end.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-from _thread import get_ident
-from time import monotonic
-from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from animus_routes.engine.ending import Ending
 from animus_routes.engine.exit import leave
 from animus_routes.engine.frames import Splitter
-from animus_routes.engine.server import Server
-from animus_routes.engine.standby import Standby
-from animus_routes.engine.wire import Wire
+from animus_routes.engine.server import EOF, Server
+from animus_routes.engine.standby import ENDING_SIGNALS, Standby
+from animus_routes.engine.wire import Wire, log
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from animus_routes.engine.plugin import Plugin
 
-GRACE_S: Final = 0.2
-ENGINE: Final = os.path.dirname(__file__)
-
-
-class Interrupted(BaseException):
-    """Raised in the main thread to end what it does: a read, or a handler past its grace."""
+FINISH_S: Final = 0.2  # after the end: calls that the host has sent may still be answered
+CLEAN_UP_S: Final = 0.3  # and then their `finally` blocks run
 
 
 class Process:
@@ -32,68 +32,74 @@ class Process:
     def __init__(self, plugin: Plugin, fd_in: int, fd_out: int) -> None:
         self.wire = Wire(fd_in, fd_out)
         self.server = Server(plugin, self.wire)
-        self.server.nudge = self._nudge
         self.splitter = Splitter()
-        self._reading = False
-        self._nudged = False
-        self._main = get_ident()
+        self._ending = Ending(self.server)
 
     def serve(self) -> NoReturn:
         """Serve until the host is done, then end the process."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        server = self.server
+        server.on_end = self._ended
+        server.on_shutdown = self._ending.shutdown
+        self.wire.on_close = lambda: server.end("closed")
+        for number in ENDING_SIGNALS:
             signal.signal(number, self._signalled)
-        self.server.standby = standby = Standby(self.server, self.splitter)
+        server.standby = standby = Standby(server, self.splitter)
         signal.set_wakeup_fd(standby.signal_fd, warn_on_full_buffer=False)
-        try:
-            self._read_all(standby)
-        except Interrupted:
-            pass
+        os.register_at_fork(after_in_child=self._forked)
+        while not server.ended:
+            try:
+                self._read_all(standby)
+            except BaseException as error:  # noqa: BLE001 - such as an author's own alarm, late
+                self._recover(standby, error)
         self._end()
 
     def _read_all(self, standby: Standby) -> None:
         server, wire, feed = self.server, self.wire, self.splitter.feed
         while not server.ended:
-            self._reading = True
             chunk = wire.read()
-            self._reading = False
             server.reads += 1
             if standby.parked:
                 standby.wake()
             if chunk:
                 server.process(feed(chunk))
-            else:
-                server.end("eof")
+            elif not server.ended:
+                server.end(EOF)
                 server.process(self.splitter.finish())
             server.flush()
 
+    def _recover(self, standby: Standby, error: BaseException) -> None:
+        """Something was raised into the engine's own code: go on with the next request."""
+        server = self.server
+        log(f"{type(error).__name__} raised outside of a handler: {error}")
+        server.current = None
+        server.settling = False
+        standby.give_back()
+        server.pending.extendleft(reversed(list(server.lines)))
+        server.process([b""])
+
     def _end(self) -> NoReturn:
         server = self.server
-        server.end("eof")
         server.flush()
-        server.calls.abandon(monotonic() + GRACE_S)
+        if server.ended == EOF:
+            server.calls.finish(server.ended_at + FINISH_S)
+        server.calls.abandon(server.ended_at + CLEAN_UP_S)
         server.plugin.stop()
         server.flush()
+        self.wire.close()
         leave()
 
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
-        """End a read at once; let a handler finish first, for as long as its grace lasts."""
-        server = self.server
-        if self._nudged:
-            self._nudged = False
-            if server.current is not None and not _is_ours(frame):
-                raise Interrupted
-            return
-        server.end(signal.Signals(number).name)
-        if self._reading:
-            self._reading = False
-            raise Interrupted
+    def _ended(self) -> None:
+        """Whoever found the end: wake the main thread out of its read, and bound what follows."""
+        if self.server.ended != EOF:
+            self.wire.stop_reading()
+        self._ending.end()
 
-    def _nudge(self) -> None:
-        """Interrupt a handler whose grace is over, a blocking call included."""
-        if self.server.current is not None:
-            self._nudged = True
-            signal.pthread_kill(self._main, signal.SIGTERM)
+    def _signalled(self, number: int, _frame: FrameType | None) -> None:
+        self.server.end(signal.Signals(number).name)
 
-
-def _is_ours(frame: FrameType | None) -> bool:
-    return frame is not None and frame.f_code.co_filename.startswith(ENGINE)
+    def _forked(self) -> None:
+        """In a forked child: neither the wire nor the signals are its business."""
+        self.wire.sever()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -7,22 +7,23 @@ through `Server.sort`, which any thread may run; while a handler is slow, the `S
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from collections import deque
-from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Raw
-
 from animus_routes.engine.calls import Calls, decode_again
+from animus_routes.engine.exit import Interrupted
 from animus_routes.engine.frames import (
     MAX_OUTBOUND_BYTES,
     UNREADABLE,
     Request,
+    TooLargeError,
     decode_odd,
     decode_plain,
     error_frame,
     id_key,
+    is_id,
     refusal,
     result_frame,
 )
@@ -32,10 +33,15 @@ from animus_routes.errors import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     NOT_INITIALIZED,
+    RpcError,
 )
 
 if TYPE_CHECKING:
-    from animus_routes.engine.plugin import Plugin, Route
+    from collections.abc import Callable, Iterator
+
+    from msgspec import Raw
+
+    from animus_routes.engine.plugin import Outcome, Plugin, Route
     from animus_routes.engine.standby import Standby
     from animus_routes.engine.streams import Emitter
     from animus_routes.engine.wire import Wire
@@ -44,19 +50,27 @@ FLUSH_BYTES: Final = 60_000
 SHUTDOWN_BOUND_S: Final = 1.2  # the host waits 2 s
 INLINE: Final = "inline"
 HEALTH: Final = "health/check"
+EOF: Final = "eof"
+ENDED_BY_INPUT: Final = frozenset({"", EOF})
 
 
 class Server:
     """One connection, from the first byte to the end of the process.
 
     Attributes:
-        current: The request whose handler runs inline now; None between handlers.
+        current: The request whose code runs inline now; None between requests.
         context: Its context, if the handler asked for one.
         taken: The standby reads the wire and owns `out`, because `current` is slow.
         answered: The request that the standby answered in the handler's place.
+        settling: `current` has failed; nothing may be raised into what reports that.
         reads: Counts reads; it stands still while a handler is slow.
         pending: Lines read by the standby that must run inline, in order.
-        ended: Why reading stopped: "eof", "exit", a signal's name; "" while serving.
+        ended: Why reading stopped: "eof", "exit", a signal's name, "closed"; "" while serving.
+        ended_at: When, on the monotonic clock, in seconds.
+        shutdown_at: When the host asked for `shutdown`; 0 before.
+        stopped: `shutdown` is done.
+        on_end: Called once, by whatever thread or signal handler ends serving.
+        on_shutdown: Called once, when `shutdown` arrives.
     """
 
     def __init__(self, plugin: Plugin, wire: Wire) -> None:
@@ -70,29 +84,36 @@ class Server:
         self.context: Any = None
         self.answered: Request | None = None
         self.taken = False
+        self.settling = False
         self.reads = 0
         self.ended = ""
+        self.ended_at = 0.0
+        self.shutdown_at = 0.0
+        self.stopped = False
         self.closing = False
         self.opened = False
         self.greeted = False
         self.standby: Standby | None = None
-        self.nudge: Callable[[], object] = _nothing
+        self.on_end: Callable[[], object] = _nothing
+        self.on_shutdown: Callable[[], object] = _nothing
+        self._end_once = allocate_lock()
         # Empty until `initialized`: every domain request then takes the slow path, which refuses.
         self.inline: dict[str, Route] = {}
         self.control: dict[str, Callable[[Request, bytearray], Route | None]] = {
-            "initialize": lambda request, out: self._internal(request, out, self._initialize),
+            "initialize": lambda request, _out: self._internal(request, self._initialize),
             "initialized": self._initialized,
             "$/ping": self._ping,
             "$/cancelRequest": self._cancel,
             "$/progress": _ignore,
             HEALTH: self._health,
-            "shutdown": lambda request, out: self._internal(request, out, self._shutdown),
+            "shutdown": self._asked_to_shut_down,
             "exit": self._exit,
         }
 
     # The loop -----------------------------------------------------------------------------------
 
-    def process(self, lines: list[bytes]) -> None:
+    # One function on purpose: a call per request costs as much as the routing does.
+    def process(self, lines: list[bytes]) -> None:  # noqa: C901, PLR0912, PLR0915
         """Run whole lines, in order, on this thread; what they answer is in `out` afterwards."""
         out, inline = self.out, self.inline
         while lines:
@@ -110,42 +131,41 @@ class Server:
                     route = self.sort(request, out)
                     if route is None:
                         continue
-                try:
-                    arguments = route.decode(request.params)
-                except Exception as error:  # noqa: BLE001 - the boundary between params and bugs
-                    try:
-                        arguments = decode_again(route, request, error)
-                    except Exception as final:  # noqa: BLE001 - as above
-                        if request.id:
-                            out += self.plugin.refuse(route, request, final)
-                        continue
+                if route.contextual:
+                    self.context = self.plugin.context(self, route, request)
+                # Until `current` is None again `out` may be the standby's: only results, no bytes.
                 self.current = request
                 try:
+                    try:
+                        arguments = route.decode(request.params)
+                    except Exception as error:  # noqa: BLE001 - the border of params and bugs
+                        try:
+                            arguments = decode_again(route, request, error)
+                        except Exception as final:  # noqa: BLE001 - as above
+                            self._fail(route, request, final, undecoded=True)
+                            continue
                     if route.contextual:
-                        self.context = self.plugin.context(self, route, request)
                         result = route.call(arguments, self.context)
                     else:
                         result = route.call(arguments)
                     if route.finish is not None and result.__class__ in route.finishes:
                         result = route.finish(result, request.params)
-                    # From here on the standby may not write: `out` is ours again.
                     self.current = None
-                    if self.taken and self._reclaim(request):
-                        continue
+                except BaseException as error:  # noqa: BLE001 - a handler cannot end the process
+                    self._fail(route, request, error)
+                    continue
+                if not (self.taken and self._reclaim(request)):
                     mark = len(out)
                     if request.id:
-                        route.answer(request.id, result, out)
-                except BaseException as error:  # noqa: BLE001 - a handler cannot end the process
-                    if self.current is None:
-                        del out[mark:]
-                        out += self.plugin.unwritable(route, request.id, error)
-                    else:
-                        self._fail(route, request, error, out)
-                else:
+                        try:
+                            route.answer(request.id, result, out)
+                        except BaseException as error:  # noqa: BLE001 - an author's object, written
+                            del out[mark:]
+                            out += self.plugin.unwritable(route, request.id, error)
                     if len(out) > FLUSH_BYTES or self.ended:
                         self._limit(route, request, mark)
-                    if route.contextual:
-                        self.context.close(None)
+                if route.contextual:
+                    self._close(request, None)
             lines = self._drain()
 
     def answer(self, route: Route, request_id: int | Raw, result: Any, out: bytearray) -> None:
@@ -153,20 +173,21 @@ class Server:
         mark = len(out)
         try:
             route.answer(request_id, result, out)
-            if len(out) - mark > MAX_OUTBOUND_BYTES:
-                raise TooLargeError(len(out) - mark)
-        except Exception as error:  # noqa: BLE001 - whatever an author's object does when written
+        except BaseException as error:  # noqa: BLE001 - whatever an author's object does
             del out[mark:]
             out += self.plugin.unwritable(route, request_id, error)
+        self._cap(route, request_id, mark, out)
 
     def _limit(self, route: Route, request: Request, mark: int) -> None:
-        """Refuse an answer that would end the link; write what there is."""
-        out = self.out
-        if len(out) - mark > MAX_OUTBOUND_BYTES:
-            error = TooLargeError(len(out) - mark)
-            del out[mark:]
-            out += self.plugin.unwritable(route, request.id, error)
+        """Write what there is, but no answer that would end the link."""
+        self._cap(route, request.id, mark, self.out)
         self.flush()
+
+    def _cap(self, route: Route, request_id: int | Raw, mark: int, out: bytearray) -> None:
+        if len(out) - mark > MAX_OUTBOUND_BYTES:
+            error = TooLargeError("the result", len(out) - mark)
+            del out[mark:]
+            out += self.plugin.unwritable(route, request_id, error)
 
     def flush(self) -> None:
         """Write what is answered."""
@@ -175,21 +196,38 @@ class Server:
             self.out.clear()
 
     def _drain(self) -> list[bytes]:
-        lines: list[bytes] = []
-        while self.pending:
-            lines.append(self.pending.popleft())
+        if self.ended not in ENDED_BY_INPUT:
+            self.pending.clear()
+        lines = list(self.pending)
+        self.pending.clear()
         return lines
+
+    def drop(self) -> None:
+        """Forget the requests that are read and not begun; nobody waits for their answers."""
+        for _ in self.lines:
+            pass
+        self.pending.clear()
 
     def _reclaim(self, request: Request) -> bool:
         """Take the wire back from the standby; was the request answered meanwhile?"""
         assert self.standby is not None
         self.standby.give_back()
         answered, self.answered = self.answered, None
-        if answered is not request:
-            return False
-        if self.context is not None:
-            self.context.close(None)
-        return True
+        return answered is request
+
+    def _close(self, request: Request, failure: BaseException | None) -> None:
+        """Run the rest of generator dependencies; it may be slow, so the standby may take over."""
+        context, self.context = self.context, None
+        if not context.cleanups:
+            return
+        self.current = late = Request(request.method)
+        try:
+            context.close(failure)
+        except BaseException as error:  # noqa: BLE001 - the end interrupted it
+            log(f"the clean-up after {request.method} was cut off: {type(error).__name__}")
+        self.current = None
+        if self.taken:
+            self._reclaim(late)
 
     def odd(self, line: bytes, out: bytearray) -> Request | None:
         """A request that the fast path does not know; None once a bad line is refused."""
@@ -206,6 +244,15 @@ class Server:
 
     def sort(self, request: Request, out: bytearray) -> Route | None:
         """Deal with a request on whatever thread reads; return its route if it must run inline."""
+        try:
+            return self._sort(request, out)
+        except Exception as error:  # noqa: BLE001 - a role's reading of params; never the end
+            frame = self.plugin.refuse(self.plugin.internal(_ignore), request, error)
+            if request.id:
+                out += frame
+            return None
+
+    def _sort(self, request: Request, out: bytearray) -> Route | None:
         control = self.control.get(request.method)
         if control is not None:
             return control(request, out)
@@ -258,14 +305,13 @@ class Server:
 
     # Lifecycle ----------------------------------------------------------------------------------
 
-    def _internal(
-        self, request: Request, _out: bytearray, handler: Callable[[Raw], Any]
-    ) -> Route | None:
+    def _internal(self, request: Request, handler: Callable[[Raw], Any]) -> Route | None:
         return self.plugin.internal(handler) if request.id else None
 
     def _initialize(self, params: Raw) -> Any:
         """The handshake (spec section 3.2); the gate opens at `initialized`, if this succeeds."""
-        self.greeted = False
+        if self.greeted:
+            raise RpcError(INVALID_REQUEST, "the plugin is initialized already")
         result = self.plugin.initialize(self, params)
         self.greeted = True
         return result
@@ -293,7 +339,7 @@ class Server:
     def _cancel(self, request: Request, out: bytearray) -> None:
         """`$/cancelRequest` (spec section 6.3): one -32002, whatever the handler does next."""
         target = self.plugin.field(request.params, "id", raw=True)
-        if target is None:
+        if target is None or not is_id(target):
             return
         key = id_key(target)
         if self.calls.cancel(key):
@@ -316,18 +362,24 @@ class Server:
                 out += error_frame(waiting.id, CANCELLED, "cancelled", {"category": "cancelled"})
                 return
 
+    def _asked_to_shut_down(self, request: Request, _out: bytearray) -> Route | None:
+        if request.id and not self.shutdown_at:
+            self.shutdown_at = monotonic()
+            self.on_shutdown()
+        return self._internal(request, self._shutdown)
+
     def _shutdown(self, _params: Raw) -> dict[str, Any]:
         """Let work finish within a bound, leave the lifespan, answer (spec section 3.5)."""
-        self.closing = True
-        self.flush_now()
-        self.calls.finish(monotonic() + SHUTDOWN_BOUND_S)
+        self.close_gate()
+        self.calls.finish(self.shutdown_at + SHUTDOWN_BOUND_S)
         self.plugin.stop()
+        self.stopped = True
         return {}
 
-    def flush_now(self) -> None:
-        """Write finished answers before something slow; safe on the main thread only."""
-        if not self.taken:
-            self.flush()
+    def close_gate(self) -> None:
+        """Refuse domain requests from now on."""
+        self.closing = True
+        self.inline.clear()
 
     def _exit(self, request: Request, out: bytearray) -> None:
         if request.id:
@@ -342,34 +394,53 @@ class Server:
         return True
 
     def end(self, reason: str) -> None:
-        """Stop serving; the first reason stays."""
-        self.ended = self.ended or reason
-        if self.standby is not None:
-            self.standby.hurry()
+        """Stop serving; the first reason stays. Safe on any thread and in a signal's handler.
+
+        What was read before the end of input is still answered, within the bound of the end.
+        """
+        if not self._end_once.acquire(blocking=False):
+            return
+        self.ended_at = monotonic()
+        self.ended = reason
+        if reason != EOF:
+            self.drop()
+        self.on_end()
+
+    def trip(self) -> None:
+        """Tell the handler that runs inline that nobody will want its answer."""
+        context = self.context
+        if context is not None:
+            context.cancel()
 
     # Failures: the one boundary between exceptions and the wire -----------------------------------
 
-    def _fail(self, route: Route, request: Request, error: BaseException, out: bytearray) -> None:
+    def _fail(
+        self, route: Route, request: Request, error: BaseException, *, undecoded: bool = False
+    ) -> None:
+        self.settling = True
+        outcome = self.judge(route, request, error, undecoded=undecoded)
         self.current = None
-        if self.taken and self._reclaim(request):
-            return
-        outcome = self.plugin.rescue(self, route, request, error)
-        if request.id:
+        self.settling = False
+        if not (self.taken and self._reclaim(request)) and request.id:
             if isinstance(outcome, bytes):
-                out += outcome
+                self.out += outcome
             else:
-                self.answer(route, request.id, outcome.value, out)
+                self.answer(route, request.id, outcome.value, self.out)
+        if isinstance(error, Interrupted) and self.ended:
+            self.drop()
         if route.contextual:
-            self.context.close(error)
+            self._close(request, error)
 
-
-class TooLargeError(Exception):
-    """A result that hosts would end the link for."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(
-            f"the result has {size} bytes, hosts end the link above {MAX_OUTBOUND_BYTES}: page it"
-        )
+    def judge(
+        self, route: Route, request: Request, error: BaseException, *, undecoded: bool = False
+    ) -> bytes | Outcome:
+        """What an exception becomes; whatever goes wrong with that is a plain -32603."""
+        try:
+            if undecoded and isinstance(error, Exception):
+                return self.plugin.refuse(route, request, error)
+            return self.plugin.rescue(self, route, request, error)
+        except BaseException as another:  # noqa: BLE001 - the host waits for an answer
+            return self.plugin.unwritable(route, request.id, another)
 
 
 def parse(line: bytes) -> Request | None:
@@ -380,7 +451,7 @@ def parse(line: bytes) -> Request | None:
         return decode_odd(line)
 
 
-def _ignore(_request: Request, _out: bytearray) -> None:
+def _ignore(*_: object) -> None:
     return None
 
 

@@ -10,28 +10,37 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 from _thread import allocate_lock, start_new_thread
 from collections import deque
-from time import monotonic, sleep
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from animus_routes.engine.frames import UNREADABLE, Request, Splitter, decode_plain, result_frame
-from animus_routes.engine.server import HEALTH, parse
+from animus_routes.engine.frames import (
+    UNREADABLE,
+    Request,
+    Splitter,
+    decode_plain,
+    encoder,
+    result_frame,
+)
+from animus_routes.engine.server import EOF, HEALTH
 from animus_routes.engine.wire import log
 
 if TYPE_CHECKING:
     from animus_routes.engine.server import Server
     from animus_routes.engine.streams import Emitter
 
-TICK_S: Final = 0.005
+TICK_MS: Final = 5
 PARK_TICKS: Final = 40  # 200 ms without a read
 SWITCH_S: Final = 0.0005  # a pure Python loop gives the interpreter up this often while it is slow
 HEALTH_BOUND_S: Final = 1.0  # the host waits 2 s
-END_BOUND_S: Final = 0.45  # from the end of input to the end of the process
-NUDGE_S: Final = 0.15  # then a handler that still runs is interrupted
-SHUTDOWN_BOUND_S: Final = 1.0  # the host waits 2 s, and the lifespan's exit comes after
-ALWAYS: Final = frozenset({"$/ping", "$/cancelRequest", HEALTH, "exit"})
+SHUTDOWN_BOUND_S: Final = 1.75  # the host waits 2 s
+SHUTDOWN: Final = "shutdown"
+ALWAYS: Final = frozenset({"$/ping", "$/cancelRequest", HEALTH, SHUTDOWN, "exit"})
+BOUNDED: Final = frozenset({HEALTH, SHUTDOWN})
+ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Standby:
@@ -41,19 +50,20 @@ class Standby:
         self.server = server
         self.splitter = splitter
         self.parked = False
-        self._ended_at = 0.0
-        self._nudges = 0
-        self._shutdown_at = 0.0
+        self._reads = -1
+        self._quiet = 0
         self._asked = False
         self._bursts: deque[Emitter] = deque()
+        self._waiting: list[tuple[float, bytes, Request]] = []
         self._switch = allocate_lock()
         self._gate = allocate_lock()
         self._gate.acquire()
-        self._park = allocate_lock()
-        self._park.acquire()
         self._wake_in, self._wake_out = os.pipe()
         self._signal_in, self.signal_fd = os.pipe()
         os.set_blocking(self.signal_fd, False)
+        self._poller = select.poll()
+        self._poller.register(self._wake_in, select.POLLIN)
+        self._poller.register(self._signal_in, select.POLLIN)
         self._out = bytearray()
         start_new_thread(self._watch, ())
 
@@ -63,16 +73,7 @@ class Standby:
         """Leave the parking place; cheap to call when not parked."""
         if self.parked:
             self.parked = False
-            try:
-                self._park.release()
-            except RuntimeError:
-                pass  # another thread was first
-
-    def hurry(self) -> None:
-        """Serving is over: from now on, bound how long the process may still take."""
-        if not self._ended_at:
-            self._ended_at = monotonic()
-        self.wake()
+            os.write(self._wake_out, b"\0")
 
     def expect(self, emitter: Emitter) -> None:
         """An emitter holds items back: flush it if its source pauses."""
@@ -91,33 +92,54 @@ class Standby:
     # The thread -----------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        server = self.server
-        reads, quiet = -1, 0
         while True:
-            sleep(TICK_S)
-            if self._bursts:
-                self._flush_bursts()
-            self._enforce()
-            current = server.current
-            if reads != server.reads:
-                reads, quiet = server.reads, 0
-            elif current is not None:
-                quiet = 0
-                self._take_over(current)
-            else:
-                quiet += 1
-                if quiet > PARK_TICKS and not self._bursts and not self._ended_at:
-                    self._rest(reads)
-                    quiet = 0
+            try:
+                self._tick()
+            except Exception as error:  # noqa: BLE001 - without this thread nothing keeps live
+                log(f"the standby failed: {error!r}")
 
-    def _rest(self, reads: int) -> None:
+    def _tick(self) -> None:
+        server = self.server
+        self._listen(TICK_MS)
+        self._flush_bursts()
+        current = server.current
+        if self._reads != server.reads:
+            self._reads, self._quiet = server.reads, 0
+        elif current is not None:
+            self._quiet = 0
+            self._take_over(current)
+        elif server.wire.lock.locked():
+            # The host does not read what is being written. It may have gone on purpose.
+            self._quiet = 0
+            if server.wire.hung_up():
+                server.end(EOF)
+        else:
+            self._quiet += 1
+            if self._quiet > PARK_TICKS:
+                self._rest()
+
+    def _rest(self) -> None:
+        """Wait without a timer; what `wake` is called for is looked at again once it will be."""
         self.parked = True
-        if reads != self.server.reads or self._bursts or self._ended_at:
-            self.parked = False
-            # A waker may have released the lock already; take that back.
-            self._park.acquire(blocking=False)
-            return
-        self._park.acquire()
+        if self._reads == self.server.reads and not self._bursts:
+            self._listen(None)
+        self.parked = False
+        self._quiet = 0
+
+    def _listen(self, timeout_ms: int | None) -> bool:
+        """Wait for something to happen; has the wire something to read?"""
+        readable = False
+        for fd, _ in self._poller.poll(timeout_ms):
+            if fd == self.server.wire.fd:
+                readable = True
+                continue
+            data = os.read(fd, 512)
+            for number in ENDING_SIGNALS:
+                if fd == self._signal_in and number in data:
+                    # In a long C call, or just before a read, the signal's own handler has to
+                    # wait; this does not.
+                    self.server.end(number.name)
+        return readable
 
     def _flush_bursts(self) -> None:
         for _ in range(len(self._bursts)):
@@ -144,39 +166,31 @@ class Standby:
                 self._gate.release()
 
     def _keep_live(self, current: Request) -> None:
-        server = self.server
+        server, poller, fd = self.server, self._poller, self.server.wire.fd
+        since = monotonic()
         server.flush()
         self._sort(list(server.lines))
-        since = monotonic()
-        poller = select.poll()
-        poller.register(self._wake_in, select.POLLIN)
-        poller.register(self._signal_in, select.POLLIN)
-        if not server.ended:
-            poller.register(server.wire.fd, select.POLLIN)
-        while True:
-            ready = {fd for fd, _ in poller.poll(TICK_S * 1000)}
-            if self._wake_in in ready:
-                os.read(self._wake_in, 1)
-                return
-            if server.wire.fd in ready and not self._read():
-                poller.unregister(server.wire.fd)
-            if self._signal_in in ready:
-                # A handler inside a C call: the signal's own handler has to wait, this does not.
-                os.read(self._signal_in, 1)
-                server.end("a signal")
-            if self._bursts:
+        reading = not server.ended
+        if reading:
+            poller.register(fd, select.POLLIN)
+        try:
+            while not self._asked:
+                if self._listen(TICK_MS) and reading and not self._read():
+                    reading = False
+                    poller.unregister(fd)
                 self._flush_bursts()
-            self._enforce()
-            if monotonic() - since > HEALTH_BOUND_S:
-                self._answer_health(current, monotonic() - since)
+                self._answer_late(current, since)
+        finally:
+            if reading:
+                poller.unregister(fd)
 
     def _read(self) -> bool:
         chunk = self.server.wire.read()
         if chunk:
             self._sort(self.splitter.feed(chunk))
-        else:
+        elif not self.server.ended:
             self._sort(self.splitter.finish())
-            self.server.end("eof")
+            self.server.end(EOF)
         return bool(chunk) and not self.server.ended
 
     def _sort(self, lines: list[bytes]) -> None:
@@ -189,47 +203,50 @@ class Standby:
                 request = server.odd(line, out)
             if request is None:
                 continue
-            if request.method == "shutdown" and not self._shutdown_at:
-                self._shutdown_at = monotonic()
-            early = server.opened or request.method in ALWAYS
+            early = server.opened and (server.closing or not server.shutdown_at)
+            early = early or request.method in ALWAYS
             if not early or server.sort(request, out) is not None:
                 server.pending.append(line)
+                if request.method in BOUNDED:
+                    self._waiting.append((monotonic(), line, request))
         if out:
             server.wire.write(out)
             out.clear()
 
-    def _answer_health(self, current: Request, slow_s: float) -> None:
-        """The host gives a health check 2 s: say what holds the author's check up."""
-        server = self.server
-        waiting = [(line, parse(line)) for line in tuple(server.pending)]
-        late = [(line, found) for line, found in waiting if found and found.method == HEALTH]
-        body = (
-            b'{"status":"degraded","last_error":"a handler of %s has been running for %.1f s"}'
-            % (current.method.encode(), slow_s)
-        )
-        for line, found in late:
-            server.pending.remove(line)
-            server.wire.write(result_frame(found.id, body))
-        if current.method == HEALTH and server.answered is not current:
+    # What the host gives 2 s ------------------------------------------------------------------------
+
+    def _answer_late(self, current: Request, since: float) -> None:
+        """Answer a health check or a shutdown that a handler holds up."""
+        server, moment = self.server, monotonic()
+        slow_s = moment - since
+        if server.answered is not current and self._is_late(current, slow_s, moment):
             server.answered = current
-            server.wire.write(result_frame(current.id, body))
+            server.wire.write(self._late(current, current, slow_s))
+        for entry in tuple(self._waiting):
+            arrived, line, request = entry
+            if self._is_late(request, max(slow_s, moment - arrived), moment):
+                self._waiting.remove(entry)
+                self._answer_waiting(line, request, current, slow_s)
 
-    # The end ----------------------------------------------------------------------------------------
+    def _is_late(self, request: Request, waited_s: float, moment: float) -> bool:
+        if request.method == SHUTDOWN:
+            return moment - self.server.shutdown_at > SHUTDOWN_BOUND_S
+        return request.method == HEALTH and waited_s > HEALTH_BOUND_S
 
-    def _enforce(self) -> None:
-        """Nothing holds the end, or a shutdown, up for longer than its bound."""
-        moment = monotonic()
-        if self._ended_at:
-            late = moment - self._ended_at
-            if late > END_BOUND_S:
-                log(f"ended by force {late * 1000:.0f} ms after {self.server.ended}")
-                os._exit(1)
-            self._nudge_after(late - NUDGE_S)
-        elif self._shutdown_at:
-            self._nudge_after(moment - self._shutdown_at - SHUTDOWN_BOUND_S)
+    def _answer_waiting(
+        self, line: bytes, request: Request, current: Request, slow_s: float
+    ) -> None:
+        try:
+            self.server.pending.remove(line)
+        except ValueError:
+            return  # the main thread has run it
+        self.server.wire.write(self._late(request, current, slow_s))
 
-    def _nudge_after(self, late_s: float) -> None:
-        """Interrupt a handler whose time is over; again and again, it may have missed one."""
-        if late_s > self._nudges * NUDGE_S:
-            self._nudges += 1
-            self.server.nudge()
+    def _late(self, request: Request, current: Request, slow_s: float) -> bytes:
+        what = f"{current.method} has been running for {slow_s:.1f} s"
+        if request.method == SHUTDOWN:
+            self.server.close_gate()
+            log(f"shutdown answered without the lifespan's exit: {what}")
+            return result_frame(request.id, b"{}")
+        health = {"status": "degraded", "last_error": f"a handler of {what}"}
+        return result_frame(request.id, encoder.encode(health))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from _thread import allocate_lock
-from collections.abc import Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, TooLargeError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from animus_routes.engine.plugin import Write
     from animus_routes.engine.server import Server
 
@@ -63,10 +66,13 @@ class Emitter:
             except BaseException:
                 del out[mark:]
                 raise
+            if len(out) - mark > MAX_OUTBOUND_BYTES:
+                size = len(out) - mark
+                del out[mark:]
+                raise TooLargeError("an item", size)
             moment = perf_counter()
-            if moment - self._last >= TOGETHER_S or len(out) > FLUSH_BYTES:
-                self._write(moment)
-            elif not mark and not self._server.expect(self):
+            late = moment - self._last >= TOGETHER_S or len(out) > FLUSH_BYTES
+            if late or not (mark or self._server.expect(self)):
                 self._write(moment)
 
     def flush(self) -> None:

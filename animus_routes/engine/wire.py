@@ -7,14 +7,19 @@ where fd 2 does. A print, a C library or a child process cannot touch the wire.
 from __future__ import annotations
 
 import os
+import select
 import sys
 from _thread import allocate_lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
-CHUNK_BYTES = 65_536
+CHUNK_BYTES: Final = 65_536
+PIPE_BYTES: Final = 4096  # so much fits without waiting, once a pipe polls as writable
+LOG_WAIT_MS: Final = 50
+CLOSE_S: Final = 0.05
 
 
 class Wire:
@@ -22,7 +27,9 @@ class Wire:
 
     Attributes:
         fd: The descriptor that requests come from.
+        lock: Held while a frame is written.
         closed: The host closed its end; what is written from then on goes nowhere.
+        on_close: Called once, when that is found out.
     """
 
     __slots__ = ("_out", "closed", "fd", "lock", "on_close")
@@ -32,7 +39,7 @@ class Wire:
         self._out = fd_out
         self.lock = allocate_lock()
         self.closed = False
-        self.on_close = _nothing
+        self.on_close: Callable[[], object] = _nothing
         for fd in (fd_in, fd_out):
             os.set_blocking(fd, True)
 
@@ -47,23 +54,76 @@ class Wire:
             return
         try:
             sent = os.write(self._out, data)
-            while sent < len(data):
-                sent += os.write(self._out, memoryview(data)[sent:])
+            if sent < len(data):
+                self._write_rest(memoryview(data)[sent:])
+        except BlockingIOError:
+            self._write_rest(memoryview(data))
         except OSError:
-            # EPIPE: the host has gone. There is nobody to tell; the read side ends the process.
-            self.closed = True
-            self.on_close()
+            self._lost()
+
+    def _write_rest(self, rest: memoryview) -> None:
+        """Whoever shares the pipe may have made it non-blocking: wait for room ourselves."""
+        while rest:
+            try:
+                rest = rest[os.write(self._out, rest) :]
+            except BlockingIOError:
+                _ready(self._out, select.POLLOUT, None)
+            except OSError:
+                self._lost()
+                return
+
+    def _lost(self) -> None:
+        """The host has gone (EPIPE), or its file takes no more: there is nobody to tell."""
+        self.closed = True
+        self.on_close()
 
     def read(self) -> bytes:
         """The next bytes, blocking; b"" at the end."""
-        try:
-            return os.read(self.fd, CHUNK_BYTES)
-        except OSError:
-            return b""
+        while True:
+            try:
+                return os.read(self.fd, CHUNK_BYTES)
+            except BlockingIOError:
+                _ready(self.fd, select.POLLIN, None)
+            except OSError:
+                return b""
+
+    def hung_up(self) -> bool:
+        """Has the host closed its end, though there may be something left to read?"""
+        poller = select.poll()
+        poller.register(self.fd, 0)
+        return any(event & select.POLLHUP for _, event in poller.poll(0))
+
+    def stop_reading(self) -> None:
+        """Whoever reads next, or is interrupted while reading, finds the end."""
+        self._replace(self.fd)
+
+    def close(self) -> None:
+        """No thread writes from here on: the last frame on the wire is a whole one."""
+        self.lock.acquire(timeout=CLOSE_S)
+        self.closed = True
+
+    def sever(self) -> None:
+        """In a forked child: the wire belongs to the parent."""
+        self.lock = allocate_lock()
+        self.closed = True
+        self._replace(self.fd)
+        self._replace(self._out)
+
+    @staticmethod
+    def _replace(fd: int) -> None:
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, fd, inheritable=False)
+        os.close(null)
 
 
 def _nothing() -> None:
     pass
+
+
+def _ready(fd: int, event: int, timeout_ms: int | None) -> bool:
+    poller = select.poll()
+    poller.register(fd, event)
+    return bool(poller.poll(timeout_ms))
 
 
 _claimed: list[tuple[int, int]] = []
@@ -90,7 +150,7 @@ def claim() -> tuple[int, int]:
         # What was printed before this moment is still in the buffer: it follows to stderr. Later
         # prints must be seen when they happen, and the process ends without a last flush.
         stdout.flush()
-        stdout.reconfigure(line_buffering=True)  # type: ignore[attr-defined]
+        stdout.reconfigure(line_buffering=True)
     _claimed.append(pair)
     return pair
 
@@ -115,6 +175,7 @@ def release() -> None:
         os.close(fd_out)
 
 
+IMPORTERS = ("importlib.", "_frozen_importlib")
 SERVED_BY_FLAG = frozenset({"--manifest", "-m"})
 
 
@@ -127,7 +188,7 @@ def claim_for_script(frame: FrameType | None) -> None:
     Args:
         frame: Where `App` is asked for; the import machinery's own frames are passed over.
     """
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("importlib."):
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(IMPORTERS):
         frame = frame.f_back
     if frame is None or frame.f_globals.get("__name__") != "__main__" or _claimed:
         return
@@ -149,9 +210,21 @@ def _fed() -> bool:
 
 
 def log(text: str) -> None:
-    """One line for the operator, on stderr, past every buffer."""
+    """One line for the operator, on stderr, past every buffer.
+
+    A host that does not drain stderr costs one short wait; then lines are dropped until it does.
+    """
+    global _log_wait_ms  # noqa: PLW0603 - one process has one stderr
     data = f"animus-routes: {text}\n".encode(errors="backslashreplace")
     try:
-        os.write(2, data)
+        for start in range(0, len(data), PIPE_BYTES):
+            if not _ready(2, select.POLLOUT, _log_wait_ms):
+                _log_wait_ms = 0
+                return
+            os.write(2, data[start : start + PIPE_BYTES])
     except OSError:
-        pass
+        return
+    _log_wait_ms = LOG_WAIT_MS
+
+
+_log_wait_ms = LOG_WAIT_MS

@@ -6,12 +6,13 @@ the adaptations that the wire really needs. Nothing outside this package knows a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from animus_routes.routing import Registry
 
     ParamsAdapter = Callable[[dict[str, Any], str | None], dict[str, Any]]

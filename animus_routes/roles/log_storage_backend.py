@@ -11,14 +11,17 @@ if TYPE_CHECKING:
 
 
 def _stored(result: Any, params: dict[str, Any], _registry: Registry) -> Any:
-    """None: every entry of the batch; a number: so many."""
-    if isinstance(result, dict):
-        return result
-    return {"stored": len(params.get("entries", ())) if result is None else int(result)}
+    """None or True: every entry of the batch; a number: so many."""
+    if result is None or result is True:
+        return {"stored": len(params.get("entries", ()))}
+    return {"stored": int(result)} if isinstance(result, int) else result
 
 
 def _found(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
-    return {"entries": result} if isinstance(result, list) else result or {"entries": []}
+    """A list: the whole page; None: nothing matches."""
+    if result is None or isinstance(result, (list, tuple)):
+        return {"entries": result or []}
+    return result
 
 
 def _schema(_registry: Registry) -> dict[str, Any]:
@@ -52,6 +55,7 @@ ROLE = Role(
             result="log_storage.LogStoreResult",
             required=True,
             adapt_result=_stored,
+            adapts_all=True,
             returns=("int",),
         ),
         Method(

@@ -8,11 +8,15 @@ yielded.
 
 from __future__ import annotations
 
+import os
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.codecs import to_builtins
 from animus_routes.roles import ErrorRow, Method, Role, Stream
+
+if TYPE_CHECKING:
+    from animus_routes.routing import Registry
 
 NOTIFICATIONS: Final = {
     "output": "agent/output",
@@ -38,7 +42,9 @@ class AgentRun:
     def __init__(self, params: dict[str, Any], _request_id: Any) -> None:
         given = [params.get(name) for name in RUN_NAMES]
         self.names = {name for name in given if isinstance(name, str) and name}
-        self._session = str(params.get("session_id") or params.get("control_session_id") or "")
+        requested = params.get("session_id") or params.get("control_session_id")
+        self._session = str(requested or os.urandom(16).hex())
+        self.names.add(self._session)
         self._started = monotonic()
         self._turns: list[str] = []
         self._deltas: list[str] = []
@@ -60,7 +66,9 @@ class AgentRun:
         else:
             params = {**DEFAULTS.get(kind, {}), **params}
             field = KEPT_FIELD.get(kind)
-            kept = params[field] if field else {k: v for k, v in params.items() if k != "session_id"}
+            kept = (
+                params[field] if field else {k: v for k, v in params.items() if k != "session_id"}
+            )
             self._kept[RESPONSE_LISTS[kind]].append(kept)
         return NOTIFICATIONS[kind], params
 
@@ -77,7 +85,8 @@ class AgentRun:
         final = bool(params.get("is_final") or params.get("final"))
         self._deltas.append(params["text"])
         if final:
-            self._turns.append(params["text"])
+            # A final item without a text only ends the turn that was streamed.
+            self._turns.append(params["text"] or "".join(self._deltas))
             self._deltas.clear()
         return {**params, "is_final": final, "final": final}
 
@@ -131,6 +140,10 @@ def _cancelled(name: Any, found: bool) -> dict[str, Any]:  # noqa: FBT001 - see 
     return {"session_id": name, "cancelled": found}
 
 
+def _responded(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+    return {"accepted": result is not False} if isinstance(result, bool | None) else result
+
+
 ROLE = Role(
     kind="provider",
     crate="provider",
@@ -150,9 +163,7 @@ ROLE = Role(
             "agent/respond",
             params="provider.AgentRespondParams",
             result="provider.AgentRespondResult",
-            adapt_result=lambda result, _params, _registry: result
-            if isinstance(result, dict)
-            else {"accepted": result is None or bool(result)},
+            adapt_result=_responded,
             returns=("bool",),
         ),
     ),

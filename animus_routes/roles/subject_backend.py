@@ -6,9 +6,11 @@ hosts send beside the schema's form is normalised here, and what a handler may r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from animus_routes.codecs import to_builtins
 from animus_routes.errors import Invalid, NotFound
+from animus_routes.hints import is_generated
 from animus_routes.roles import ErrorRow, Method, Role, Stream
 from animus_routes.timestamps import now
 
@@ -23,13 +25,14 @@ Params = dict[str, Any]
 
 def _filter(params: Params, kind: str | None) -> Params:
     """The daemon wraps the filter, the CLI does not; the method's own kind wins over both."""
-    wrapped = params.get("filter")
-    if wrapped is not None or "filter" in params:
-        params = {**params, **(wrapped or {})} if isinstance(wrapped, dict | None) else params
-        params.pop("filter", None)
+    wrapped = params.pop("filter", None)
+    if wrapped is not None:
+        params |= _object(wrapped, "filter")
     if kind is not None:
         params["kind"] = [kind]
-    return params
+    elif isinstance(params.get("kind"), str):
+        params["kind"] = [params["kind"]]
+    return {name: value for name, value in params.items() if value is not None}
 
 
 def _kind(params: Params, kind: str | None) -> Params:
@@ -40,17 +43,15 @@ def _kind(params: Params, kind: str | None) -> Params:
 
 def _fields(fields: Params, path: str) -> Params:
     """The CLI says `body` for the description and writes the priority as a string."""
-    if "body" in fields:
-        body = fields.pop("body")
-        fields.setdefault("description", body)
+    body = fields.pop("body", None)
+    if fields.get("description") is None and body is not None:
+        fields["description"] = body
     priority = fields.get("priority")
     if isinstance(priority, str):
         name = priority.strip().lower()
         level = int(name) if name.isdecimal() else PRIORITIES.get(name)
         if level is None:
-            known = ", ".join(PRIORITIES)
-            issue = {"path": path, "message": f"Expected 0..4 or one of {known}", "code": "enum"}
-            raise Invalid([issue])
+            raise _invalid(path, f"Expected 0..4 or one of {', '.join(PRIORITIES)}", "enum")
         fields["priority"] = level
     return fields
 
@@ -61,45 +62,75 @@ def _create(params: Params, kind: str | None) -> Params:
 
 def _update(params: Params, _kind: str | None) -> Params:
     patch = params.get("patch")
-    if patch is None:
-        params["patch"] = {}
-    elif isinstance(patch, dict):
-        params["patch"] = _fields(patch, "patch.priority")
+    params["patch"] = {} if patch is None else _fields(_object(patch, "patch"), "patch.priority")
     return params
 
 
+def _object(value: Any, path: str) -> Params:
+    if not isinstance(value, dict):
+        raise _invalid(path, "Expected `object`", "type")
+    return cast("Params", value)
+
+
+def _invalid(path: str, message: str, code: str) -> Invalid:
+    return Invalid([{"path": path, "message": message, "code": code}])
+
+
 def _fill(subject: Any) -> Any:
-    """A plain dict may leave out what every host needs; `""` counts as left out."""
-    if isinstance(subject, dict):
-        subject = {**subject}
-        for field, value in (("status", "ready"), ("created_at", None), ("updated_at", None)):
-            if not subject.get(field):
-                subject[field] = value or now()
-    return subject
+    """What every host needs and an author may leave out; `""` counts as left out.
+
+    The wire types fill themselves; this is for plain dicts and an author's own types.
+    """
+    if is_generated(type(subject)) or subject is None:
+        return subject
+    found: Params = {**to_builtins(subject)}
+    found["status"] = found.get("status") or "ready"
+    for field in ("created_at", "updated_at"):
+        found[field] = found.get(field) or now()
+    return found
+
+
+def _unwrap(result: Any) -> Any:
+    """`{"subject": ...}`, as the spec has it, is a bare subject to every host."""
+    if isinstance(result, dict):
+        found = cast("Params", result)
+        return found["subject"] if found.keys() == {"subject"} else found
+    return result
+
+
+def _next(result: Any, _params: Params, _registry: Registry) -> Any:
+    return _fill(_unwrap(result))
 
 
 def _subject(result: Any, params: Params, _registry: Registry) -> Any:
-    if isinstance(result, dict) and result.keys() == {"subject"}:
-        result = result["subject"]
-    if result is None:
+    found = _fill(_unwrap(result))
+    if found is None:
         raise NotFound(f"subject '{params.get('id', '')}'")
-    return _fill(result)
+    return found
 
 
 def _created(result: Any, _params: Params, _registry: Registry) -> Any:
-    return _fill(result)
+    found = _fill(_unwrap(result))
+    if found is None:
+        raise TypeError("the handler returned None: hosts want the new subject")
+    return found
 
 
 def _subjects(result: Any, _params: Params, _registry: Registry) -> Any:
-    page = {"subjects": result} if isinstance(result, list) else dict(result or {"subjects": []})
-    page["subjects"] = [_fill(subject) for subject in page.get("subjects") or ()]
-    if not page.get("fetched_at"):
-        page["fetched_at"] = now()
-    return page
+    if is_generated(type(result)):
+        return result
+    found: Params = {"subjects": []}
+    if isinstance(result, list | tuple):
+        found["subjects"] = result
+    elif result is not None:
+        found |= to_builtins(result)
+    found["subjects"] = [_fill(subject) for subject in found["subjects"] or ()]
+    found["fetched_at"] = found.get("fetched_at") or now()
+    return found
 
 
 def _deleted(result: Any, _params: Params, _registry: Registry) -> Any:
-    return result if isinstance(result, dict) else {"ok": result is None or bool(result)}
+    return {"ok": result is None or result} if isinstance(result, bool | None) else result
 
 
 def _flags(registry: Registry) -> Params:
@@ -122,8 +153,6 @@ def _schema(registry: Registry) -> Params:
 
 def _declared(result: Any, _params: Params, registry: Registry) -> Any:
     """Whatever the author declares, the flags agree with what is registered."""
-    from animus_routes.codecs import to_builtins
-
     return {**_schema(registry), **(to_builtins(result) or {}), **_flags(registry)}
 
 
@@ -183,7 +212,7 @@ ROLE = Role(
             result=SUBJECT,
             aliases=True,
             adapt_params=_kind,
-            adapt_result=lambda result, _params, _registry: _fill(result),
+            adapt_result=_next,
         ),
         Method(
             "subject/delete",

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def _acked(result: Any, params: dict[str, Any], _registry: Registry) -> Any:
-    return result if isinstance(result, dict) else {"event_id": params.get("event_id"), "acked": True}
+    if result is None or isinstance(result, bool):
+        return {"event_id": params.get("event_id"), "acked": result is not False}
+    return result
 
 
 def _schema(_registry: Registry) -> dict[str, Any]:

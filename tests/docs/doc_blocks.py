@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Final
 
 REPO: Final = Path(__file__).resolve().parents[2]
-PAGES: Final = ["README.md", "CONTRIBUTING.md", *sorted(
-    str(page.relative_to(REPO)) for page in (REPO / "docs").glob("*.md")
-)]
+PAGES: Final = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(str(page.relative_to(REPO)) for page in (REPO / "docs").glob("*.md")),
+]
 BOUND_S: Final = 60.0
+PYTEST: Final = [sys.executable, "-m", "pytest", "-q", "-p", "no:hypothesispytest"]
 RUN_BY_CI: Final = frozenset({"make test"})  # a test cannot run all the tests
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^`]*)$")
@@ -70,7 +73,7 @@ def blocks(page: str) -> Iterator[Block]:
     assert not start, f"{page}:{start}: the block does not end"
 
 
-class Wrong(AssertionError):
+class WrongBlockError(AssertionError):
     """A block does not do what the page says; the message starts with `page:line`."""
 
     def __init__(self, block: Block, text: str) -> None:
@@ -82,6 +85,7 @@ class Page:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._untried: dict[Path, Block] = {}
         binaries = str(Path(sys.executable).parent)
         self.environment = {
             **os.environ,
@@ -90,26 +94,33 @@ class Page:
             "COLUMNS": "100",
         }
 
-    def run(self, block: Block) -> None:
-        """Run one block.
+    def run(self, *page: Block) -> None:
+        """Run blocks.
 
         Raises:
-            Wrong: It does not do what the page says.
+            WrongBlockError: One does not do what the page says.
         """
-        kind = KINDS.get(block.info)
-        if kind is None:
-            raise Wrong(block, f"no test runs a block of kind '{block.info}'")
-        kind(self, block)
+        for block in page:
+            kind = KINDS.get(block.info)
+            if kind is None:
+                raise WrongBlockError(block, f"no test runs a block of kind '{block.info}'")
+            kind(self, block)
+        self._try_files()
 
     def python(self, block: Block) -> None:
-        """A file: an app is checked, a test file is run, anything else is run as a script."""
-        path = self._write(block)
-        if path.name.startswith("test_"):
-            self._succeeds(block, [sys.executable, "-m", "pytest", "-q", path.name])
-        elif "= App(" in path.read_text("utf-8"):
-            self._succeeds(block, ["animus-routes", "routes", path.name, "--json"])
-        else:
-            self._succeeds(block, [sys.executable, path.name])
+        """A file; it is tried when something needs it, or at the end, with all that continues it."""
+        self._untried[self._write(block)] = block
+
+    def _try_files(self) -> None:
+        """An app is checked, a test file is run, anything else is run as a script."""
+        files, self._untried = self._untried, {}
+        for path, block in files.items():
+            if path.name.startswith("test_"):
+                self._succeeds(block, [*PYTEST, path.name])
+            elif "= App(" in path.read_text("utf-8"):
+                self._succeeds(block, ["animus-routes", "routes", path.name, "--json"])
+            else:
+                self._succeeds(block, [sys.executable, path.name])
 
     def broken_python(self, block: Block) -> None:
         """A file that a console block after it shows the failure of."""
@@ -134,19 +145,22 @@ class Page:
         self._commands(block, fails=True)
 
     def _commands(self, block: Block, *, fails: bool) -> None:
+        self._try_files()
         for command, shown in commands(block):
             if command in RUN_BY_CI:
                 continue
             code, output = self._start(["sh", "-c", command])
             if (code != 0) is not fails:
-                raise Wrong(block, f"`{command}` ended with {code}:\n{output}")
+                raise WrongBlockError(block, f"`{command}` ended with {code}:\n{output}")
             if shown and not fits(normalised(shown), normalised(output)):
-                raise Wrong(block, f"`{command}` gave:\n{output}\nthe page shows:\n{shown}")
+                raise WrongBlockError(
+                    block, f"`{command}` gave:\n{output}\nthe page shows:\n{shown}"
+                )
 
     def _write(self, block: Block) -> Path:
         file = block.file
         if file is None:
-            raise Wrong(block, "the first line must name the file, such as `# tasks.py`")
+            raise WrongBlockError(block, "the first line must name the file, such as `# tasks.py`")
         path = self.folder / file["name"]
         before = path.read_text("utf-8") + "\n\n" if file["more"] else ""
         path.write_text(before + block.text, "utf-8")
@@ -155,7 +169,7 @@ class Page:
     def _succeeds(self, block: Block, command: list[str]) -> None:
         code, output = self._start(command)
         if code != 0:
-            raise Wrong(block, f"{' '.join(command)} ended with {code}:\n{output}")
+            raise WrongBlockError(block, f"{' '.join(command)} ended with {code}:\n{output}")
 
     def _start(self, command: list[str]) -> tuple[int, str]:
         done = subprocess.run(
@@ -168,7 +182,7 @@ class Page:
             timeout=BOUND_S,
             check=False,
         )
-        return done.returncode, done.stdout.decode()
+        return done.returncode, done.stdout.decode().replace(f"{self.folder}{os.sep}", "")
 
 
 KINDS: Final[dict[str, Callable[[Page, Block], None]]] = {
@@ -188,7 +202,7 @@ def commands(block: Block) -> list[tuple[str, str]]:
         if line.startswith("$ "):
             found.append((line[2:], ""))
         elif not found:
-            raise Wrong(block, "output without a command before it")
+            raise WrongBlockError(block, "output without a command before it")
         else:
             command, shown = found[-1]
             found[-1] = command, f"{shown}{line}\n"

@@ -4,7 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from doc_blocks import PAGES, REPO, RUN_BY_CI, Block, Page, Wrong, blocks, commands, fits
+from doc_blocks import PAGES, REPO, RUN_BY_CI, Block, Page, WrongBlockError, blocks, commands, fits
+
+import animus_routes
+from animus_routes.errors import NamedError
 
 
 def repository(folder: Path) -> None:
@@ -25,8 +28,7 @@ def test_every_block_of_the_page_does_what_the_page_says(page: str, tmp_path: Pa
     if page == "README.md":
         repository(tmp_path)
         runner.environment["VENV"] = str(tmp_path / "venv")
-    for block in blocks(page):
-        runner.run(block)
+    runner.run(*blocks(page))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -46,7 +48,24 @@ def test_what_no_test_can_run_is_run_by_ci() -> None:
     ci = (REPO / ".ci" / "run").read_text("utf-8").splitlines()
     shown = {c for b in blocks("README.md") if b.info == "console" for c, _ in commands(b)}
     assert shown >= RUN_BY_CI
-    assert RUN_BY_CI <= {line.split("  #")[0].strip() for line in ci}
+    assert {line.split("  #")[0].strip() for line in ci} >= RUN_BY_CI
+
+
+NAMED = re.compile(r"^\| `(\w+)\([^`]*\)` \| (-\d+) \| `(\w+)`[^|]*\| (.+) \|$", re.MULTILINE)
+
+
+def test_the_table_of_named_errors_is_what_the_classes_say() -> None:
+    text = (REPO / "docs" / "errors.md").read_text("utf-8")
+    rows = {name: (int(code), category) for name, code, category, _ in NAMED.findall(text)}
+    classes: dict[str, type[NamedError]] = {
+        name: found
+        for name in animus_routes.__all__
+        if isinstance(found := getattr(animus_routes, name), type) and issubclass(found, NamedError)
+    }
+    assert rows == {n: (c.default_code, c.name) for n, c in classes.items()}
+    for name, _, _, message in NAMED.findall(text):
+        shown = message.strip("`")
+        assert shown in {"as written", "cancelled"} or shown.startswith(classes[name].prefix)
 
 
 # The tester itself: a page that is wrong must not pass ---------------------------------------------
@@ -74,7 +93,7 @@ def block(info: str, text: str) -> Block:
 def test_a_block_that_is_wrong_is_found_with_its_page_and_line(
     info: str, text: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(Wrong, match=r"^page\.md:7: "):
+    with pytest.raises(WrongBlockError, match=r"^page\.md:7: "):
         Page(tmp_path).run(block(info, text))
 
 
@@ -92,7 +111,7 @@ def test_three_dots_stand_for_any_lines() -> None:
 
 
 def test_times_and_ids_do_not_have_to_agree(tmp_path: Path) -> None:
-    shown = '$ echo \'error 0a1b2c3d at 2026-11-21T09:00:00Z\'\nerror 11111111 at 2020-01-01T00:00:00.5Z\n'
+    shown = "$ echo 'error 0a1b2c3d at 2026-11-21T09:00:00Z'\nerror 11111111 at 2020-01-01T00:00:00.5Z\n"
     Page(tmp_path).run(block("console", shown))
 
 

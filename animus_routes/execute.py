@@ -11,13 +11,15 @@ import json
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from animus_routes.errors import RpcError
 from animus_routes.launch import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EVENT_PIPE = "ANIMUS_WORKFLOW_EVENT_PIPE"
 TIMEOUT_S = 3600.0  # what the host gives the RPC
@@ -56,9 +58,7 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog=f"{Path(sys.argv[0]).name} execute")
     for option, (name, is_json) in OPTIONS.items():
         required = option == "--workflow-ref"
-        parser.add_argument(
-            option, dest=name, type=_json if is_json else str, required=required
-        )
+        parser.add_argument(option, dest=name, type=_json if is_json else str, required=required)
     parser.add_argument("--project-root", required=True)
     return parser
 
@@ -105,7 +105,5 @@ def _event_writer(stack: ExitStack) -> Callable[[Any], None]:
 
 def _ignore_closed(write: Callable[[], object]) -> None:
     """A host that stopped listening does not stop the workflow."""
-    try:
+    with suppress(BrokenPipeError):
         write()
-    except BrokenPipeError:
-        pass

@@ -1,0 +1,164 @@
+"""`define_plugin`: a class-based backend as an `App`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+
+from msgspec.structs import replace
+
+from animus_routes.app import App
+from animus_routes.compat.adapter import adapted, adapted_health
+from animus_routes.compat.handshake import RpcResponse, ok_response, validate_initialize_params
+from animus_routes.errors import INVALID_REQUEST, ConfigurationError
+from animus_routes.roles import REFUSED, role, unknown
+from animus_routes.types.plugin import InitializeParams, PluginManifest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["DefinitionError", "PluginHandle", "PluginKind", "define_plugin"]
+
+
+class PluginKind:
+    """The kinds by name; `ALL` holds those that `define_plugin` takes."""
+
+    PROVIDER: Final = "provider"
+    SUBJECT_BACKEND: Final = "subject_backend"
+    TASK_BACKEND: Final = "task_backend"
+    TRIGGER_BACKEND: Final = "trigger_backend"
+    LOG_STORAGE_BACKEND: Final = "log_storage_backend"
+    TRANSPORT_BACKEND: Final = "transport_backend"
+    WORKFLOW_RUNNER: Final = "workflow_runner"
+    QUEUE: Final = "queue"
+    DURABLE_STORE: Final = "durable_store"
+    MEMORY_STORE: Final = "memory_store"
+    NOTIFIER: Final = "notifier"
+    CUSTOM: Final = "custom"
+
+    ALL: ClassVar[frozenset[str]] = frozenset(
+        {
+            PROVIDER,
+            SUBJECT_BACKEND,
+            TRIGGER_BACKEND,
+            LOG_STORAGE_BACKEND,
+            TRANSPORT_BACKEND,
+            WORKFLOW_RUNNER,
+            QUEUE,
+            DURABLE_STORE,
+            MEMORY_STORE,
+            NOTIFIER,
+        }
+    )
+
+
+class DefinitionError(ConfigurationError, TypeError):
+    """The plugin cannot be served; a `TypeError` too, which is what the published SDK raised."""
+
+
+class PluginHandle:
+    """A defined plugin.
+
+    Attributes:
+        app: The `App` behind it: give it to `animus_routes.testing.TestClient`, include routers
+            in it, serve it with `animus-routes run`.
+    """
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    def manifest(self) -> PluginManifest:
+        """What `--manifest` prints."""
+        return PluginManifest.model_validate(self.app.manifest())
+
+    def initialize(self, params: InitializeParams | dict[str, Any]) -> RpcResponse:
+        """The answer to `initialize`, for tests; an incompatible host gets an error response."""
+        from animus_routes.compat.handshake import error_response
+        from animus_routes.manifest import initialize_result
+
+        refusal = validate_initialize_params(params)
+        if refusal is not None:
+            return error_response(None, INVALID_REQUEST, refusal)
+        return ok_response(None, initialize_result(self.app))
+
+    def run(self) -> NoReturn:
+        """Be the plugin process; see `App.run`."""
+        self.app.run()
+
+
+def define_plugin(
+    kind: str,
+    impl: object,
+    *,
+    name: str,
+    version: str,
+    description: str,
+    subject_kinds: Sequence[str] | None = None,
+    projections: Sequence[str] | None = None,
+    capabilities: Sequence[str] | None = None,
+    env_required: Sequence[Any] | None = None,
+    extra_capabilities: Sequence[str] | None = None,
+    notification_buffer_size: int | None = None,
+) -> PluginHandle:
+    """Make a plugin of a class whose methods are the role's verbs.
+
+    Args:
+        kind: One of `PluginKind.ALL`.
+        impl: An object with methods such as `list(self, params, ctx)`, plain or async; `health`
+            answers `health/check`. `params` is what its hint says, if that is a model, else a
+            `Params`; `ctx` is a `CallContext`. A method may leave `params` or both out.
+        name: The published name.
+        version: The plugin's semver.
+        description: One sentence.
+        subject_kinds: For a subject backend: the kinds it serves. Other kinds ignore it.
+        projections: Projection names a subject backend can serve.
+        capabilities: More tokens for what hosts are told.
+        env_required: Variables the host must forward, by name or as `EnvRequirement`.
+        extra_capabilities: As `capabilities`.
+        notification_buffer_size: The host's buffer of notifications.
+
+    Raises:
+        DefinitionError: Everything that is wrong with the kind or the class, at once.
+    """
+    if kind not in PluginKind.ALL:
+        raise DefinitionError([f"define_plugin(kind={kind!r}): {_advice(kind)}"])
+    known = role(kind)
+    app = App(
+        kind=kind,
+        name=name,
+        version=version,
+        description=description,
+        subject_kinds=(subject_kinds or ()) if known.subjects else (),
+        projections=projections or (),
+        capabilities=[*(capabilities or ()), *(extra_capabilities or ())],
+        env_required=[_required(item) for item in env_required or ()],
+        notification_buffer_size=notification_buffer_size,
+    )
+    app.include(impl)
+    app.registrations = [
+        replace(found, function=adapted(found.function, known.method(found.name)))
+        for found in app.registrations
+    ]
+    if app.health_check is not None:
+        app.health_check = adapted_health(app.health_check)
+    try:
+        app.check()
+    except ConfigurationError as error:
+        raise DefinitionError(error.problems) from None
+    return PluginHandle(app)
+
+
+def _advice(kind: str) -> str:
+    if kind in REFUSED:
+        return REFUSED[kind]
+    try:
+        role(kind)
+    except KeyError:
+        return unknown("plugin kind", kind, sorted(PluginKind.ALL))
+    return f"it has no class contract: write App(kind={kind!r}) and decorate functions"
+
+
+def _required(item: Any) -> Any:
+    """An `EnvRequirement` that does not say otherwise is a required one, as it was."""
+    if "required" in getattr(item, "model_fields_set", {"required"}):
+        return item
+    return item.model_copy(update={"required": True})

@@ -1,0 +1,129 @@
+"""The one boundary between exceptions and the wire: what goes out, what only the operator sees."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from animus_routes import codecs
+from animus_routes.engine.exit import Interrupted
+from animus_routes.engine.frames import error_frame
+from animus_routes.errors import (
+    CANCELLED,
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    PARSE_ERROR,
+    NamedError,
+    NotSupported,
+    RpcError,
+)
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from animus_routes.app import App
+    from animus_routes.engine.frames import Request
+    from animus_routes.engine.server import Server
+    from animus_routes.roles import Role
+
+
+class Value(Struct):
+    """A result that an exception handler gave."""
+
+    value: Any
+
+
+def wire_error(role: Role | None, error: RpcError) -> tuple[int, str, Any]:
+    """Code, message and data of an error, a named one as the role writes it."""
+    if not isinstance(error, NamedError):
+        return error.code, error.message, error.data
+    row = role.errors.get(error.name) if role is not None else None
+    code, category, prefix = error.code, error.name, error.prefix
+    if row is not None:
+        code = code if row.code is None else row.code
+        category = row.category or category
+        prefix = prefix if row.prefix is None else row.prefix
+    return code, prefix + error.message, {**error.data, "category": category}
+
+
+class Boundary(ABC):
+    """Turns what is raised into error frames (the failing half of `engine.plugin.Plugin`).
+
+    Attributes:
+        failures: What went wrong on the author's side, for the test client; None = only logged.
+    """
+
+    app: App
+    failures: list[BaseException] | None = None
+
+    @abstractmethod
+    def context(self, server: Server, route: Any, request: Request) -> Any:
+        """A context for one request."""
+
+    def refuse(self, route: Any, request: Request, error: Exception) -> bytes:
+        """-32602 with every issue for params that do not decode; a bug in a validator is ours."""
+        invalid = codecs.explain(error)
+        if invalid is None:
+            return self._internal_error(route.name, request.id, error)
+        code = PARSE_ERROR if invalid.malformed else INVALID_PARAMS
+        data = {"category": "invalid_request", "issues": invalid.issues}
+        return error_frame(request.id, code, f"invalid params: {invalid}", data)
+
+    def rescue(
+        self, server: Server, route: Any, request: Request, error: BaseException
+    ) -> bytes | Value:
+        """What a handler raised: an error of its own, one with a handler, or a bug."""
+        ended = server.ended or server.closing
+        for kind in type(error).__mro__:
+            handler = self.app.exception_handlers.get(kind)
+            if handler is not None:
+                try:
+                    found = handler(self.context(server, route, request), error)
+                except BaseException as raised:  # noqa: BLE001 - it may raise the answer
+                    error = raised
+                else:
+                    if not isinstance(found, RpcError):
+                        return Value(found)
+                    error = found
+                break
+        if isinstance(error, RpcError):
+            if self.failures is not None:
+                self.failures.append(error)
+            return error_frame(request.id, *wire_error(getattr(route, "role", None), error))
+        if isinstance(error, Interrupted) or (ended and type(error).__name__ == "CancelledError"):
+            text = "cancelled: the plugin is ending"
+            return error_frame(request.id, CANCELLED, text, {"category": "cancelled"})
+        return self._internal_error(route.name, request.id, error)
+
+    def unwritable(self, route: Any, request_id: int | Raw, error: BaseException) -> bytes:
+        """-32603 for a result that cannot be encoded."""
+        return self._internal_error(f"the result of {route.name}", request_id, error)
+
+    def not_supported(self, request: Request) -> bytes:
+        """-32001 for a method of the role that is not registered."""
+        role, _ = self.app.registry.row(request.method)
+        error = NotSupported(f"method '{request.method}' is not supported by this plugin")
+        return error_frame(request.id, *wire_error(role, error))
+
+    def _internal_error(self, name: str, request_id: int | Raw, error: BaseException) -> bytes:
+        found = self.report(name, error)
+        data = {"category": "other", "error_id": found.rpartition(" ")[2]}
+        return error_frame(request_id, INTERNAL_ERROR, "internal error", data)
+
+    def report(self, what: str, error: BaseException) -> str:
+        """Tell the operator, with the traceback; the id is what the host is told."""
+        from traceback import format_exception
+
+        from animus_routes.engine.wire import log
+
+        if isinstance(error, Interrupted):
+            log(f"{what}: cut off, the plugin is ending")
+            return "cut off"
+        error_id = os.urandom(4).hex()
+        if self.failures is not None:
+            self.failures.append(error)
+        log(f"error {error_id} in {what}\n{''.join(format_exception(error)).rstrip()}")
+        return f"internal error, id {error_id}"

@@ -1,0 +1,81 @@
+"""`health/check`: the author's check, or the default answer (spec section 6.1)."""
+
+from __future__ import annotations
+
+import os
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from animus_routes import codecs
+from animus_routes.engine.server import HEALTH
+from animus_routes.errors import RpcError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from animus_routes.context import Context
+    from animus_routes.internal import Internal
+
+
+class Health:
+    """What a plugin says of itself.
+
+    Args:
+        report: Tells the operator of a check that raised, and gives the text for the host.
+    """
+
+    def __init__(self, report: Callable[[str, BaseException], str]) -> None:
+        self._report = report
+        self._started = monotonic()
+
+    def route(self, check: Callable[..., Any]) -> Internal:
+        """The author's check as a route; an async one runs on the loop."""
+        from animus_routes.internal import Internal
+        from animus_routes.plan import caller
+        from animus_routes.signature import analyse
+
+        signature = analyse(check)
+        call = caller(signature, [])
+
+        async def checked_async(values: Any, *ctx: Context) -> dict[str, Any]:
+            try:
+                return self.result(await call(values, *ctx))
+            except Exception as error:  # noqa: BLE001 - a failing check is an answer
+                return self._unhealthy(error)
+
+        def checked(values: Any, *ctx: Context) -> dict[str, Any]:
+            try:
+                return self.result(call(values, *ctx))
+            except Exception as error:  # noqa: BLE001 - as above
+                return self._unhealthy(error)
+
+        route = Internal(HEALTH, checked_async if signature.is_async else checked)
+        route.mode = "async" if signature.is_async else "inline"
+        route.contextual = signature.contextual
+        return route
+
+    def result(self, found: Any) -> dict[str, Any]:
+        """A `HealthCheckResult` from what a check returned."""
+        if found is None or found is True:
+            given: dict[str, Any] = {"status": "healthy"}
+        elif found is False:
+            given = {"status": "unhealthy"}
+        elif isinstance(found, str):
+            given = {"status": "degraded", "last_error": found}
+        else:
+            given = codecs.to_builtins(found)
+        return {**given, **{k: v for k, v in self._vitals().items() if k not in given}}
+
+    def _unhealthy(self, error: Exception) -> dict[str, Any]:
+        text = error.message if isinstance(error, RpcError) else self._report(HEALTH, error)
+        return {"status": "unhealthy", "last_error": text, **self._vitals()}
+
+    def _vitals(self) -> dict[str, Any]:
+        vitals: dict[str, Any] = {"uptime_ms": int((monotonic() - self._started) * 1000)}
+        try:
+            with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - pathlib costs 5 ms
+                pages = int(statm.read().split()[1])
+            vitals["memory_usage_bytes"] = pages * os.sysconf("SC_PAGESIZE")
+        except (OSError, ValueError):
+            pass  # only Linux tells cheaply; the field is optional
+        return vitals

@@ -1,0 +1,76 @@
+"""Log lines for the operator: readable or JSON on stderr, and `log/entry` where it is asked for.
+
+The host reads a plugin's stderr line by line.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from animus_routes.codecs import encode
+from animus_routes.timestamps import now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Entry = dict[str, Any]
+
+
+def entry(level: str, target: str, message: str, fields: Any) -> Entry:
+    """One entry, shaped as the protocol's `log/entry` params (host section 6)."""
+    return {
+        "level": level,
+        "target": target,
+        "message": message,
+        "fields": json_fields(fields),
+        "ts": now(),
+    }
+
+
+def as_text(found: Entry) -> bytes:
+    """`<time> LEVEL target: message key=value`."""
+    fields = "".join(f" {key}={value!r}" for key, value in (found["fields"] or {}).items())
+    line = f"{found['ts']} {found['level'].upper():<5} {found['target']}: {found['message']}{fields}"
+    return line.encode(errors="backslashreplace") + b"\n"
+
+
+def as_json(found: Entry) -> bytes:
+    """One JSON object."""
+    return encode(found) + b"\n"
+
+
+def json_fields(fields: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Fields that can be written; a value that is no JSON becomes its `repr`."""
+    try:
+        encode(fields)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return {key: repr(value) for key, value in (fields or {}).items()}
+    return fields
+
+
+FORMATS: Final = {"text": as_text, "json": as_json}
+
+
+class Sink:
+    """Where entries go.
+
+    Args:
+        log_format: "text" or "json", for stderr.
+        notify: Sends a `log/entry` notification, or None.
+    """
+
+    def __init__(self, log_format: str, notify: Callable[[Entry], object] | None) -> None:
+        self._format = FORMATS[log_format]
+        self._notify = notify
+
+    def write(self, level: str, target: str, message: str, fields: Any = None) -> None:
+        """One entry, now."""
+        found = entry(level, target, message, fields)
+        line = self._format(found)
+        try:
+            os.write(2, line)
+        except OSError:
+            return
+        if self._notify is not None:
+            self._notify(found)

@@ -1,0 +1,163 @@
+"""`Router`: what collects handlers. Its decorators return every function as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from animus_routes.signature import location
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+class Registration(Struct, frozen=True):
+    """One use of a decorator."""
+
+    name: str
+    function: Callable[..., Any]
+    where: str
+    concurrent: bool = False
+    notification: str | None = None
+    extra: bool = False
+    tool: bool = False
+    inbound: bool = False
+    context_names: frozenset[str] = frozenset()
+
+
+class Router:
+    """Collects handlers; an `App` is one, and takes others in with `include`.
+
+    Every decorator returns the function as it is, so it can still be called and tested.
+    """
+
+    def __init__(self) -> None:
+        self.registrations: list[Registration] = []
+        self.middlewares: list[Callable[..., Any]] = []
+        self.exception_handlers: dict[type[BaseException], Callable[..., Any]] = {}
+        self.initialize_hooks: list[Callable[..., Any]] = []
+        self.health_check: Callable[..., Any] | None = None
+        self.problems: list[str] = []
+
+    def method(
+        self,
+        name: str,
+        *,
+        concurrent: bool = False,
+        notification: str | None = None,
+        extra: bool = False,
+    ) -> Callable[[Handler], Handler]:
+        """Serve a wire method.
+
+        Args:
+            name: As the role's table writes it, such as `subject/list`. Any name for `custom`.
+            concurrent: Run a plain function on the app's thread pool instead of one at a time.
+            notification: For a generator of a method without a stream of its own: each item goes
+                out as this notification, `{"id": <request id>, "event": <item>}`.
+            extra: The method is beyond the role's table on purpose.
+        """
+        if callable(name):
+            raise TypeError('name the wire method: @app.method("group/verb")')
+
+        def register(function: Handler) -> Handler:
+            self._add(name, function, concurrent=concurrent, notification=notification, extra=extra)
+            return function
+
+        return register
+
+    def tool(self, name: str | None = None) -> Callable[[Handler], Handler]:
+        """Serve a method and publish it as an MCP tool of the same name (kind `custom`).
+
+        Args:
+            name: The tool's name; the function's own if left out. Its input schema comes from
+                the hints, its descriptions from the docstring (google, numpy or sphinx style).
+        """
+        if callable(name):
+            raise TypeError("write @app.tool() with its parentheses")
+
+        def register(function: Handler) -> Handler:
+            self._add(name or _name(function), function, tool=True)
+            return function
+
+        return register
+
+    def notification(self, name: str) -> Callable[[Handler], Handler]:
+        """Handle a notification from the host; it is never answered."""
+
+        def register(function: Handler) -> Handler:
+            self._add(name, function, inbound=True)
+            return function
+
+        return register
+
+    def middleware(self, function: Handler) -> Handler:
+        """Wrap every call: `def timed(ctx, call_next): ...; return call_next(ctx)`.
+
+        A plain middleware wraps plain and async handlers alike. An async one, awaiting
+        `call_next(ctx)`, can only wrap async handlers.
+        """
+        self.middlewares.append(function)
+        return function
+
+    def exception_handler(self, error: type[BaseException]) -> Callable[[Handler], Handler]:
+        """Turn an exception of the author's into an answer, for subclasses too.
+
+        The function is a plain one and takes `(ctx, error)`; an `RpcError` that it returns or
+        raises is the answer, any other value is the result.
+        """
+        if not hasattr(error, "__mro__"):
+            raise TypeError("name the exception: @app.exception_handler(SomeError)")
+
+        def register(function: Handler) -> Handler:
+            self.exception_handlers[error] = function
+            return function
+
+        return register
+
+    def on_initialize(self, function: Handler) -> Handler:
+        """Run during the handshake, before it is answered; raise an `RpcError` to refuse it.
+
+        The function may take the initialize params (whole or by field) and a `Context`.
+        """
+        self.initialize_hooks.append(function)
+        return function
+
+    def health(self, function: Handler) -> Handler:
+        """Answer `health/check`.
+
+        The function returns None or True for healthy, False for unhealthy, a string for degraded
+        with that reason, or a `HealthCheckResult`. What it raises is unhealthy, with the reason.
+        """
+        self.health_check = function
+        return function
+
+    def include(self, other: Router | object) -> None:
+        """Take in another router, or an object whose methods are named as the role's verbs are.
+
+        A router's middleware and exception handlers then hold for the whole app.
+        Such methods may be written `(self, params, ctx)`: `params` is the plain dict, `ctx` the
+        `Context`.
+        """
+        if not isinstance(other, Router):
+            self._include_object(other)
+            return
+        self.registrations += other.registrations
+        self.middlewares += other.middlewares
+        self.exception_handlers |= other.exception_handlers
+        self.initialize_hooks += other.initialize_hooks
+        self.health_check = other.health_check or self.health_check
+        self.problems += other.problems
+
+    def _include_object(self, backend: object) -> None:
+        raise TypeError(
+            f"include({type(backend).__qualname__}): only an App knows its role; include an object "
+            "in the App, not in a Router"
+        )
+
+    def _add(self, name: str, function: Callable[..., Any], **options: Any) -> None:
+        self.registrations.append(Registration(name, function, location(function), **options))
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", None) or type(function).__name__)

@@ -1,0 +1,105 @@
+"""How the items of a stream are written: every one alike, or each as its role says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from animus_routes import codecs
+from animus_routes.engine.frames import (
+    NOTIFICATION,
+    PARAMS,
+    TAIL,
+    encoder,
+    id_bytes,
+    id_key,
+    notification_frame,
+)
+from animus_routes.hints import is_pydantic
+from animus_routes.signature import NOTHING, Signature
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from animus_routes.engine.plugin import StreamRun, Write
+    from animus_routes.roles import Run, Stream
+
+
+class StreamRoute:
+    """A stream's ack and how one call of it writes its items (see `engine.plugin.Stream`)."""
+
+    def __init__(self, stream: Stream, signature: Signature) -> None:
+        self.stream = stream
+        self.ack: bytes | None = None if stream.ack is None else encoder.encode(stream.ack)
+        self.fatal = stream.fatal
+        returns = signature.returns
+        item = get_args(returns)[0] if returns is not NOTHING and get_args(returns) else None
+        self.typed_pydantic = is_pydantic(item)
+
+    def open(self, request_id: int | Raw, params: Raw) -> StreamRun:
+        """One call."""
+        if self.stream.run is None:
+            return EventRun(self, request_id)
+        number = id_key(request_id)[1] if request_id else None
+        return ItemRun(self.stream.run(codecs.lenient(params), number))
+
+
+class EventRun:
+    """Items that all become the same notification: `{"id": <request id>, <key>: item}`."""
+
+    def __init__(self, route: StreamRoute, request_id: int | Raw) -> None:
+        self.names = {id_bytes(request_id).decode().strip('"')}
+        self._ack = route.stream.ack
+        self.write: Write = self._writer(route, request_id)
+
+    def complete(self, result: Any) -> Any:
+        """A handler that is no generator may leave the ack to the framework."""
+        return self._ack if result is None else result
+
+    def farewell(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    @staticmethod
+    def _writer(route: StreamRoute, request_id: int | Raw) -> Write:
+        stream = route.stream
+        before, after = b"", TAIL
+        if stream.key:
+            key = encoder.encode(stream.key)
+            before, after = b'{"id":' + id_bytes(request_id) + b"," + key + b":", b"}" + TAIL
+        prefix = NOTIFICATION + encoder.encode(stream.notification) + PARAMS + before
+        encode_into = codecs.encode_into
+
+        def write_pydantic(item: Any, out: bytearray) -> None:
+            write = codecs.json_writer(item)
+            out += prefix
+            out += write(item) if write is not None else codecs.encode(item)
+            out += after
+
+        def write_any(item: Any, out: bytearray) -> None:
+            out += prefix
+            encode_into(item, out, -1)
+            out += after
+
+        return write_pydantic if route.typed_pydantic else write_any
+
+
+class ItemRun:
+    """Items that a role's `Run` turns into notifications, each into its own."""
+
+    def __init__(self, run: Run) -> None:
+        self.names = run.names
+        self.write: Write = self._write
+        self._run = run
+
+    def _write(self, item: Any, out: bytearray) -> None:
+        method, params = self._run.notification(item)
+        out += notification_frame(method, codecs.encode(params))
+
+    def complete(self, result: Any) -> Any:
+        """The answer, as the role makes it."""
+        return self._run.complete(result)
+
+    def farewell(self) -> bytes:
+        """The role's last word, if it has one."""
+        found = self._run.farewell()
+        return b"" if found is None else notification_frame(found[0], codecs.encode(found[1]))

@@ -1,0 +1,321 @@
+"""Environments on this machine: a folder with the repositories in it, where commands run.
+
+    python environment_local.py      a host starts it, or you with `--manifest`
+
+An environment is a folder of its own under `.animus/local-environments` in the home directory, or
+where ANIMUS_LOCAL_ENVIRONMENTS says: the workspace, and beside it what was asked for, so that a
+handle is good for as long as the folder is, whichever process serves it. Nothing is walled off:
+commands run as this user, with this user's environment.
+
+A command gets a process group of its own. The group is killed when the command has ended, has
+passed its timeout or is cancelled, so nothing of it stays behind. It is run once: a request is
+never tried again here.
+"""
+
+import asyncio
+import codecs
+import os
+import re
+import shutil
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from animus_routes import App, Context, InvalidRequest, NotFound, Unavailable
+from animus_routes.structs import environment as wire
+
+READ_BYTES: Final = 65536
+KEPT_CHARS: Final = 512 * 1024  # of each stream; however JSON writes them, two fit into a frame
+AFTERMATH_S: Final = 1.0  # what a command's children may still write after its end
+ERROR_CHARS: Final = 500
+HANDLE: Final = re.compile(r"local-[0-9a-f]{32}")
+RECORD: Final = "environment.json"
+# git must not wait for an answer that nobody can give.
+GIT: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+
+Output = Callable[[wire.ExecStream, str], None]
+
+
+class Record(msgspec.Struct):
+    """What is kept of an environment: what its commands start with."""
+
+    env: dict[str, str]
+    home: str
+
+
+class Tail:
+    """The end of a text that may be too long to keep."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.kept = self.dropped = 0
+
+    def add(self, text: str) -> None:
+        self.parts.append(text)
+        self.kept += len(text)
+        if self.kept > 2 * KEPT_CHARS:
+            self._cut()
+
+    def text(self) -> str:
+        self._cut()
+        lead = f"[{self.dropped} characters before this were not kept]\n" if self.dropped else ""
+        return lead + "".join(self.parts)
+
+    def _cut(self) -> None:
+        whole = "".join(self.parts)
+        kept = whole[-KEPT_CHARS:]
+        self.dropped += len(whole) - len(kept)
+        self.parts, self.kept = [kept], len(kept)
+
+
+# ---- processes ----------------------------------------------------------------------------------
+
+
+async def pump(reader: asyncio.StreamReader, stream: wire.ExecStream, output: Output) -> None:
+    """Pass text on as it comes; a character that arrives in two pieces leaves in one."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    while data := await reader.read(READ_BYTES):
+        if text := decoder.decode(data):
+            output(stream, text)
+    if rest := decoder.decode(b"", final=True):
+        output(stream, rest)
+
+
+async def feed(process: Process, text: str | None) -> None:
+    if process.stdin is None:
+        return
+    with suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write((text or "").encode())
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+@asynccontextmanager
+async def group(
+    program: str, *args: str, cwd: Path, env: Mapping[str, str], stdin: str | None = None
+) -> AsyncIterator[Process]:
+    """A command as a process group, of which nothing is left at the end."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *args,
+            cwd=cwd,
+            env=env,
+            stdin=DEVNULL if stdin is None else PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as problem:
+        raise InvalidRequest(f"cannot run '{program}': {problem}") from None
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await asyncio.shield(process.wait())
+
+
+async def follow(process: Process, stdin: str | None, output: Output) -> None:
+    """Wait for a command's end and its output, but not for ever for that of its children."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    pumps = [
+        asyncio.create_task(pump(process.stdout, "stdout", output)),
+        asyncio.create_task(pump(process.stderr, "stderr", output)),
+        asyncio.create_task(feed(process, stdin)),
+    ]
+    try:
+        await process.wait()
+        await asyncio.wait(pumps, timeout=AFTERMATH_S)
+        for task in pumps:
+            if task.done():
+                task.result()
+    finally:
+        for task in pumps:
+            task.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+
+
+async def execute(request: wire.ExecRequest, output: Output) -> wire.ExecResponse:
+    place = place_of(request.handle)
+    record = record_of(place)
+    command = request.command
+    cwd = inside(place / "workspace", command.cwd if command.cwd is not None else record.home)
+    env = {**os.environ, **record.env, **command.env}
+    limit = None if request.timeout_secs is None else float(request.timeout_secs)
+    timed_out = False
+    async with group(
+        command.program, *command.args, cwd=cwd, env=env, stdin=request.stdin
+    ) as process:
+        try:
+            async with asyncio.timeout(limit):
+                await follow(process, request.stdin, output)
+        except TimeoutError:
+            timed_out = True
+    code = process.returncode
+    # A signal has no exit code, and neither has a command that was not waited for.
+    given = None if timed_out or code is None or code < 0 else code
+    return wire.ExecResponse(exit_code=given, timed_out=timed_out)
+
+
+# ---- folders ------------------------------------------------------------------------------------
+
+
+def base() -> Path:
+    given = os.environ.get("ANIMUS_LOCAL_ENVIRONMENTS")
+    return Path(given) if given else Path.home() / ".animus" / "local-environments"
+
+
+def place_of(handle: wire.EnvironmentHandle) -> Path:
+    if not HANDLE.fullmatch(handle.id):
+        raise InvalidRequest(f"'{handle.id}' is not a handle of this plugin")
+    return base() / handle.id
+
+
+def record_of(place: Path) -> Record:
+    try:
+        return msgspec.json.decode((place / RECORD).read_bytes(), type=Record)
+    except FileNotFoundError:
+        raise NotFound(f"environment '{place.name}'") from None
+
+
+def inside(workspace: Path, path: str) -> Path:
+    """A folder of the workspace, by its path from there."""
+    found = (workspace / path).resolve()
+    if not found.is_relative_to(workspace.resolve()):
+        raise InvalidRequest(f"cwd: '{path}' is outside the workspace")
+    if not found.is_dir():
+        raise InvalidRequest(f"cwd: '{path}' is not a directory of the workspace")
+    return found
+
+
+def folder_of(repo: wire.RepoRef) -> str:
+    name = repo.name or re.split(r"[/:]", repo.url.rstrip("/"))[-1].removesuffix(".git")
+    if name in {"", ".", ".."} or "/" in name or "\0" in name:
+        raise InvalidRequest(f"'{name}' cannot be the folder of a repository")
+    return name
+
+
+def folders_of(repos: list[wire.RepoRef]) -> dict[str, wire.RepoRef]:
+    found = {folder_of(repo): repo for repo in repos}
+    if len(found) < len(repos):
+        raise InvalidRequest("two repositories have the same folder: give them names")
+    if any((repo.git_ref or "").startswith("-") for repo in repos):
+        raise InvalidRequest("git_ref: a ref does not start with '-'")
+    return found
+
+
+async def git(*args: str, cwd: Path, what: str) -> None:
+    said = Tail()
+    async with group("git", *args, cwd=cwd, env={**os.environ, **GIT}) as process:
+        await follow(process, None, lambda _stream, text: said.add(text))
+    if process.returncode != 0:
+        raise Unavailable(f"{what}: {said.text().strip()[-ERROR_CHARS:]}")
+
+
+async def check_out(workspace: Path, folder: str, repo: wire.RepoRef) -> None:
+    what = f"git could not check out '{folder}'"
+    await git("clone", "--quiet", "--", repo.url, folder, cwd=workspace, what=what)
+    if repo.git_ref:
+        await git("checkout", "--quiet", repo.git_ref, "--", cwd=workspace / folder, what=what)
+
+
+# ---- the plugin ---------------------------------------------------------------------------------
+
+app = App(
+    kind="environment",
+    name="animus-environment-local",
+    version="0.1.0",
+    description="Runs commands in folders of this machine",
+    env_required=[
+        {
+            "name": "ANIMUS_LOCAL_ENVIRONMENTS",
+            "description": "Where environments are; .animus/local-environments at home if unset",
+        }
+    ],
+)
+running: dict[str, set[asyncio.Task[wire.ExecResponse]]] = {}
+
+
+@app.method("environment/prepare")
+async def prepare(spec: wire.EnvironmentSpec) -> wire.PrepareResponse:
+    folders = folders_of(spec.repos)
+    primary = [name for name, repo in folders.items() if repo.primary] or [*folders, "."]
+    place = base() / f"local-{uuid4().hex}"
+    workspace = place / "workspace"
+    try:
+        workspace.mkdir(parents=True)
+        for folder, repo in folders.items():
+            await check_out(workspace, folder, repo)
+        # Written last: a folder without it is none that was prepared.
+        record = Record(env=spec.env, home=primary[0])
+        (place / RECORD).write_bytes(msgspec.json.encode(record))
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    handle = wire.EnvironmentHandle(
+        id=place.name, workspace_root=str(workspace), metadata={"primary": primary[0]}
+    )
+    return wire.PrepareResponse(handle=handle)
+
+
+async def tracked(request: wire.ExecRequest, output: Output) -> wire.ExecResponse:
+    """A command that a teardown can end."""
+    task = asyncio.create_task(execute(request, output))
+    tasks = running.setdefault(request.handle.id, set())
+    tasks.add(task)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if task.cancelled() and not current_task_cancelled():
+            raise NotFound(f"environment '{request.handle.id}' was torn down") from None
+        task.cancel()
+        await asyncio.wait([task])
+        raise
+    finally:
+        tasks.discard(task)
+        if not tasks:
+            running.pop(request.handle.id, None)
+
+
+def current_task_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+@app.method("environment/exec")
+async def exec_whole(request: wire.ExecRequest) -> wire.ExecResponse:
+    tails: dict[wire.ExecStream, Tail] = {"stdout": Tail(), "stderr": Tail()}
+    response = await tracked(request, lambda stream, text: tails[stream].add(text))
+    response.stdout, response.stderr = tails["stdout"].text(), tails["stderr"].text()
+    return response
+
+
+@app.method("environment/exec_stream")
+async def exec_stream(request: wire.ExecRequest, ctx: Context) -> wire.ExecResponse:
+    """The text leaves as it comes; the framework puts it together for the response."""
+    return await tracked(request, lambda stream, text: ctx.emit((stream, text)))
+
+
+@app.method("environment/teardown")
+async def teardown(handle: wire.EnvironmentHandle) -> None:
+    """End what runs there and remove the folder; once more does no harm."""
+    place = place_of(handle)
+    tasks = [*running.get(handle.id, ())]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+    (place / RECORD).unlink(missing_ok=True)
+    await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,425 @@
+"""Log entries in one SQLite file: a complete log storage backend with full-text search.
+
+    python logs_sqlite.py                          a host starts it, or you with `--manifest`
+
+The database is `.animus/logs.sqlite3` under the project's root, or where ANIMUS_LOGS_DB says. With
+ANIMUS_LOGS_KEEP_DAYS set, entries older than that are dropped as new ones come in. Beside the
+protocol's filters, `log_storage/query` and `log_storage/tail` take `text`: words that all stand in
+an entry's message, target or fields.
+"""
+
+import math
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple, get_args
+
+import msgspec
+
+from animus_routes import App, Context, Depends, InvalidRequest, QuotaExceeded, Unavailable
+from animus_routes.structs import log_storage as wire
+
+MAX_PAGE: Final = 1000
+PAGE_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
+EVICT_AT_ONCE: Final = 1000
+LONGEST_DAYS: Final = 36_500
+POLL_S: Final = 0.05
+BUSY_S: Final = 4.0  # the host gives a store 5 s
+LAYOUT: Final = 1
+
+LEVELS: Final[tuple[wire.LogLevel, ...]] = get_args(wire.LogLevel)
+TIME: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
+TIME_EXPECTED: Final = "expected an RFC 3339 time with a zone"
+CURSOR: Final = re.compile(r"after-([-0-9:.T]{0,29})-(\d{1,18})", re.ASCII)
+
+TABLES: Final = """
+CREATE TABLE IF NOT EXISTS entries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    moment TEXT NOT NULL, ts TEXT NOT NULL, level INTEGER NOT NULL, source TEXT NOT NULL,
+    source_name TEXT, target TEXT NOT NULL, message TEXT NOT NULL, fields TEXT,
+    size INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS entries_by_moment ON entries (moment, seq);
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
+    message, target, fields, content = 'entries', content_rowid = 'seq');
+CREATE TRIGGER IF NOT EXISTS entry_stored AFTER INSERT ON entries BEGIN
+    INSERT INTO words (rowid, message, target, fields)
+        VALUES (new.seq, new.message, new.target, new.fields); END;
+CREATE TRIGGER IF NOT EXISTS entry_dropped AFTER DELETE ON entries BEGIN
+    INSERT INTO words (words, rowid, message, target, fields)
+        VALUES ('delete', old.seq, old.message, old.target, old.fields); END;
+"""
+
+# One condition per field of the query; NULL is no condition.
+MATCHES: Final = """moment >= :since AND moment < :until AND level >= :min_level
+AND (:source IS NULL OR source = :source)
+AND (:source_name IS NULL OR source_name = :source_name)
+AND (:target IS NULL OR target REGEXP :target)
+AND (:text IS NULL OR seq IN (SELECT rowid FROM words WHERE words MATCH :text))
+"""
+COLUMNS: Final = "seq, moment, size, id, ts, level, source, source_name, target, message, fields"
+# The parts put together here are constants of this file; values are always bound.
+PAGE: Final = f"""SELECT {COLUMNS} FROM entries WHERE seq <= :end
+    AND (moment, seq) > (:moment, :seq) AND {MATCHES} ORDER BY moment, seq"""  # noqa: S608
+NEWS: Final = f"""SELECT {COLUMNS} FROM entries WHERE seq > :seq AND seq <= :end
+    AND {MATCHES} ORDER BY seq"""  # noqa: S608
+NEWEST: Final = f"""SELECT moment, seq FROM entries WHERE seq <= :end
+    AND (moment, seq) > (:moment, :seq) AND {MATCHES}
+    ORDER BY moment DESC, seq DESC LIMIT 1 OFFSET :limit"""  # noqa: S608
+END: Final = "SELECT coalesce(max(seq), 0) FROM entries"
+STORE: Final = """INSERT INTO entries
+    (id, moment, ts, level, source, source_name, target, message, fields, size)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
+EVICT: Final = """DELETE FROM entries WHERE seq IN
+    (SELECT seq FROM entries WHERE moment < ? ORDER BY moment, seq LIMIT ?)"""
+
+
+class Query(wire.LogQuery, kw_only=True):
+    """The protocol's query, and words to look for."""
+
+    text: str | None = None
+
+
+class Place(NamedTuple):
+    """After which entry to go on."""
+
+    moment: str = ""
+    seq: int = 0
+
+
+def invalid(path: str, message: str) -> InvalidRequest:
+    issue = {"path": path, "message": message, "code": "value"}
+    return InvalidRequest(f"{path}: {message}", {"issues": [issue]})
+
+
+def moment(text: str, path: str) -> str:
+    """An RFC 3339 time in UTC with nine fraction digits: the order of texts is that of times."""
+    found = TIME.fullmatch(text.upper())
+    if found is None:
+        raise invalid(path, TIME_EXPECTED)
+    try:
+        # Zones shift minutes only, so that seconds may be 60 and fractions keep their digits.
+        minute = datetime.fromisoformat(f"{found[1]}{found[4]}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise invalid(path, TIME_EXPECTED) from None
+    return f"{minute.isoformat()[:16]}:{found[2]}.{(found[3] or '')[:9]:0<9}"
+
+
+@lru_cache
+def glob(pattern: str) -> re.Pattern[str]:
+    """`*` runs up to a dot, `**` over dots, `?` is one character."""
+    parts = re.split(r"(\*+|\?)", pattern)
+    meaning = {"*": "[^.]*", "?": "[^.]", "": ""}
+    return re.compile(
+        "".join(
+            meaning[part] if part in meaning else ".*" if part[0] == "*" else re.escape(part)
+            for part in parts
+        ),
+        re.DOTALL,
+    )
+
+
+def conditions(query: Query) -> dict[str, Any]:
+    words = [word.replace('"', '""') for word in (query.text or "").replace("\0", " ").split()]
+    return {
+        "since": moment(query.since, "since") if query.since else "",
+        "until": moment(query.until, "until") if query.until else "~",
+        "min_level": LEVELS.index(query.min_level or "trace"),
+        "source": query.source,
+        "source_name": query.source_name,
+        "target": query.target_glob,
+        "text": " ".join(f'"{word}"' for word in words) or None,
+    }
+
+
+def place_of(cursor: str | None) -> Place:
+    if cursor is None:
+        return Place()
+    found = CURSOR.fullmatch(cursor)
+    if found is None:
+        raise invalid("cursor", "not a cursor that query gave out")
+    return Place(found[1], int(found[2]))
+
+
+def row_of(path: str, entry: wire.LogEntry) -> tuple[Any, ...]:
+    fields = None if entry.fields is None else msgspec.json.encode(entry.fields).decode()
+    size = len(msgspec.json.encode(entry))
+    if size > PAGE_BYTES:
+        raise invalid(path, f"longer than {PAGE_BYTES} bytes")
+    return (
+        entry.id,
+        moment(entry.ts, f"{path}.ts"),
+        entry.ts,
+        LEVELS.index(entry.level),
+        entry.source,
+        entry.source_name,
+        entry.target,
+        entry.message,
+        fields,
+        size,
+    )
+
+
+def entry_of(row: tuple[Any, ...]) -> wire.LogEntry:
+    entry_id, ts, level, source, source_name, target, message, fields = row[3:]
+    return wire.LogEntry(
+        id=entry_id,
+        ts=ts,
+        level=LEVELS[level],
+        source=source,
+        source_name=source_name,
+        target=target,
+        message=message,
+        fields=None if fields is None else msgspec.Raw(fields.encode()),
+    )
+
+
+def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout_s, isolation_level=None)
+    # FULL: what was answered is on the disk, whatever happens to this process or the machine.
+    db.execute("PRAGMA synchronous = FULL")
+    db.create_function(
+        "regexp", 2, lambda p, text: glob(p).fullmatch(text) is not None, deterministic=True
+    )
+    return db
+
+
+def take(
+    db: sqlite3.Connection, sql: str, binds: dict[str, Any], limit: int
+) -> tuple[list[tuple[Any, ...]], bool]:
+    """Rows, no more than `limit` and than fit a frame, and whether there are more."""
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    with closing(db.execute(sql, binds)) as found:
+        for row in found:
+            size += row[2]
+            if len(rows) == limit or (rows and size > PAGE_BYTES):
+                return rows, True
+            rows.append(row)
+    return rows, False
+
+
+class Store:
+    """The entries of one database file."""
+
+    def __init__(self, path: Path, keep_days: float | None) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.keep_days = keep_days
+        self.db = connect(path)
+        self.inode = path.stat().st_ino
+        (layout,) = self.db.execute("PRAGMA user_version").fetchone()
+        if layout > LAYOUT:
+            raise Unavailable(f"{path} was written by a newer version of this plugin")
+        if layout < LAYOUT:
+            self.db.execute("PRAGMA journal_mode = WAL")
+            version = f"PRAGMA user_version = {LAYOUT};"
+            self.db.executescript(f"BEGIN IMMEDIATE; {TABLES} {version} COMMIT;")
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise
+
+    def store(self, entries: list[wire.LogEntry]) -> int:
+        rows = [row_of(f"entries.{n}", entry) for n, entry in enumerate(entries)]
+        with self.change():
+            self.db.executemany(STORE, rows)
+            if self.keep_days is not None:
+                oldest = datetime.now(UTC) - timedelta(days=self.keep_days)
+                self.db.execute(EVICT, [moment(oldest.isoformat(), ""), EVICT_AT_ONCE])
+        return len(rows)
+
+    def query(self, query: Query) -> wire.LogQueryResult:
+        limit = MAX_PAGE if query.limit is None else min(query.limit, MAX_PAGE)
+        place = place_of(query.cursor)
+        (end,) = self.db.execute(END).fetchone()
+        binds = {**conditions(query), **place._asdict(), "end": end}
+        rows, more = take(self.db, PAGE, binds, limit)
+        if rows:
+            place = Place(rows[-1][1], rows[-1][0])
+        return wire.LogQueryResult(
+            entries=[entry_of(row) for row in rows],
+            next_cursor=f"after-{place.moment}-{place.seq}" if more else None,
+        )
+
+
+# ---- the plugin ---------------------------------------------------------------------------------
+
+
+def kept_days() -> float | None:
+    text = os.environ.get("ANIMUS_LOGS_KEEP_DAYS")
+    if not text:
+        return None
+    try:
+        days = float(text)
+    except ValueError:
+        days = math.nan
+    if not 0 < days <= LONGEST_DAYS:
+        raise InvalidRequest(f"ANIMUS_LOGS_KEEP_DAYS is {text!r}, not a number of days")
+    return days
+
+
+def lifespan(ctx: Context) -> Iterator[Store]:
+    root = Path(ctx.project_root)
+    path = Path(os.environ.get("ANIMUS_LOGS_DB") or root / ".animus" / "logs.sqlite3")
+    store = Store(path, kept_days())
+    with closing(store.db):
+        yield store
+
+
+def the_store(ctx: Context) -> Store:
+    store: Store = ctx.state
+    return store
+
+
+Logs = Annotated[Store, Depends(the_store)]
+
+app = App(
+    kind="log_storage_backend",
+    name="animus-log-storage-sqlite",
+    version="0.1.0",
+    description="Log entries in a SQLite file under the project root",
+    lifespan=lifespan,
+    env_required=[
+        {
+            "name": "ANIMUS_LOGS_DB",
+            "description": "The database file; .animus/logs.sqlite3 under the project if unset",
+        },
+        {
+            "name": "ANIMUS_LOGS_KEEP_DAYS",
+            "description": "How many days an entry is kept, by its own time; for ever if unset",
+        },
+    ],
+)
+
+
+@app.method("log_storage/store")
+def store_entries(entries: list[wire.LogEntry], store: Logs) -> int:
+    """Keep the whole batch or nothing of it; the first entry with an id is the one that stays."""
+    return store.store(entries)
+
+
+@app.method("log_storage/query")
+def query_entries(query: Query, store: Logs) -> wire.LogQueryResult:
+    return store.query(query)
+
+
+class Feed(NamedTuple):
+    """What a tail reads by, with a connection of its own.
+
+    It is made before the tail is acknowledged: a query that makes no sense is refused, and what is
+    stored after the acknowledgement is followed.
+    """
+
+    db: sqlite3.Connection
+    binds: dict[str, Any]
+    place: Place
+    end: int
+
+
+def open_feed(ctx: Context, store: Logs) -> Iterator[Feed]:
+    query = msgspec.convert(ctx.params, Query)
+    binds, place = conditions(query), place_of(query.cursor)
+    with closing(connect(store.path)) as db:
+        (end,) = db.execute(END).fetchone()
+        yield Feed(db, binds, place, end)
+
+
+@app.method("log_storage/tail")
+def tail(
+    ctx: Context, feed: Annotated[Feed, Depends(open_feed)], query: Query
+) -> Iterator[wire.LogEntry]:
+    """Replay what matches, oldest first, then follow what anybody stores, as it arrives.
+
+    A `limit` replays that many of the newest entries and does not bound what is followed.
+    """
+    place = feed.place
+    if query.limit is not None:
+        span = {**feed.binds, **place._asdict(), "end": feed.end}
+        limit = min(query.limit, 2**62)
+        before = feed.db.execute(NEWEST, {**span, "limit": limit}).fetchone()
+        place = Place(*before) if before else place
+    more = True
+    while more and not ctx.cancelled:
+        span = {**feed.binds, **place._asdict(), "end": feed.end}
+        rows, more = take(feed.db, PAGE, span, MAX_PAGE)
+        yield from map(entry_of, rows)
+        place = Place(rows[-1][1], rows[-1][0]) if rows else place
+    if query.follow:
+        yield from follow(ctx, feed)
+
+
+def follow(ctx: Context, feed: Feed) -> Iterator[wire.LogEntry]:
+    after, seen, more = feed.end, None, False
+    while not ctx.cancelled:
+        (version,) = feed.db.execute("PRAGMA data_version").fetchone()
+        if more or version != seen:
+            (end,) = feed.db.execute(END).fetchone()
+            span = {**feed.binds, "seq": after, "end": end}
+            rows, more = take(feed.db, NEWS, span, MAX_PAGE)
+            yield from map(entry_of, rows)
+            after = rows[-1][0] if more else max(after, end)
+        seen = version
+        if not more:
+            ctx.wait(POLL_S)
+
+
+@app.method("log_storage/schema")
+def schema(store: Logs) -> wire.LogStorageSchema:
+    """What this backend can do; the framework keeps the first two in line with its methods."""
+    days = store.keep_days
+    return wire.LogStorageSchema(
+        supports_query=True,
+        supports_tail=True,
+        supports_dedup=True,
+        supports_filtering=wire.SupportsFiltering(
+            by_glob=True, by_level=True, by_source=True, by_target=True, by_time_range=True
+        ),
+        retention_hint=None if days is None else int(days * 86_400_000),
+    )
+
+
+@app.health
+def health(ctx: Context) -> str | None:
+    """Ask the database itself: is the file still ours, can it be read, may it be written now?
+
+    A reason that is returned means degraded, one that is raised means unhealthy.
+    """
+    if ctx.state is None:
+        return "the database is opened at initialize"
+    store = the_store(ctx)
+    try:
+        if store.path.stat().st_ino != store.inode:
+            raise Unavailable(f"{store.path} is another file by now")
+        with closing(connect(store.path, timeout_s=0.5)) as db:
+            db.execute("SELECT seq FROM entries LIMIT 1").fetchone()
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+    except (OSError, sqlite3.Error) as problem:
+        if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return str(problem)
+        raise Unavailable(str(problem)) from problem
+    return None
+
+
+@app.exception_handler(sqlite3.Error)
+def refuse(_ctx: Context, problem: sqlite3.Error) -> Unavailable | QuotaExceeded:
+    full = getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return (QuotaExceeded if full else Unavailable)(str(problem))
+
+
+if __name__ == "__main__":
+    app.run()

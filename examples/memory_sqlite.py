@@ -1,0 +1,323 @@
+"""Agent memory in one SQLite file: a complete memory store with full-text ranking.
+
+    python memory_sqlite.py                        a host starts it, or you with `--manifest`
+
+The database is `.animus/memory.sqlite3` under the project's root, or where ANIMUS_MEMORY_DB says;
+several projects may share one file. A query finds values by any of its words, in their keys, texts
+and numbers, the rarer the better; words count by their English stem.
+
+A host that binds the process to a project (`project_binding` at initialize) gets that project's
+memory only. The first `put` says which `project_id` the project goes by; from then on another
+project's id is answered with -32407, and so is its id from another project's root.
+"""
+
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from animus_routes import App, Context, Depends, InvalidRequest, RpcError
+from animus_routes.structs import memory_store as wire
+
+MAX_TOP_K: Final = 100
+MAX_PAGE: Final = 1000
+DEFAULT_PAGE: Final = 100
+VALUE_BYTES: Final = 1024 * 1024
+RESULT_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
+BUSY_S: Final = 5.0
+LAYOUT: Final = 1
+
+# The protocol's own codes (-32400..-32499); hosts take them for more than an ordinary failure.
+BACKEND_UNAVAILABLE: Final = -32404
+BINDING_MISMATCH: Final = -32407
+
+TABLES: Final = """
+CREATE TABLE IF NOT EXISTS projects (root TEXT PRIMARY KEY, project_id TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS memories (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, project_id TEXT NOT NULL, scope TEXT NOT NULL,
+    key TEXT NOT NULL, value TEXT NOT NULL, text TEXT NOT NULL, expires_at REAL,
+    UNIQUE (scope, key));
+CREATE INDEX IF NOT EXISTS memories_by_expiry ON memories (expires_at)
+    WHERE expires_at IS NOT NULL;
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
+    key, text, content = 'memories', content_rowid = 'seq', tokenize = 'porter unicode61');
+CREATE TRIGGER IF NOT EXISTS memory_put AFTER INSERT ON memories BEGIN
+    INSERT INTO words (rowid, key, text) VALUES (new.seq, new.key, new.text); END;
+CREATE TRIGGER IF NOT EXISTS memory_gone AFTER DELETE ON memories BEGIN
+    INSERT INTO words (words, rowid, key, text) VALUES ('delete', old.seq, old.key, old.text); END;
+CREATE TRIGGER IF NOT EXISTS memory_changed AFTER UPDATE ON memories BEGIN
+    INSERT INTO words (words, rowid, key, text) VALUES ('delete', old.seq, old.key, old.text);
+    INSERT INTO words (rowid, key, text) VALUES (new.seq, new.key, new.text); END;
+"""
+
+PUT: Final = """INSERT INTO memories (project_id, scope, key, value, text, expires_at)
+    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope, key) DO UPDATE
+    SET value = excluded.value, text = excluded.text, expires_at = excluded.expires_at
+    RETURNING seq"""
+GET: Final = """SELECT value FROM memories WHERE scope = ? AND key = ?
+    AND (expires_at IS NULL OR expires_at > ?)"""
+RANKED: Final = """SELECT m.key, m.value, -bm25(words, 2.0, 1.0) AS score
+    FROM words JOIN memories m ON m.seq = words.rowid
+    WHERE words MATCH ? AND m.scope = ? AND (m.expires_at IS NULL OR m.expires_at > ?)
+    ORDER BY score DESC, m.seq DESC LIMIT ?"""
+SCOPES: Final = """SELECT DISTINCT scope FROM memories
+    WHERE (?1 IS NULL OR project_id = ?1) AND scope > ?2
+    AND (expires_at IS NULL OR expires_at > ?3) ORDER BY scope LIMIT ?4"""
+BIND: Final = "INSERT INTO projects (root, project_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+
+
+def invalid(path: str, message: str) -> InvalidRequest:
+    issue = {"path": path, "message": message, "code": "value"}
+    return InvalidRequest(f"{path}: {message}", {"issues": [issue]})
+
+
+def scope_id(scope: wire.MemoryScope) -> str:
+    """A scope as one text; two scopes never share one."""
+    if not scope.project_id:
+        raise invalid("scope.project_id", "expected some text")
+    if scope.task_id is not None and scope.agent_id is None:
+        raise invalid("scope.agent_id", "a task's scope is below an agent's")
+    return msgspec.json.encode([scope.project_id, scope.agent_id, scope.task_id]).decode()
+
+
+def scope_of(text: str) -> wire.MemoryScope:
+    project_id, agent_id, task_id = msgspec.json.decode(text)
+    return wire.MemoryScope(project_id=project_id, agent_id=agent_id, task_id=task_id)
+
+
+def words_in(value: Any) -> Iterator[str]:
+    """What a value can be found by: every text and number in it, and the names of its fields."""
+    rest = [value]
+    while rest:
+        found = rest.pop()
+        if isinstance(found, dict):
+            for name, inner in found.items():
+                yield name
+                rest.append(inner)
+        elif isinstance(found, list):
+            rest += reversed(found)
+        elif found is not None and not isinstance(found, bool):
+            yield str(found)
+
+
+def any_word(query: str) -> str:
+    """A full-text expression that matches any word of a question, or nothing if it has none."""
+    words = dict.fromkeys(re.findall(r"\w+", query.lower()))
+    return " OR ".join(f'"{word}"' for word in words) or '""'
+
+
+def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout_s, isolation_level=None)
+    # FULL: what was answered is on the disk, whatever happens to this process or the machine.
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+class Store:
+    """The memories of one database file, as one project or, unbound, as anybody sees them."""
+
+    def __init__(self, path: Path, root: str | None) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.root = root
+        self.db = connect(path)
+        self.inode = path.stat().st_ino
+        (layout,) = self.db.execute("PRAGMA user_version").fetchone()
+        if layout > LAYOUT:
+            text = f"{path} was written by a newer version of this plugin"
+            raise RpcError(BACKEND_UNAVAILABLE, text)
+        if layout < LAYOUT:
+            version = f"PRAGMA user_version = {LAYOUT};"
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.executescript(f"BEGIN IMMEDIATE; {TABLES} {version} COMMIT;")
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise
+
+    def check_binding(self, project_id: str) -> None:
+        """Refuse another project's id; before the first put, every id might be this project's."""
+        if self.root is None:
+            return
+        find = "SELECT root, project_id FROM projects WHERE root = ? OR project_id = ?"
+        for root, known in self.db.execute(find, [self.root, project_id]):
+            if (root, known) != (self.root, project_id):
+                text = f"project binding mismatch: this process is not bound to '{project_id}'"
+                raise RpcError(BINDING_MISMATCH, text, {"project_id": project_id})
+
+    def put(self, request: wire.PutMemoryRequest) -> int:
+        scope = scope_id(request.scope)
+        value = msgspec.json.encode(request.value)
+        if len(value) > VALUE_BYTES:
+            raise invalid("value", f"longer than {VALUE_BYTES} bytes")
+        moment = time.time()
+        expires_at = None if request.ttl_secs is None else moment + request.ttl_secs
+        words = " ".join(words_in(request.value))
+        project_id = request.scope.project_id
+        with self.change():
+            self.check_binding(project_id)
+            if self.root is not None:
+                self.db.execute(BIND, [self.root, project_id])
+            self.db.execute("DELETE FROM memories WHERE expires_at <= ?", [moment])
+            values = [project_id, scope, request.key, value.decode(), words, expires_at]
+            ((seq,),) = self.db.execute(PUT, values).fetchall()
+        return int(seq)
+
+    def get(self, scope: wire.MemoryScope, key: str) -> wire.GetMemoryResponse:
+        self.check_binding(scope.project_id)
+        row = self.db.execute(GET, [scope_id(scope), key, time.time()]).fetchone()
+        if row is None:
+            return wire.GetMemoryResponse(found=False)
+        return wire.GetMemoryResponse(found=True, value=msgspec.json.decode(row[0]))
+
+    def query(self, request: wire.QueryMemoryRequest) -> list[wire.MemoryQueryResult]:
+        self.check_binding(request.scope.project_id)
+        limit = min(request.top_k, MAX_TOP_K)
+        terms = [any_word(request.query), scope_id(request.scope), time.time(), limit]
+        found: list[wire.MemoryQueryResult] = []
+        size = 0
+        with closing(self.db.execute(RANKED, terms)) as rows:
+            for key, value, score in rows:
+                size += len(msgspec.json.encode([key])) + len(value.encode())
+                if found and size > RESULT_BYTES:
+                    break
+                decoded = msgspec.json.decode(value)
+                found.append(wire.MemoryQueryResult(key=key, value=decoded, score=score))
+        return found
+
+    def scopes(self, request: wire.ListScopesRequest) -> wire.ListScopesResponse:
+        project_id = request.project_id
+        if project_id is not None:
+            self.check_binding(project_id)
+        elif self.root is not None:
+            bound = self.db.execute("SELECT project_id FROM projects WHERE root = ?", [self.root])
+            project_id = next((known for (known,) in bound), "")
+        given = DEFAULT_PAGE if request.page_size is None else request.page_size
+        size = min(max(given, 1), MAX_PAGE)
+        terms = [project_id, request.cursor or "", time.time(), size + 1]
+        found = [scope for (scope,) in self.db.execute(SCOPES, terms)]
+        return wire.ListScopesResponse(
+            scopes=[scope_of(scope) for scope in found[:size]],
+            next_cursor=found[size - 1] if len(found) > size else None,
+        )
+
+    def delete(self, scope: wire.MemoryScope) -> None:
+        with self.change():
+            self.check_binding(scope.project_id)
+            self.db.execute("DELETE FROM memories WHERE scope = ?", [scope_id(scope)])
+
+
+# ---- the plugin ---------------------------------------------------------------------------------
+
+
+def lifespan(ctx: Context) -> Iterator[Store]:
+    root = Path(ctx.project_root)
+    shared = os.environ.get("ANIMUS_MEMORY_DB")
+    path = Path(shared) if shared else root / ".animus" / "memory.sqlite3"
+    bound = bool(ctx.init_extensions.get("project_binding"))
+    # A file inside the project may move with it; in a shared one the root tells projects apart.
+    store = Store(path, (str(root.resolve()) if shared else ".") if bound else None)
+    with closing(store.db):
+        yield store
+
+
+def the_store(ctx: Context) -> Store:
+    store: Store = ctx.state
+    return store
+
+
+Memory = Annotated[Store, Depends(the_store)]
+
+app = App(
+    kind="memory_store",
+    name="animus-memory-sqlite",
+    version="0.1.0",
+    description="Agent memory in a SQLite file under the project root",
+    lifespan=lifespan,
+    kind_capabilities={
+        "memory_store": wire.MemoryStoreCapabilities(
+            native_ttl=True, native_key_get=True, strong_consistency=True, max_query_top_k=MAX_TOP_K
+        )
+    },
+    env_required=[
+        {
+            "name": "ANIMUS_MEMORY_DB",
+            "description": "The database file; .animus/memory.sqlite3 under the project if unset",
+        }
+    ],
+)
+
+
+@app.method("memory/put")
+def put(request: wire.PutMemoryRequest, store: Memory) -> wire.PutMemoryResponse:
+    """Keep a value, null included; a second put replaces the value and its time to live."""
+    seq = store.put(request)
+    return wire.PutMemoryResponse(ack=True, indexed_immediately=True, record_id=f"memory:{seq}")
+
+
+@app.method("memory/get")
+def get(scope: wire.MemoryScope, key: str, store: Memory) -> wire.GetMemoryResponse:
+    return store.get(scope, key)
+
+
+@app.method("memory/query")
+def query_memory(request: wire.QueryMemoryRequest, store: Memory) -> wire.QueryMemoryResponse:
+    """The best matches first, no more than MAX_TOP_K of them and than fit a frame."""
+    return wire.QueryMemoryResponse(results=store.query(request))
+
+
+@app.method("memory/list_scopes")
+def list_scopes(request: wire.ListScopesRequest, store: Memory) -> wire.ListScopesResponse:
+    return store.scopes(request)
+
+
+@app.method("memory/delete_scope")
+def delete_scope(scope: wire.MemoryScope, store: Memory) -> wire.DeleteScopeResponse:
+    """Forget a scope; one that nobody knows is forgotten already."""
+    store.delete(scope)
+    return wire.DeleteScopeResponse(ack=True)
+
+
+@app.health
+def health(ctx: Context) -> str | None:
+    """Ask the database itself: is the file still ours, can it be read, may it be written now?
+
+    A reason that is returned means degraded, one that is raised means unhealthy.
+    """
+    if ctx.state is None:
+        return "the database is opened at initialize"
+    store = the_store(ctx)
+    try:
+        if store.path.stat().st_ino != store.inode:
+            raise RpcError(BACKEND_UNAVAILABLE, f"{store.path} is another file by now")
+        with closing(connect(store.path, timeout_s=0.5)) as db:
+            db.execute("SELECT seq FROM memories LIMIT 1").fetchone()
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+    except (OSError, sqlite3.Error) as problem:
+        if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return str(problem)
+        raise RpcError(BACKEND_UNAVAILABLE, str(problem)) from problem
+    return None
+
+
+@app.exception_handler(sqlite3.Error)
+def refuse(_ctx: Context, problem: sqlite3.Error) -> RpcError:
+    return RpcError(BACKEND_UNAVAILABLE, f"backend unavailable: {problem}")
+
+
+if __name__ == "__main__":
+    app.run()

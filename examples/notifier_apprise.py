@@ -1,0 +1,347 @@
+"""Daemon events to chat, mail, phones and webhooks: a notifier over apprise. Install it as it is.
+
+Routes stand in `.animus/notifier.yaml` under the project's root, or where ANIMUS_APPRISE_CONFIG says:
+
+    routes:
+      - name: ops
+        events: ["workflow_failed", "task-*"]   # patterns of event_type; all if left out
+        url_env: OPS_SLACK_URL                  # or `url:`; a secret stays in the environment
+        type: failure                           # info, success, warning, failure
+        title: "$event_type in $project_root"   # and `body:`; $name is a field of the event or of
+                                                # its data, ${data} all of that
+    retry: {attempts: 8, first_s: 5}
+
+Without a file, ANIMUS_APPRISE_URL gets every event. Each event is in the outbox, a SQLite file, before
+it is accepted, so nothing that was accepted is lost: `notifier/flush`, which a host calls on every
+tick, delivers what is due, at least once, and tries again later with growing pauses.
+"""
+
+import logging
+import os
+import sqlite3
+import string
+from collections.abc import Iterator
+from contextlib import closing
+from fnmatch import fnmatchcase
+from pathlib import Path
+from threading import get_ident
+from time import monotonic, time
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from animus_routes import App, Context, Depends, Unavailable
+from animus_routes.structs import notifier as wire
+
+FLUSH_S: Final = 8.0  # a host gives a flush 15 s; the last delivery may take its own time-outs
+LONGEST_PAUSE_S: Final = 3600.0
+KEPT_S: Final = 7 * 86400.0  # how long a delivered event is known, should a host send it again
+BUSY_S: Final = 5.0
+
+TABLES: Final = """
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL, route TEXT NOT NULL,
+    event TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending', attempts INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL, error TEXT, UNIQUE (event_id, route));
+CREATE INDEX IF NOT EXISTS outbox_due ON outbox (state, due);
+"""
+ENQUEUE: Final = "INSERT OR IGNORE INTO outbox (event_id, route, event, due) VALUES (?, ?, ?, ?)"
+# Taking a delivery moves it out of everybody's reach until its lease ends, should we die with it.
+TAKE: Final = """UPDATE outbox SET attempts = attempts + 1, due = :lease WHERE id =
+    (SELECT id FROM outbox WHERE state = 'pending' AND due <= :now ORDER BY due, id LIMIT 1)
+    RETURNING id, route, event, attempts"""
+SETTLE: Final = "UPDATE outbox SET state = ?, due = ?, error = ? WHERE id = ?"
+
+
+class Route(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which events go where."""
+
+    name: str
+    events: list[str] = field(default_factory=lambda: ["*"])
+    url: str | None = None
+    url_env: str | None = None
+    type: Literal["info", "success", "warning", "failure"] = "info"
+    title: str = "$event_type"
+    body: str = "${data}"
+
+    def takes(self, event: wire.DaemonEventRecord) -> bool:
+        return any(fnmatchcase(event.event_type, pattern) for pattern in self.events)
+
+    def target(self) -> str:
+        return self.url or os.environ.get(self.url_env or "", "")
+
+
+class Retry(Struct, forbid_unknown_fields=True):
+    """How often, how soon: the pause doubles from `first_s` on."""
+
+    attempts: Annotated[int, Meta(ge=1)] = 8
+    first_s: Annotated[float, Meta(ge=0)] = 5.0
+    lease_s: Annotated[float, Meta(gt=0)] = 60.0
+
+    def pause(self, attempts: int) -> float:
+        return min(self.first_s * 2.0 ** (attempts - 1), LONGEST_PAUSE_S)
+
+
+class Config(Struct, forbid_unknown_fields=True):
+    """The YAML file."""
+
+    routes: list[Route] = []
+    retry: Retry = field(default_factory=Retry)
+
+
+class Delivery(NamedTuple):
+    """One event for one route, taken from the outbox."""
+
+    id: int
+    route: str
+    event: wire.DaemonEventRecord
+    attempts: int
+
+
+def read_config(root: Path) -> Config:
+    """The routes; a file that cannot be read refuses the handshake, with the reason."""
+    named = os.environ.get("ANIMUS_APPRISE_CONFIG")
+    path = Path(named) if named else root / ".animus" / "notifier.yaml"
+    if not named and not path.exists():
+        url = os.environ.get("ANIMUS_APPRISE_URL")
+        return Config([Route(name="default", url_env="ANIMUS_APPRISE_URL")] if url else [])
+    import yaml
+
+    try:
+        config = msgspec.convert(yaml.safe_load(path.read_bytes()) or {}, Config)
+    except (OSError, yaml.YAMLError, msgspec.ValidationError) as problem:
+        raise Unavailable(f"{path}: {problem}") from problem
+    names = [route.name for route in config.routes]
+    for name in names:
+        if names.count(name) > 1:
+            raise Unavailable(f"{path}: two routes are named '{name}'")
+    return config
+
+
+class Outbox:
+    """What was accepted and what became of it, in one SQLite file."""
+
+    def __init__(self, path: Path, config: Config) -> None:
+        self.path = path
+        self.config = config
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(self.connect()) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript(TABLES)
+            db.execute("DELETE FROM outbox WHERE state = 'sent' AND due < ?", [time() - KEPT_S])
+
+    def connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, BUSY_S, isolation_level=None)
+        # FULL: what was accepted is on the disk, whatever happens to this process or the machine.
+        db.execute("PRAGMA synchronous = FULL")
+        return db
+
+    def route(self, name: str) -> Route | None:
+        return next((route for route in self.config.routes if route.name == name), None)
+
+
+def enqueue(
+    box: Outbox, db: sqlite3.Connection, event: wire.DaemonEventRecord
+) -> wire.NotifierNotifyResult:
+    """Keep an event for every route that takes it; an event that is known already is not news."""
+    routes = [route for route in box.config.routes if route.takes(event)]
+    document = msgspec.json.encode(event).decode()
+    lifecycle: list[wire.NotifierLifecycleEvent] = []
+    db.execute("BEGIN IMMEDIATE")
+    for route in routes:
+        row = db.execute(ENQUEUE, [event.id, route.name, document, time()])
+        if row.rowcount:
+            delivery = Delivery(row.lastrowid or 0, route.name, event, 0)
+            lifecycle.append(told("enqueued", delivery))
+    db.execute("COMMIT")
+    return wire.NotifierNotifyResult(accepted=bool(routes), lifecycle_events=lifecycle)
+
+
+def take(box: Outbox, db: sqlite3.Connection) -> Delivery | None:
+    """The next delivery that is due, leased to this process."""
+    now = time()
+    row = db.execute(TAKE, {"now": now, "lease": now + box.config.retry.lease_s}).fetchone()
+    if row is None:
+        return None
+    number, route, document, attempts = row
+    return Delivery(
+        number, route, msgspec.json.decode(document, type=wire.DaemonEventRecord), attempts
+    )
+
+
+def settle(
+    box: Outbox, db: sqlite3.Connection, delivery: Delivery, error: str | None
+) -> wire.NotifierLifecycleEvent:
+    """Write down how a delivery went; a failed one is due again after a pause, or given up."""
+    retry = box.config.retry
+    if error is None:
+        db.execute(SETTLE, ["sent", time(), None, delivery.id])
+        return told("sent", delivery)
+    if delivery.attempts >= retry.attempts:
+        db.execute(SETTLE, ["dead", time(), error, delivery.id])
+        return told("dead-lettered", delivery, error=error)
+    pause = retry.pause(delivery.attempts)
+    db.execute(SETTLE, ["pending", time() + pause, error, delivery.id])
+    return told("failed", delivery, error=error, retry_in_s=pause)
+
+
+def told(what: str, delivery: Delivery, **more: Any) -> wire.NotifierLifecycleEvent:
+    """What the daemon writes into its own log of a delivery."""
+    event = delivery.event
+    return wire.NotifierLifecycleEvent(
+        event_type=f"notification-delivery-{what}",
+        project_root=event.project_root,
+        data={
+            "delivery_id": delivery.id,
+            "connector": delivery.route,
+            "event_id": event.id,
+            "event_type": event.event_type,
+            "attempts": delivery.attempts,
+            **more,
+        },
+    )
+
+
+class Reasons(logging.Handler):
+    """What apprise says of a failure: it tells its log, and its caller only that there was one."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.last = "the service refused it"
+        self.of_thread = get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self.of_thread:
+            self.last = record.getMessage()
+
+    def __enter__(self) -> Self:
+        logging.getLogger("apprise").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("apprise").removeHandler(self)
+
+
+class Sender:
+    """apprise with one service per route, so that a service's own rate limit holds."""
+
+    def __init__(self, box: Outbox) -> None:
+        self.box = box
+        self.services: dict[str, Any] = {}
+
+    def send(self, delivery: Delivery) -> str | None:
+        """Deliver; the reason if that fails. It never holds the URL, which may be a secret."""
+        import apprise
+
+        route = self.box.route(delivery.route)
+        if route is None:
+            return f"there is no route '{delivery.route}' any more"
+        if route.name not in self.services:
+            service = apprise.Apprise()
+            if not service.add(route.target()):
+                where = route.url_env or "url"
+                return f"'{where}' of route '{route.name}' is not an URL that apprise knows"
+            self.services[route.name] = service
+        values = texts(delivery.event)
+        with Reasons() as reasons:
+            done = self.services[route.name].notify(
+                title=string.Template(route.title).safe_substitute(values),
+                body=string.Template(route.body).safe_substitute(values) or " ",
+                notify_type=route.type,
+            )
+        return None if done else reasons.last
+
+
+def texts(event: wire.DaemonEventRecord) -> dict[str, str]:
+    """An event's fields, and those of its data, for templates."""
+    fields: dict[str, Any] = msgspec.to_builtins(event)
+    inner = event.data if isinstance(event.data, dict) else {}
+    found = {**inner, **fields}
+    return {
+        name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for name, value in found.items()
+    }
+
+
+# ---- the plugin ---------------------------------------------------------------------------------
+
+
+def lifespan(ctx: Context) -> Iterator[Outbox]:
+    root = Path(ctx.project_root)
+    path = os.environ.get("ANIMUS_NOTIFIER_DB") or root / ".animus" / "notifier.sqlite3"
+    yield Outbox(Path(path), read_config(root))
+
+
+def the_outbox(ctx: Context) -> Outbox:
+    box: Outbox = ctx.state
+    return box
+
+
+Box = Annotated[Outbox, Depends(the_outbox)]
+
+app = App(
+    kind="notifier",
+    name="animus-notifier-apprise",
+    version="0.1.0",
+    description="Daemon events to any service apprise knows, with an outbox",
+    lifespan=lifespan,
+    env_required=[
+        {"name": "ANIMUS_APPRISE_CONFIG", "description": "The YAML file of routes"},
+        {
+            "name": "ANIMUS_APPRISE_URL",
+            "description": "Where every event goes if there is no file of routes",
+            "sensitive": True,
+        },
+        {"name": "ANIMUS_NOTIFIER_DB", "description": "The outbox, a SQLite file"},
+    ],
+)
+
+
+@app.method("notifier/notify")
+def notify(event: wire.DaemonEventRecord, box: Box) -> wire.NotifierNotifyResult:
+    with closing(box.connect()) as db:
+        return enqueue(box, db, event)
+
+
+@app.method("notifier/flush", concurrent=True)
+def flush(ctx: Context, box: Box) -> wire.NotifierFlushResult:
+    """Deliver what is due, one after the other, for as long as a host waits for a flush."""
+    end = monotonic() + FLUSH_S
+    sender = Sender(box)
+    told_of: list[wire.NotifierLifecycleEvent] = []
+    with closing(box.connect()) as db:
+        while not ctx.cancelled and monotonic() < end:
+            delivery = take(box, db)
+            if delivery is None:
+                break
+            told_of.append(settle(box, db, delivery, sender.send(delivery)))
+    return wire.NotifierFlushResult(lifecycle_events=told_of)
+
+
+@app.method("notifier/schema")
+def schema(box: Box) -> wire.NotifierSchema:
+    kinds = {route.target().partition(":")[0] for route in box.config.routes}
+    return wire.NotifierSchema(connector_kinds=sorted(kinds - {""}), supports_flush=True)
+
+
+@app.health
+def health(ctx: Context) -> str | None:
+    if ctx.state is None:
+        return "the outbox is opened at initialize"
+    box = the_outbox(ctx)
+    unset = [route.url_env for route in box.config.routes if route.url_env and not route.target()]
+    if unset:
+        return f"not set: {', '.join(unset)}"
+    with closing(box.connect()) as db:
+        (dead,) = db.execute("SELECT count(*) FROM outbox WHERE state = 'dead'").fetchone()
+    return f"{dead} deliveries were given up" if dead else None
+
+
+@app.exception_handler(sqlite3.Error)
+def refuse(_ctx: Context, problem: sqlite3.Error) -> Unavailable:
+    return Unavailable(str(problem))
+
+
+if __name__ == "__main__":
+    app.run()

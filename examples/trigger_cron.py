@@ -1,0 +1,226 @@
+"""Start workflows by the clock: cron expressions in any time zone, to the second.
+
+    triggers:
+      - id: nightly
+        type: plugin
+        config: {cron: "0 3 * * mon-fri", timezone: Europe/Berlin}
+
+A trigger's `config` has `cron` (five fields, or six with the seconds first, or `@daily` and the
+like), `timezone` (UTC if left out) and `missed`: what to do about ticks that passed while nothing
+ran. `last` sends the latest of them once, `all` sends each once, the newest thousand at most, and
+`none` sends none. Hosts that do not tell the plugin its triggers leave them to the variable
+CRON_TRIGGERS: `{"nightly": {"cron": "0 3 * * *"}}`.
+
+A time that a clock change skips ticks right after the change, one that it repeats ticks once. What
+the host took is kept in `.animus/trigger-cron.json` of the project, or where CRON_STATE says; a
+tick that it did not acknowledge comes again after a restart, with the same event id.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from croniter import CroniterError, croniter
+from msgspec import Struct
+
+from animus_routes import App, Context, InvalidRequest
+from animus_routes.structs.plugin import TriggerEvent, TriggerWatchParams
+from animus_routes.structs.trigger import TriggerSchema
+
+LATE: Final = timedelta(seconds=5)  # a tick older than this was missed
+LOOK_S: Final = 30.0  # how often the wall clock is read again: it may be set, or have stood still
+CAUGHT_UP: Final = {"last": 1, "none": 1, "all": 1000}
+FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class Plan(Struct, forbid_unknown_fields=True):
+    """One trigger's `config`."""
+
+    cron: str
+    timezone: str = "UTC"
+    missed: Literal["last", "all", "none"] = "last"
+
+
+class Kept:
+    """The last tick of each trigger that is dealt with, in one file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = Lock()
+        text = file.read_bytes() if file.exists() else b"{}"
+        self._until = msgspec.json.decode(text, type=dict[str, str])
+
+    def until(self, trigger: str, otherwise: datetime) -> datetime:
+        """The last tick of a trigger; a new one starts with `otherwise`."""
+        with self._lock:
+            if trigger not in self._until:
+                self._until[trigger] = otherwise.strftime(FORMAT)
+                self._save()
+            return moment(self._until[trigger])
+
+    def advance(self, trigger: str, until: str) -> bool:
+        """A tick is dealt with; False for a trigger that has never been watched."""
+        with self._lock:
+            if trigger not in self._until:
+                return False
+            if until > self._until[trigger]:
+                self._until[trigger] = until
+                self._save()
+            return True
+
+    def _save(self) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._file.with_suffix(".new")
+        beside.write_text(json.dumps(self._until), "utf-8")
+        beside.replace(self._file)
+
+
+def kept(ctx: Context) -> Iterator[Kept]:
+    default = Path(ctx.project_root, ".animus", "trigger-cron.json")
+    yield Kept(Path(os.environ.get("CRON_STATE") or default))
+
+
+app = App(
+    kind="trigger_backend",
+    name="animus-trigger-cron",
+    version="0.1.0",
+    description="Starts workflows by cron expressions in any time zone",
+    env_required=[
+        {"name": "CRON_TRIGGERS", "description": "JSON: each trigger's id with its config"},
+        {"name": "CRON_STATE", "description": "The file that remembers what the host took"},
+    ],
+    lifespan=kept,
+)
+
+
+class Schedule:
+    """One trigger's ticks after `until`."""
+
+    def __init__(self, trigger: str, plan: Plan, until: datetime) -> None:
+        self.trigger = trigger
+        self.plan = plan
+        self.until = until
+        self._zone = ZoneInfo(plan.timezone)
+        hours = plan.cron.split()[-4:-3]
+        self._every_hour = not hours or hours[0].startswith("*")
+
+    def ticks(self, start: datetime, *, backwards: bool = False) -> Iterator[datetime]:
+        """All ticks from a moment on, which is none of them."""
+        found = croniter(self.plan.cron, start.astimezone(self._zone), second_at_beginning=True)
+        while True:
+            tick = (found.get_prev if backwards else found.get_next)(datetime).astimezone(UTC)
+            if self._every_hour or not tick.astimezone(self._zone).fold:
+                yield tick
+
+    def due(self, now: datetime) -> list[datetime]:
+        """What to send now, oldest first; it is not due again."""
+        newest: list[datetime] = []
+        # The tick of this very moment is one of them.
+        for tick in self.ticks(now + timedelta(milliseconds=1), backwards=True):
+            if tick <= self.until or len(newest) == CAUGHT_UP[self.plan.missed]:
+                break
+            newest.append(tick)
+        self.until = max([self.until, *newest])
+        if self.plan.missed == "none":
+            return [tick for tick in newest if now - tick < LATE]
+        return newest[::-1]
+
+    def event(self, tick: datetime, now: datetime) -> TriggerEvent:
+        at = tick.strftime(FORMAT)
+        payload = {
+            "kind": "cron_tick",
+            "scheduled_at": at,
+            "local_time": tick.astimezone(self._zone).isoformat(),
+            "cron": self.plan.cron,
+            "timezone": self.plan.timezone,
+            "late": now - tick >= LATE,
+        }
+        return TriggerEvent(
+            event_id=f"{self.trigger}@{at}", trigger_id=self.trigger, payload=payload
+        )
+
+
+def moment(text: Any) -> datetime:
+    """A time of FORMAT.
+
+    Raises:
+        InvalidRequest: It is none.
+    """
+    try:
+        return datetime.strptime(text, FORMAT).replace(tzinfo=UTC)
+    except (TypeError, ValueError):
+        raise InvalidRequest("cursor: a time such as 2026-01-31T09:30:00Z") from None
+
+
+def plans(params: TriggerWatchParams) -> dict[str, Plan]:
+    """Each trigger's plan: from the host, else from the environment.
+
+    Raises:
+        InvalidRequest: One of them cannot be followed.
+    """
+    given: Any = {trigger.id: trigger.config for trigger in params.triggers} or params.config
+    found: dict[str, Plan] = {}
+    try:
+        given = given or json.loads(os.environ.get("CRON_TRIGGERS") or "{}")
+        for trigger, config in msgspec.convert(given, dict[str, dict[str, Any]]).items():
+            found[trigger] = plan = msgspec.convert(config, Plan)
+            ZoneInfo(plan.timezone)
+            next(Schedule(trigger, plan, datetime.now(UTC)).ticks(datetime.now(UTC)))
+    except (ValueError, LookupError, CroniterError, OSError) as problem:
+        where = f"trigger '{[*found][-1]}': " if found else ""
+        raise InvalidRequest(f"{where}{problem}") from None
+    return found
+
+
+@app.method("trigger/watch")
+def watch(params: TriggerWatchParams, ctx: Context) -> Iterator[TriggerEvent]:
+    """A plan that cannot be followed refuses the watch; hence this is no generator itself."""
+    now = datetime.now(UTC)
+    resumed = None if params.cursor is None else moment(params.cursor)
+    followed = plans(params)
+    schedules = [
+        Schedule(trigger, plan, resumed or ctx.state.until(trigger, now))
+        for trigger, plan in followed.items()
+    ]
+    if not schedules:
+        ctx.log("warn", "there are no triggers to watch")
+    return events(schedules, ctx)
+
+
+def events(schedules: list[Schedule], ctx: Context) -> Iterator[TriggerEvent]:
+    while True:
+        now = datetime.now(UTC)
+        for schedule in schedules:
+            for tick in schedule.due(now):
+                yield schedule.event(tick, now)
+        now = datetime.now(UTC)
+        waits = [(next(s.ticks(s.until)) - now).total_seconds() for s in schedules]
+        if ctx.wait(min([max(wait, 0) for wait in waits] + [LOOK_S])):
+            return
+
+
+@app.method("trigger/ack")
+def acknowledge(event_id: str, status: str | None = None, *, ctx: Context) -> bool:
+    """A host that is shutting down did not take the event: it comes again."""
+    trigger, _, at = event_id.rpartition("@")
+    if status == "shutdown":
+        return False
+    taken: bool = ctx.state.advance(trigger, moment(at).strftime(FORMAT))
+    return taken
+
+
+@app.method("trigger/schema")
+def schema() -> TriggerSchema:
+    return TriggerSchema(
+        kinds=["cron_tick"], supports_resume=True, supports_dedup=True, supports_ack=True
+    )
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,223 @@
+"""The test client itself, and the context as handlers see it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from making import custom_app, full_app, subject
+
+from animus_routes import ConfigurationError, Context, RpcError
+from animus_routes.testing import Notification, TestClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from animus_routes import App
+
+
+@pytest.fixture
+def app() -> App:
+    app = custom_app()
+
+    @app.method("x/echo")
+    def echo(params: dict[str, Any]) -> dict[str, Any]:
+        return params
+
+    @app.method("x/count", notification="x/number")
+    def count(to: int, ctx: Context) -> Iterator[int]:
+        for number in range(to):
+            yield number
+        return "counted"
+
+    @app.method("x/forever", notification="x/number")
+    def forever(ctx: Context) -> Iterator[int]:
+        try:
+            yield 0
+            while not ctx.wait(60):
+                yield 1
+        finally:
+            ctx.app.notes.append("finally")  # type: ignore[attr-defined]
+
+    @app.method("x/tell")
+    async def tell(ctx: Context, again: int = 1) -> int:
+        for number in range(again):
+            ctx.notify("x/told", {"number": number})
+            ctx.progress({"done": number})
+            await asyncio.sleep(0)
+        return again
+
+    app.notes = []  # type: ignore[attr-defined]
+    return app
+
+
+def test_a_call_goes_through_json(app: App) -> None:
+    with TestClient(app) as client:
+        assert client.call("x/echo", {"a": (1, 2)}) == {"a": [1, 2]}
+
+
+def test_calls_work_in_async_tests(app: App) -> None:
+    async def several(client: TestClient) -> list[Any]:
+        return list(await asyncio.gather(*(client.acall("x/tell", {"again": n}) for n in (1, 2))))
+
+    with TestClient(app) as client:
+        assert asyncio.run(several(client)) == [1, 2]
+
+
+def test_notifications_are_collected_in_order(app: App) -> None:
+    with TestClient(app) as client:
+        client.call("x/tell", {"again": 2})
+        request_id = client._last_id
+        assert client.next_notification("x/told", after=1).params == {"number": 1}
+        assert client.notifications == [
+            Notification("x/told", {"number": 0}),
+            Notification("$/progress", {"id": request_id, "value": {"done": 0}}),
+            Notification("x/told", {"number": 1}),
+            Notification("$/progress", {"id": request_id, "value": {"done": 1}}),
+        ]
+
+
+def test_a_stream_gives_its_items_and_then_its_result(app: App) -> None:
+    with TestClient(app) as client:
+        stream = client.stream("x/count", {"to": 3})
+        assert [item["event"] for item in stream] == [0, 1, 2]
+        assert stream.result == "counted"
+        assert stream.result == "counted"
+
+
+def test_two_streams_keep_their_items_apart(app: App) -> None:
+    with TestClient(app) as client:
+        first, second = client.stream("x/count", {"to": 2}), client.stream("x/count", {"to": 3})
+        assert [item["event"] for item in second] == [0, 1, 2]
+        assert [item["event"] for item in first] == [0, 1]
+
+
+def test_a_stream_is_cancelled_at_the_end_of_its_block(app: App) -> None:
+    with TestClient(app) as client:
+        with client.stream("x/forever") as stream:
+            assert next(stream)["event"] == 0
+        with pytest.raises(RpcError) as caught:
+            list(stream)
+    assert caught.value.code == -32002
+    assert app.notes == ["finally"]  # type: ignore[attr-defined]
+
+
+def test_a_refused_stream_says_why(app: App) -> None:
+    with TestClient(app) as client, pytest.raises(RpcError, match="to: Field required"):
+        next(client.stream("x/count"))
+
+
+def test_what_does_not_come_is_told_with_what_did(app: App) -> None:
+    with TestClient(app, timeout_s=0.02) as client:
+        client.call("x/tell")
+        with pytest.raises(TimeoutError, match=r"no notification x/other within 0.02 s.*x/told"):
+            client.next_notification("x/other")
+        with pytest.raises(TimeoutError, match="no answer to request 99"):
+            client.reply(99)
+        with client.stream("x/forever") as stream:
+            next(stream)
+            with pytest.raises(TimeoutError, match="no next item of x/forever"):
+                next(stream)
+
+
+def test_a_client_that_is_not_open_says_so(app: App) -> None:
+    with pytest.raises(RuntimeError, match="with TestClient"):
+        TestClient(app).call("x/echo")
+
+
+def test_an_app_with_problems_is_refused_at_once() -> None:
+    app = custom_app()
+    app.method("initialize")(lambda: None)
+    with pytest.raises(ConfigurationError, match="on_initialize"):
+        TestClient(app)
+
+
+def test_a_result_that_no_host_can_decode_is_refused() -> None:
+    app = full_app()
+    app.method("subject/next")(lambda: subject("1", status="open"))
+    with TestClient(app) as client, pytest.raises(TypeError, match=r"\$\.status"):
+        client.call("task/next")
+    with TestClient(app, check_results=False) as client:
+        assert client.call("task/next")["status"] == "open"
+
+
+def test_the_context_knows_its_request_and_session() -> None:
+    app = custom_app(lifespan=lambda: iter(["state"]))
+
+    @app.method("x/do")
+    def handler(request: Context) -> dict[str, Any]:
+        return {
+            "id": request.id,
+            "method": request.method,
+            "kind": request.kind,
+            "params": request.params,
+            "actor": request.actor,
+            "state": request.state,
+            "host": request.host["name"],
+            "root": request.project_root,
+            "scope": request.repo_scope,
+            "cancelled": request.cancelled or request.wait(0),
+        }
+
+    binding = {"project_root": "/p", "repo_scope": "s"}
+    with TestClient(app, init_extensions={"project_binding": binding}) as client:
+        actor = {"user_id": "ada"}
+        assert client.call("x/do", {"actor": actor}) == {
+            "id": client._last_id,
+            "method": "x/do",
+            "kind": None,
+            "params": {"actor": actor},
+            "actor": actor,
+            "state": "state",
+            "host": "animus-routes-test",
+            "root": "/p",
+            "scope": "s",
+            "cancelled": False,
+        }
+
+
+@pytest.mark.parametrize("binding", [None, "odd", {"project_root": ""}])
+def test_the_working_directory_stands_in_for_a_missing_root(binding: Any) -> None:
+    from pathlib import Path
+
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(ctx: Context) -> list[Any]:
+        return [ctx.project_root, ctx.repo_scope, ctx.actor]
+
+    with TestClient(app, init_extensions={"project_binding": binding}) as client:
+        assert client.call("x/do", {"actor": "odd"}) == [str(Path.cwd()), None, None]
+
+
+def test_log_writes_one_line_and_knows_its_levels(capfd: pytest.CaptureFixture[str]) -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(ctx: Context) -> None:
+        ctx.log("info", "done", count=3, name="a b")
+        with pytest.raises(ValueError, match="level is one of"):
+            ctx.log("loud", "hello")
+
+    with TestClient(app) as client:
+        client.call("x/do")
+    assert "x/do: done count=3 name='a b'\n" in capfd.readouterr().err
+
+
+def test_a_notification_over_the_hosts_cap_is_refused_to_its_author() -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(ctx: Context) -> None:
+        with pytest.raises(ValueError, match="bytes"):
+            ctx.notify("x/big", {"text": "x" * (9 << 20)})
+
+    with TestClient(app) as client:
+        client.call("x/do")
+        assert client.notifications == []
+
+
+def test_the_fixture_starts_and_ends_clients(animus_client: Any, app: App) -> None:
+    client = animus_client(app)
+    assert client.call("x/echo", {"a": 1}) == {"a": 1}

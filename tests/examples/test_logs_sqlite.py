@@ -1,0 +1,304 @@
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from example_host import EXAMPLES, refused, run, served
+
+from animus_routes import RpcError
+from animus_routes.host import Plugin, PluginTimeoutError
+
+LOGS = [sys.executable, str(EXAMPLES / "logs_sqlite.py")]
+DATABASE = Path(".animus") / "logs.sqlite3"
+Entry = dict[str, Any]
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Iterator[Plugin]:
+    with served(LOGS, tmp_path) as plugin:
+        yield plugin
+
+
+def entry(name: str, **fields: Any) -> Entry:
+    return {
+        "id": name,
+        "ts": "2026-01-31T09:30:00Z",
+        "level": "info",
+        "source": "daemon",
+        "target": "daemon.main",
+        "message": name,
+        **fields,
+    }
+
+
+def store(plugin: Plugin, *entries: Entry) -> None:
+    assert plugin.call("log_storage/store", {"entries": entries}) == {"stored": len(entries)}
+
+
+def found(plugin: Plugin, **query: Any) -> list[str]:
+    """The ids of all pages."""
+    ids: list[str] = []
+    while True:
+        page = plugin.call("log_storage/query", query)
+        ids += [entry["id"] for entry in page["entries"]]
+        if "next_cursor" not in page:
+            return ids
+        query["cursor"] = page["next_cursor"]
+
+
+def tail(plugin: Plugin, **query: Any) -> int:
+    request = plugin.request("log_storage/tail", query)
+    assert plugin.reply(request) == {"tailing": True}
+    return request
+
+
+def tailed(plugin: Plugin, request: int, count: int) -> list[str]:
+    events = [plugin.next_notification("log_storage/event").params for _ in range(count)]
+    assert {event["id"] for event in events} == {request}
+    return [event["entry"]["id"] for event in events]
+
+
+def is_quiet(plugin: Plugin) -> bool:
+    with pytest.raises(PluginTimeoutError):
+        plugin.next_notification("log_storage/event", timeout_s=0.3)
+    return True
+
+
+def test_the_frames_of_the_host_are_answered_as_it_decodes_them(plugin: Plugin) -> None:
+    whole = entry(
+        "1", level="warn", source="plugin", source_name="x", fields={"a": [1, None, 2**70]}
+    )
+    store(plugin, whole)
+    query = {"min_level": "info", "since": "2026-01-31T09:30:00Z", "source_name": "x", "limit": 10}
+    assert plugin.call("log_storage/query", query) == {"entries": [whole]}
+    assert plugin.call("log_storage/query") == {"entries": [whole]}
+
+
+def test_the_schema_agrees_with_what_is_advertised(plugin: Plugin) -> None:
+    assert plugin.initialize_result is not None
+    methods = plugin.initialize_result["capabilities"]["methods"]
+    schema = plugin.call("log_storage/schema")
+    assert schema["supports_query"] == ("log_storage/query" in methods) is True
+    assert schema["supports_tail"] == ("log_storage/tail" in methods) is True
+    assert schema["supports_dedup"] is True
+    assert set(schema["supports_filtering"].values()) == {True}
+    assert "retention_hint" not in schema
+
+
+def test_an_entry_comes_back_as_it_came_and_its_id_counts_once(plugin: Plugin) -> None:
+    first = entry("1", ts="2026-01-31t09:30:00.123456789+05:30", message="a\0b\nü")
+    store(plugin, first)
+    store(plugin, entry("1", message="changed"), entry("2"))
+    assert plugin.call("log_storage/query")["entries"] == [first, entry("2")]
+
+
+def test_a_batch_with_one_bad_entry_stores_nothing(plugin: Plugin) -> None:
+    for bad in ({"ts": "2026-02-31T00:00:00Z"}, {"level": "loud"}, {"message": "x" * 5_000_000}):
+        refusal = refused(plugin, "log_storage/store", {"entries": [entry("1"), entry("2", **bad)]})
+        assert refusal.code == -32602
+        assert refusal.data["issues"][0]["path"].startswith("entries.1")
+    assert found(plugin) == []
+
+
+def test_a_batch_that_breaks_half_way_stores_nothing(plugin: Plugin, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        db.execute(
+            "CREATE TRIGGER broken AFTER INSERT ON entries WHEN new.id = '3' "
+            "BEGIN SELECT raise(ABORT, 'disk trouble'); END"
+        )
+    batch = {"entries": [entry(str(n)) for n in range(5)]}
+    refusal = refused(plugin, "log_storage/store", batch)
+    assert (refusal.code, refusal.data["category"]) == (-32603, "unavailable")
+    assert found(plugin) == []
+
+
+def test_times_are_compared_as_times_to_the_nanosecond(plugin: Plugin) -> None:
+    store(
+        plugin,
+        entry("leap", ts="2026-01-31T09:29:60.5Z"),
+        entry("c", ts="2026-01-31T09:30:00.000000002Z"),
+        entry("b", ts="2026-01-31T10:30:00.000000001+01:00"),
+        entry("a", ts="2026-01-30T23:30:00-10:00"),
+        entry("d", ts="2026-01-31 09:30:00.1Z"),
+    )
+    assert found(plugin) == ["leap", "a", "b", "c", "d"]
+    since = "2026-01-31T11:30:00.000000001+02:00"
+    assert found(plugin, since=since) == ["b", "c", "d"]
+    assert found(plugin, until=since) == ["leap", "a"]
+    assert found(plugin, since=since, until="2026-01-31T09:30:00.000000002Z") == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ({"min_level": "warn"}, ["error", "warn"]),
+        ({"min_level": "trace"}, ["error", "warn", "plugin", "cli"]),
+        ({"source": "plugin"}, ["plugin"]),
+        ({"source_name": "queue list"}, ["cli"]),
+        ({"source_name": "queue"}, []),
+        ({"target_glob": "plugin.*"}, ["warn"]),
+        ({"target_glob": "plugin.**"}, ["warn", "plugin"]),
+        ({"target_glob": "*.http?"}, ["cli"]),
+        ({"target_glob": "plugin.[a]"}, []),
+        ({"text": "disk"}, ["error", "warn"]),
+        ({"text": 'disk "almost'}, ["warn"]),
+        ({"text": "a-17"}, ["plugin"]),
+        ({"text": " \0 "}, ["error", "warn", "plugin", "cli"]),
+        ({"text": '""'}, []),
+        ({"text": "disk", "min_level": "error", "source": "daemon"}, ["error"]),
+    ],
+)
+def test_every_filter_narrows_and_all_of_them_together(
+    plugin: Plugin, query: dict[str, Any], ids: list[str]
+) -> None:
+    store(
+        plugin,
+        entry("error", level="error", message="The disk is full", target="daemon"),
+        entry("warn", level="warn", message="The disk is almost full", target="plugin.a"),
+        entry("plugin", source="plugin", target="plugin.b.c", fields={"order": "a-17"}),
+        entry("cli", source="cli", source_name="queue list", target="a.https", level="trace"),
+    )
+    assert found(plugin, **query) == ids
+
+
+def test_pages_follow_each_other_while_entries_come_in(plugin: Plugin) -> None:
+    store(plugin, *(entry(f"{n:02}") for n in range(10)))
+    page = plugin.call("log_storage/query", {"limit": 4})
+    assert [e["id"] for e in page["entries"]] == ["00", "01", "02", "03"]
+    store(plugin, entry("older", ts="2025-01-01T00:00:00Z"), entry("10"))
+    rest = found(plugin, limit=4, cursor=page["next_cursor"])
+    assert rest == [f"{n:02}" for n in range(4, 11)]
+    assert plugin.call("log_storage/query", {"limit": 0})["entries"] == []
+    assert len(found(plugin, limit=2**64 - 1)) == 12
+
+
+def test_a_page_never_grows_beyond_what_hosts_take(plugin: Plugin) -> None:
+    for n in range(4):
+        store(plugin, entry(str(n), message="\x01" * 600_000))
+    page = plugin.call("log_storage/query")
+    assert [e["id"] for e in page["entries"]] == ["0"]
+    assert found(plugin) == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ({"cursor": "tomorrow"}, "cursor"),
+        ({"since": "2026-02-31T00:00:00Z"}, "since"),
+        ({"until": "yesterday"}, "until"),
+        ({"limit": -1}, "limit"),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_named(
+    plugin: Plugin, query: dict[str, Any], path: str
+) -> None:
+    for method in ("log_storage/query", "log_storage/tail"):
+        refusal = refused(plugin, method, query)
+        assert (refusal.code, refusal.data["issues"][0]["path"]) == (-32602, path)
+
+
+def test_a_tail_without_follow_replays_what_matches_and_ends(plugin: Plugin) -> None:
+    store(plugin, *(entry(str(n), level="warn" if n % 2 else "info") for n in range(6)))
+    request = tail(plugin, min_level="warn")
+    assert tailed(plugin, request, 3) == ["1", "3", "5"]
+    store(plugin, entry("late", level="error"))
+    assert is_quiet(plugin)
+    request = tail(plugin, limit=2)
+    assert tailed(plugin, request, 2) == ["5", "late"]
+    assert is_quiet(plugin)
+
+
+def test_a_tail_replays_every_page_in_order(plugin: Plugin) -> None:
+    ids = [f"{n:04}" for n in range(2500)]
+    store(plugin, *map(entry, ids))
+    assert tailed(plugin, tail(plugin), 2500) == ids
+
+
+def test_a_tail_that_follows_sees_what_every_process_stores(plugin: Plugin, tmp_path: Path) -> None:
+    store(plugin, entry("0"), entry("1"))
+    request = tail(plugin, follow=True, source="daemon", limit=1)
+    assert tailed(plugin, request, 1) == ["1"]
+    store(plugin, entry("2", ts="2020-01-01T00:00:00Z"), entry("other", source="cli"))
+    assert tailed(plugin, request, 1) == ["2"]
+    with served(LOGS, tmp_path) as other:
+        store(other, entry("3"), entry("0"))
+    store(plugin, *(entry(str(n)) for n in range(4, 1504)))
+    assert tailed(plugin, request, 1501) == [str(n) for n in range(3, 1504)]
+
+
+def test_a_cancelled_tail_ends_and_a_second_one_lives_on(plugin: Plugin) -> None:
+    first, second = tail(plugin, follow=True), tail(plugin, follow=True)
+    plugin.notify("$/cancelRequest", {"id": first})
+    plugin.call("$/ping")
+    store(plugin, entry("1"))
+    assert tailed(plugin, second, 1) == ["1"]
+    assert is_quiet(plugin)
+
+
+def test_old_entries_go_when_a_retention_is_set(tmp_path: Path) -> None:
+    moment = datetime.now(UTC)
+    old, young = (
+        entry(name, ts=(moment - timedelta(days=days)).isoformat(), message="needle")
+        for name, days in (("old", 3), ("young", 1))
+    )
+    with served(LOGS, tmp_path) as plugin:
+        store(plugin, old, young)
+        assert found(plugin, text="needle") == ["old", "young"]
+    with served(LOGS, tmp_path, env={"ANIMUS_LOGS_KEEP_DAYS": "1.5"}) as plugin:
+        assert plugin.call("log_storage/schema")["retention_hint"] == 129_600_000
+        store(plugin, entry("new", ts=moment.isoformat()))
+        assert found(plugin) == ["young", "new"]
+        assert found(plugin, text="needle") == ["young"]
+    with (
+        pytest.raises(RpcError, match="KEEP_DAYS"),
+        served(LOGS, tmp_path, env={"ANIMUS_LOGS_KEEP_DAYS": "nan"}),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_kill_loses_nothing_answered_and_splits_no_batch(tmp_path: Path, seed: int) -> None:
+    with served(LOGS, tmp_path) as plugin:
+        requests = [
+            plugin.request(
+                "log_storage/store", {"entries": [entry(f"{n}.{part}") for part in range(3)]}
+            )
+            for n in range(60)
+        ]
+        answered = 5 + 20 * seed
+        for request in requests[:answered]:
+            assert plugin.reply(request) == {"stored": 3}
+        plugin.kill()
+    with served(LOGS, tmp_path) as plugin:
+        kept = found(plugin)
+        assert plugin.call("health/check")["status"] == "healthy"
+    batches = {name.partition(".")[0] for name in kept}
+    assert len(kept) == 3 * len(batches)
+    assert {str(n) for n in range(answered)} <= batches
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+
+
+def test_health_asks_the_database(plugin: Plugin, tmp_path: Path) -> None:
+    assert plugin.call("health/check")["status"] == "healthy"
+    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        held = plugin.call("health/check")
+        db.execute("ROLLBACK")
+    assert (held["status"], held["last_error"]) == ("degraded", "database is locked")
+    (tmp_path / DATABASE).rename(tmp_path / "moved.db")
+    assert plugin.call("health/check")["status"] == "unhealthy"
+
+
+def test_the_table_of_routes_is_complete(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "animus_routes", "routes", LOGS[1]]
+    code, table, _ = run(command, tmp_path)
+    assert code == 0
+    assert "missing" not in table
+    for verb in ("store", "query", "tail", "schema"):
+        assert f"log_storage/{verb}" in table

@@ -1,0 +1,243 @@
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from example_host import EXAMPLES, refused, served
+
+from animus_routes.host import Plugin, PluginTimeoutError
+
+FILES = [sys.executable, str(EXAMPLES / "trigger_files.py")]
+DOCS = {"docs": {"paths": ["docs"], "patterns": ["*.md"], "debounce_ms": 50}}
+QUIET_S = 0.3
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "old.md").write_text("old")
+    return tmp_path
+
+
+@pytest.fixture
+def plugin(project: Path) -> Iterator[Plugin]:
+    with served(FILES, project) as plugin:
+        yield plugin
+
+
+def watch(
+    plugin: Plugin, triggers: dict[str, dict[str, Any]] = DOCS, cursor: str | None = None
+) -> None:
+    listed = [{"id": name, "config": config} for name, config in triggers.items()]
+    params = {"triggers": listed, **({"cursor": cursor} if cursor else {})}
+    assert plugin.call("trigger/watch", params) == {"watching": True}
+
+
+def event(plugin: Plugin, timeout_s: float = 10) -> dict[str, Any]:
+    params: dict[str, Any] = plugin.next_notification("trigger/event", timeout_s).params
+    return params
+
+
+def change(plugin: Plugin) -> tuple[str, str]:
+    payload = event(plugin)["payload"]
+    return payload["change"], payload["path"]
+
+
+def quiet(plugin: Plugin) -> bool:
+    with pytest.raises(PluginTimeoutError):
+        event(plugin, QUIET_S)
+    return True
+
+
+def ack(plugin: Plugin, found: dict[str, Any], status: str = "queued") -> bool:
+    params = {"event_id": found["event_id"], "status": status}
+    acked: bool = plugin.call("trigger/ack", params)["acked"]
+    return acked
+
+
+def test_a_file_is_created_modified_and_deleted(plugin: Plugin, project: Path) -> None:
+    watch(plugin)
+    new = project / "docs" / "new.md"
+    new.write_text("1")
+    created = event(plugin)
+    assert set(created) == {"event_id", "trigger_id", "payload"}
+    assert created["trigger_id"] == "docs"
+    assert created["payload"] == {
+        "kind": "file_changed",
+        "path": "docs/new.md",
+        "change": "created",
+        "root": str(project.resolve()),
+    }
+    new.write_text("two")
+    modified = event(plugin)
+    assert modified["payload"]["change"] == "modified"
+    new.unlink()
+    deleted = event(plugin)
+    assert deleted["payload"]["change"] == "deleted"
+    assert len({e["event_id"] for e in (created, modified, deleted)}) == 3
+
+
+def test_what_was_there_before_the_first_watch_is_no_news(plugin: Plugin, project: Path) -> None:
+    watch(plugin)
+    (project / "docs" / "deep").mkdir()
+    (project / "docs" / "deep" / "new.md").write_text("1")
+    assert change(plugin) == ("created", "docs/deep/new.md")
+
+
+def test_only_what_the_patterns_name_and_nothing_ignored_is_reported(
+    plugin: Plugin, project: Path
+) -> None:
+    watch(plugin)
+    (project / "docs" / "x.txt").write_text("other")
+    (project / "docs" / ".git").mkdir()
+    (project / "docs" / ".git" / "x.md").write_text("ignored")
+    (project / "other.md").write_text("elsewhere")
+    (project / "docs" / "folder.md").mkdir()
+    (project / "docs" / "last.md").write_text("1")
+    assert change(plugin) == ("created", "docs/last.md")
+    assert quiet(plugin)
+
+
+def test_each_trigger_has_its_own_events(plugin: Plugin, project: Path) -> None:
+    watch(plugin, {**DOCS, "all": {"debounce_ms": 50}})
+    (project / "docs" / "x.md").write_text("1")
+    found = [event(plugin), event(plugin)]
+    assert [e["trigger_id"] for e in found] == ["docs", "all"]
+    assert len({e["event_id"] for e in found}) == 2
+    assert quiet(plugin)  # the plugin's own state is no news
+
+
+def test_what_happened_while_nothing_ran_is_found(project: Path) -> None:
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        plugin.call("$/ping")
+    (project / "docs" / "new.md").write_text("1")
+    (project / "docs" / "old.md").unlink()
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        found = [event(plugin), event(plugin)]
+        assert [(e["payload"]["change"], e["payload"]["path"]) for e in found] == [
+            ("created", "docs/new.md"),
+            ("deleted", "docs/old.md"),
+        ]
+        assert all(ack(plugin, e) for e in found)
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        (project / "docs" / "last.md").write_text("1")
+        assert change(plugin) == ("created", "docs/last.md")
+
+
+@pytest.mark.parametrize("status", ["queued", "unmatched", "shutdown", None])
+def test_what_the_host_did_not_take_comes_again_with_the_same_id(
+    project: Path, status: str | None
+) -> None:
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        (project / "docs" / "a.md").write_text("1")
+        first = event(plugin)
+        if status is not None:
+            assert ack(plugin, first, status) is (status != "shutdown")
+        plugin.kill()
+    (project / "docs" / "b.md").write_text("1")
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        again = event(plugin)
+    taken = status in {"queued", "unmatched"}
+    assert (again["event_id"] == first["event_id"]) is not taken
+    assert again["payload"]["path"] == ("docs/b.md" if taken else "docs/a.md")
+
+
+def test_an_acknowledgement_is_taken_as_a_notification_too(project: Path) -> None:
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        (project / "docs" / "a.md").write_text("1")
+        found = event(plugin)
+        plugin.notify("trigger/ack", {"event_id": found["event_id"], "status": "queued"})
+        assert ack(plugin, found) is False  # once is enough
+        assert ack(plugin, {"event_id": "docs:unknown"}) is False
+    state = json.loads((project / ".animus" / "trigger-files.json").read_text())
+    assert sorted(state["docs"]["files"]) == ["docs/a.md", "docs/old.md"]
+
+
+def test_a_trigger_that_watches_something_else_now_starts_afresh(project: Path) -> None:
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        plugin.call("$/ping")
+    (project / "more").mkdir()
+    (project / "more" / "x.md").write_text("1")
+    with served(FILES, project) as plugin:
+        watch(plugin, {"docs": {**DOCS["docs"], "paths": ["docs", "more"]}})
+        (project / "docs" / "new.md").write_text("1")
+        assert change(plugin) == ("created", "docs/new.md")
+
+
+def test_a_cursor_makes_news_of_what_changed_after_it(plugin: Plugin, project: Path) -> None:
+    (project / "docs" / "young.md").write_text("1")
+    os.utime(project / "docs" / "old.md", (1_000_000_000, 1_000_000_000))
+    watch(plugin, cursor="2020-01-01T00:00:00Z")
+    assert change(plugin) == ("modified", "docs/young.md")
+    assert quiet(plugin)
+
+
+def test_a_burst_of_files_loses_none(plugin: Plugin, project: Path) -> None:
+    watch(plugin)
+    expected = {f"docs/{n:03}.md" for n in range(300)}
+    for path in expected:
+        (project / path).write_text("1")
+    found = [event(plugin) for _ in expected]
+    assert {e["payload"]["path"] for e in found} == expected
+    assert len({e["event_id"] for e in found}) == 300
+
+
+def test_a_host_that_names_no_triggers_leaves_them_to_the_environment(project: Path) -> None:
+    env = {"WATCHED_FILES": json.dumps(DOCS), "WATCHED_FILES_STATE": str(project / "s" / "x.json")}
+    with served(FILES, project, env=env) as plugin:
+        assert plugin.call("trigger/watch", {}) == {"watching": True}
+        (project / "docs" / "new.md").write_text("1")
+        assert event(plugin)["trigger_id"] == "docs"
+    assert (project / "s" / "x.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"triggers": [{"id": "x", "config": {"paths": []}}]},
+        {"triggers": [{"id": "x", "config": {"pathes": ["docs"]}}]},
+        {"triggers": [{"id": "x", "config": "docs"}]},
+        {"cursor": "yesterday"},
+        {"cursor": 7},
+    ],
+)
+def test_what_cannot_be_understood_refuses_the_watch(
+    plugin: Plugin, params: dict[str, Any]
+) -> None:
+    error = refused(plugin, "trigger/watch", params)
+    assert (error.code, error.data["category"]) == (-32602, "invalid_request")
+
+
+def test_a_watch_for_nothing_is_quiet_and_ends_with_the_host(plugin: Plugin) -> None:
+    assert plugin.call("trigger/watch", {}) == {"watching": True}
+    assert plugin.call("trigger/schema")["supports_ack"] is True
+    assert plugin.shutdown() == 0
+    assert "no triggers" in plugin.stderr_text()
+
+
+def test_a_folder_that_disappears_ends_the_process_and_the_next_one_goes_on(project: Path) -> None:
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        shutil.rmtree(project / "docs")
+        assert plugin.wait(10) != 0
+        assert "is not there" in plugin.stderr_text()
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        assert plugin.wait(10) != 0
+    (project / "docs").mkdir()
+    (project / "docs" / "back.md").write_text("1")
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        assert change(plugin) == ("created", "docs/back.md")
+        assert change(plugin) == ("deleted", "docs/old.md")

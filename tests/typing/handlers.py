@@ -1,0 +1,99 @@
+"""What type checkers say of decorated functions: exactly what they say of the bare ones.
+
+Checked by mypy and pyright with the rest of the tree; nothing here runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Annotated, Any, assert_type
+
+from animus_routes import App, Context, Depends, Router, RpcError
+from animus_routes.types.subject import Subject, SubjectFilter, SubjectList
+
+app = App(kind="custom", name="n", version="1", description="d")
+router = Router()
+
+
+@app.method("a/plain")
+def plain(filter: SubjectFilter, limit: int = 3) -> SubjectList:
+    return SubjectList(subjects=[])
+
+
+@router.method("a/async", concurrent=False)
+async def asynchronous(id: str) -> Subject | None:
+    return None
+
+
+@app.method("a/stream", notification="a/item")
+def stream(ctx: Context) -> Iterator[int]:
+    yield 1
+
+
+@app.method("a/async_stream", notification="a/item")
+async def async_stream(ctx: Context) -> AsyncIterator[str]:
+    yield ""
+
+
+@app.tool()
+def tool(text: str, *, times: int = 2) -> str:
+    return text * times
+
+
+@app.notification("a/hint")
+def hint(level: int) -> None: ...
+
+
+@app.middleware
+def middleware(ctx: Context, call_next: Callable[..., Any]) -> Any:
+    return call_next(ctx)
+
+
+@app.exception_handler(LookupError)
+def on_lookup(ctx: Context, error: LookupError) -> RpcError:
+    return RpcError(-32602, str(error))
+
+
+@app.on_initialize
+def hook(host_info: dict[str, Any]) -> None: ...
+
+
+@app.health
+def health() -> bool:
+    return True
+
+
+def number() -> int:
+    return 1
+
+
+@app.method("a/depends")
+def depends(value: Annotated[int, Depends(number)]) -> int:
+    return assert_type(value, int)
+
+
+class Backend:
+    @app.method("a/method")
+    def method(self, id: str) -> bytes:
+        return id.encode()
+
+
+def check(ctx: Context) -> None:
+    assert_type(plain(SubjectFilter(), limit=1), SubjectList)
+    found: Awaitable[Subject | None] = asynchronous("a")
+    assert_type(stream(ctx), Iterator[int])
+    assert_type(async_stream(ctx), AsyncIterator[str])
+    assert_type(tool("a", times=3), str)
+    assert_type(hint(1), None)
+    assert_type(on_lookup(ctx, KeyError()), RpcError)
+    assert_type(hook({}), None)
+    assert_type(health(), bool)
+    assert_type(depends(1), int)
+    assert_type(Backend().method("a"), bytes)
+    assert_type(ctx.cancelled, bool)
+    assert_type(ctx.wait(1), bool)
+    assert_type(ctx.project_root, str)
+    assert_type(app.manifest(), dict[str, Any])
+    assert_type(middleware(ctx, lambda _ctx: found), Any)
+    plain("wrong")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    tool("a", 3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
