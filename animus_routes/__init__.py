@@ -66,7 +66,8 @@ def __getattr__(name: str) -> object:
 
         from animus_routes.engine.wire import claim_for_script
 
-        claim_for_script(sys._getframe(1))  # noqa: SLF001 - whose import this is
+        frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        claim_for_script(frame)
     home = _HOMES.get(name, "errors")
     module = __import__(f"animus_routes.{home}" if home else "msgspec", fromlist=[name])
     value: object = getattr(module, name)

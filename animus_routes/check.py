@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from animus_routes.errors import ConfigurationError
 from animus_routes.hints import (
-    accepts_none,
     bare,
     is_generated,
     is_model,
@@ -74,10 +73,9 @@ def _of_app(app: App) -> Iterator[str]:
     if app.concurrency < 1:
         yield f"App(concurrency={app.concurrency}): at least one handler has to run"
     for kind in app.subject_kinds:
-        glob = kind.removesuffix("*").removesuffix(".")
-        if not kind or "/" in kind or "*" in glob or (kind.endswith("*") and kind != f"{glob}.*"):
-            if kind != "*":
-                yield f"App(subject_kinds=[{kind!r}]): a kind is exact, such as 'task', 'x.*' or '*'"
+        stem = kind.removesuffix(".*")
+        if kind != "*" and (not stem or "/" in stem or "*" in stem):
+            yield f"App(subject_kinds=[{kind!r}]): a kind is exact, such as 'task', 'x.*' or '*'"
 
 
 def _of_roles(app: App) -> Iterator[str]:
@@ -219,20 +217,6 @@ def _of_field(field: Parameter, wire: Any) -> Iterator[str]:
             if is_kind is not sent and not (is_kind is float and sent is int):
                 yield f"parameter '{field.name}' is {base.__name__}, the wire's is {written}"
                 return
-    if not field.has_default and _may_be_absent(field, wire):
-        from msgspec import NODEFAULT
-
-        from animus_routes.plan import absent
-
-        if absent(field.hint, sent) is NODEFAULT:
-            yield f"parameter '{field.name}' may be left out by hosts: give it a default"
-
-
-def _may_be_absent(field: Parameter, wire: Any) -> bool:
-    if field.hint is NOTHING or accepts_none(field.hint) or (_is_wire(bare(field.hint))):
-        return False
-    names: tuple[str, ...] = wire.__struct_fields__
-    return names.index(field.name) >= len(names) - len(wire.__struct_defaults__)
 
 
 def _of_result(signature: Signature, row: Method) -> Iterator[str]:

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from animus_routes import codecs
-from animus_routes.engine.server import HEALTH
+from animus_routes.engine.control import HEALTH
 from animus_routes.errors import RpcError
 
 if TYPE_CHECKING:

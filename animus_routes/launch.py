@@ -11,7 +11,7 @@ from animus_routes.engine.wire import claim
 from animus_routes.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from animus_routes.app import App
 
@@ -22,7 +22,7 @@ _importing: list[bool] = []
 
 
 @contextmanager
-def importing() -> Iterator[None]:
+def importing() -> Generator[None, None, None]:
     """While a command imports an author's module, `app.run()` in it is a mistake."""
     _importing.append(True)
     try:

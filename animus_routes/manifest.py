@@ -92,7 +92,9 @@ def _kind_capabilities(app: App) -> dict[str, Any]:
     for role in app.registry.roles:
         if role.crate_version is None:
             continue
-        extra = to_builtins(wire_type(role.extra)()) if role.extra is not None else {}
+        extra: dict[str, Any] = {}
+        if role.extra is not None:
+            extra |= to_builtins(wire_type(role.extra)())
         extra |= to_builtins(app.kind_capabilities.get(role.kind)) or {}
         found[role.kind] = {"crate_version": role.crate_version}
         if extra:

@@ -226,9 +226,16 @@ def _wrap_async(middleware: Callable[..., Any], call: Call) -> Call:
 
         loop = asyncio.get_running_loop()
         inside: list[Any] = []
+        running: list[asyncio.Task[Any]] = []
+
+        async def run(inner: Context) -> Any:
+            task = asyncio.current_task()
+            assert task is not None
+            running.append(task)
+            return await call(values, inner)
 
         def call_next(inner: Context = ctx) -> Any:
-            inside.append(asyncio.run_coroutine_threadsafe(call(values, inner), loop))
+            inside.append(asyncio.run_coroutine_threadsafe(run(inner), loop))
             return inside[-1].result()
 
         try:
@@ -236,6 +243,8 @@ def _wrap_async(middleware: Callable[..., Any], call: Call) -> Call:
         except asyncio.CancelledError:
             for future in inside:
                 future.cancel()
+            if running:
+                await asyncio.wait(running)  # its `finally` comes before any clean-up
             raise
 
     return wrapped_plain

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def animus_client() -> Iterator[Callable[..., TestClient]]:
-    """Start clients for apps: `client = animus_client(app)`; they are shut down after the test."""
+    """A function that starts clients for apps and shuts them down after the test.
+
+    `client = animus_client(app)` takes what `TestClient` takes.
+    """
     with ExitStack() as stack:
 
         def start(app: App, **options: Any) -> TestClient:

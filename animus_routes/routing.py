@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from animus_routes.engine.plugin import Stream as EngineStream
     from animus_routes.roles import Method, Role
 
-PLAIN: Final = frozenset({type(None), bool, dict, list, tuple})
+PLAIN: Final = frozenset({type(None), bool, int, str, dict, list, tuple})
 
 
 class Registry:

@@ -117,7 +117,7 @@ class Session(Boundary):
         """Check the version, run the hooks, enter the lifespan, describe the plugin."""
         from animus_routes.manifest import initialize_result
 
-        greeting = codecs.plain(params)
+        greeting = _decoded(codecs.plain, params)
         _check_version(greeting.get("protocol_version"))
         self.greeting = greeting
         self._server = server
@@ -167,9 +167,9 @@ class Session(Boundary):
         from animus_routes.signature import analyse
 
         signature = analyse(hook)
-        arguments = (params_decoder(signature, None, None)(params),)
+        values = _decoded(params_decoder(signature, None, None), params)
         call = caller(signature, [])
-        result = call(*arguments, ctx) if signature.contextual else call(*arguments)
+        result = call(values, ctx) if signature.contextual else call(values)
         return server.calls.loop.run(result) if signature.is_async else result
 
     def stop(self) -> None:
@@ -198,6 +198,22 @@ class Session(Boundary):
         self.report(f"the stream of {route.name} failed", error)
         if route.stream.fatal and self.app.exit_on_broken_stream and self._server is not None:
             self._server.end(BROKEN)
+
+
+def _decoded(decode: Callable[[Raw], Any], params: Raw) -> Any:
+    """The greeting's params decoded; what is wrong with them is the host's fault, not a bug.
+
+    Raises:
+        RpcError: They do not decode.
+    """
+    try:
+        return decode(params)
+    except Exception as error:
+        invalid = codecs.explain(error)
+        if invalid is None:
+            raise
+        data = {"category": "invalid_request", "issues": invalid.issues}
+        raise RpcError(INVALID_PARAMS, f"invalid params: {invalid}", data) from error
 
 
 def _check_version(version: Any) -> None:

@@ -187,8 +187,8 @@ def _hints_one_by_one(
     from animus_routes.context import Context
 
     # Names that are often imported for the type checker alone, and can mean nothing else.
-    usual = {name: getattr(collections.abc, name) for name in collections.abc.__all__}
-    known = {**usual, "Any": Any, "Context": Context, **function.__globals__}
+    known: dict[str, Any] = {**vars(collections.abc), "Any": Any, "Context": Context}
+    known |= function.__globals__
     hints: dict[str, Any] = {}
     for name, annotation in raw.items():
         holder = SimpleNamespace(__annotations__={name: annotation})
@@ -278,7 +278,8 @@ def _sort_parameters(signature: Signature, context_names: frozenset[str]) -> Non
 
 def _of_default(parameter: Parameter) -> Iterator[str]:
     """Markers of other frameworks' habits, which here belong into the hint."""
-    kind = type(parameter.default)
+    default: object = parameter.default
+    kind = type(default)
     if kind is Depends or kind.__module__ == "pydantic.fields":
         name = kind.__name__.removesuffix("Info")
         yield (

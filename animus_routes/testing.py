@@ -202,11 +202,10 @@ class TestClient:
             RpcError: The answer is an error.
             TimeoutError: No answer in time.
         """
-        wire = self._wire
-        bound = self.timeout_s if timeout_s is None else timeout_s
+        replies = self._wire.replies
         what = f"answer to {method or f'request {request_id}'}"
-        wire.wait(lambda: request_id in wire.replies, bound, what)
-        frame = wire.replies.pop(request_id)
+        self.wait(lambda: request_id in replies, what, timeout_s)
+        frame = replies.pop(request_id)
         if frame.error is not None:
             error = RpcError(frame.error["code"], frame.error["message"], frame.error.get("data"))
             raise error from self._cause(error)
@@ -240,7 +239,7 @@ class TestClient:
             return None
 
         what = f"notification {method or ''}".strip()
-        self._wire.wait(find, self.timeout_s if timeout_s is None else timeout_s, what)
+        self.wait(find, what, timeout_s)
         found = find()
         assert found is not None
         return found
@@ -258,8 +257,18 @@ class TestClient:
         failures = self._session.failures
         return failures[-1] if failures and error.code == INTERNAL_ERROR else None
 
-    def _under_way(self, request_id: int) -> bool:
-        return any(call.request.id == request_id for call in self._server.calls.active.values())
+    def under_way(self, request_id: int) -> bool:
+        """Does a request's handler still run, beside the others?"""
+        active = tuple(self._server.calls.active.values())
+        return any(call.request.id == request_id for call in active)
+
+    def wait(self, ready: Callable[[], Any], what: str, timeout_s: float | None = None) -> None:
+        """Wait until `ready()` is true, looking at it whenever something may have changed.
+
+        Raises:
+            TimeoutError: It was not in time; `what` says what was missed.
+        """
+        self._wire.wait(ready, self.timeout_s if timeout_s is None else timeout_s, what)
 
 
 class Stream:
@@ -312,16 +321,14 @@ class Stream:
             TimeoutError: None came in time, and the handler still runs.
         """
         client = self._client
-        wire = client._wire  # noqa: SLF001 - two classes of one module
 
         def settled() -> bool:
-            return self._next_place() is not None or not client._under_way(self.request_id)  # noqa: SLF001
+            return self._next_place() is not None or not client.under_way(self.request_id)
 
-        wire.wait(settled, client.timeout_s, f"next item of {self._method}")
+        client.wait(settled, f"next item of {self._method}")
         place = self._next_place()
         if place is None:
-            if self.request_id in wire.replies:
-                _ = self.ack  # a stream that was refused says why
+            _ = self.ack  # a stream that was refused says why
             raise StopIteration
         self._seen = place + 1
         return client.notifications[place].params

@@ -191,8 +191,7 @@ def replace(path: Path, content: bytes) -> None:
 class Sources:
     """The file of each project that was asked for; a thread looks at all of them for changes."""
 
-    def __init__(self, ctx: Context) -> None:
-        self.ctx = ctx
+    def __init__(self) -> None:
         self.by_path: dict[Path, Source] = {}
         self.over = Event()
         self.thread = Thread(target=self._watch, name="config-watch", daemon=True)
@@ -212,11 +211,11 @@ class Sources:
                     if version != source.known:
                         source.known = version
                         event = wire.ConfigChangedEvent(version=version)
-                        self.ctx.notify("config/changed", event)
+                        app.notify("config/changed", event)
 
 
-def lifespan(ctx: Context) -> Iterator[Sources]:
-    sources = Sources(ctx)
+def lifespan() -> Iterator[Sources]:
+    sources = Sources()
     sources.thread.start()
     yield sources
     sources.over.set()

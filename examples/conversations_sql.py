@@ -332,11 +332,11 @@ app = App(
 def create(request: wire.ConversationCreateRequest, chats: Chats) -> dict[str, Any]:
     if request.id == "":
         raise invalid("id", "expected some text, or nothing for an id of the store's own")
-    moment = now()
+    created_at = now()
     meta = {
         "id": request.id or str(uuid4()),
-        "created_at": moment,
-        "updated_at": moment,
+        "created_at": created_at,
+        "updated_at": created_at,
         "message_count": 0,
         "visibility": request.visibility,
     }

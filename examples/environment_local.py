@@ -18,21 +18,24 @@ import os
 import re
 import shutil
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Callable, Mapping
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Final
 from uuid import uuid4
 
 import msgspec
+from msgspec.structs import replace
 
 from animus_routes import App, Context, InvalidRequest, NotFound, Unavailable
 from animus_routes.structs import environment as wire
 
 READ_BYTES: Final = 65536
 KEPT_CHARS: Final = 512 * 1024  # of each stream; however JSON writes them, two fit into a frame
-AFTERMATH_S: Final = 1.0  # what a command's children may still write after its end
+AFTERMATH_S: Final = 1.0  # how long a command's children may write on after its end
+DRAIN_S: Final = 0.5  # then they are killed, and what they wrote is read
 ERROR_CHARS: Final = 500
 HANDLE: Final = re.compile(r"local-[0-9a-f]{32}")
 RECORD: Final = "environment.json"
@@ -87,82 +90,102 @@ async def pump(reader: asyncio.StreamReader, stream: wire.ExecStream, output: Ou
         output(stream, rest)
 
 
-async def feed(process: Process, text: str | None) -> None:
-    if process.stdin is None:
-        return
-    with suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write((text or "").encode())
-        await process.stdin.drain()
-    process.stdin.close()
-
-
 @asynccontextmanager
-async def group(
-    program: str, *args: str, cwd: Path, env: Mapping[str, str], stdin: str | None = None
-) -> AsyncIterator[Process]:
-    """A command as a process group, of which nothing is left at the end."""
+async def pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """A reader here, and the descriptor that a command writes to.
+
+    asyncio's own pipes hold up the news of a command's end for as long as a child of it, left in
+    the background, has them open.
+    """
+    source, sink = os.pipe()
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), open(source, "rb", buffering=0)
+    )
     try:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *args,
+        yield reader, sink
+    finally:
+        transport.close()
+
+
+async def start(command: wire.HarnessCommand, cwd: Path, *files: int) -> Process:
+    stdin, stdout, stderr = files
+    try:
+        return await asyncio.create_subprocess_exec(
+            command.program,
+            *command.args,
             cwd=cwd,
-            env=env,
-            stdin=DEVNULL if stdin is None else PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
+            env=command.env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
             start_new_session=True,
         )
     except (OSError, ValueError) as problem:
-        raise InvalidRequest(f"cannot run '{program}': {problem}") from None
-    try:
-        yield process
+        raise InvalidRequest(f"cannot run '{command.program}': {problem}") from None
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.shield(process.wait())
+        os.close(stdout)
+        os.close(stderr)
 
 
-async def follow(process: Process, stdin: str | None, output: Output) -> None:
-    """Wait for a command's end and its output, but not for ever for that of its children."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    pumps = [
-        asyncio.create_task(pump(process.stdout, "stdout", output)),
-        asyncio.create_task(pump(process.stderr, "stderr", output)),
-        asyncio.create_task(feed(process, stdin)),
-    ]
+@asynccontextmanager
+async def group(command: wire.HarnessCommand, cwd: Path, *files: int) -> AsyncIterator[Process]:
+    """A command as a process group, of which nothing is left at the end."""
+    starting = asyncio.create_task(start(command, cwd, *files))
     try:
-        await process.wait()
-        await asyncio.wait(pumps, timeout=AFTERMATH_S)
-        for task in pumps:
-            if task.done():
-                task.result()
+        await asyncio.wait([starting])
+        yield starting.result()
     finally:
-        for task in pumps:
-            task.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
+        # A cancel may come when the command runs already and asyncio has not said so yet.
+        await asyncio.wait([starting])
+        if starting.exception() is None:
+            process = starting.result()
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+async def run(
+    command: wire.HarnessCommand, cwd: Path, output: Output, typed: str | None = None
+) -> int:
+    """Wait for a command's end and its output, but not for ever for that of its children.
+
+    Returns:
+        The exit code; negative for a signal.
+    """
+    with TemporaryFile() as stdin:
+        stdin.write((typed or "").encode())
+        stdin.seek(0)
+        async with pipe() as (out, out_fd), pipe() as (err, err_fd):
+            pumps = [
+                asyncio.create_task(pump(out, "stdout", output)),
+                asyncio.create_task(pump(err, "stderr", output)),
+            ]
+            try:
+                async with group(command, cwd, stdin.fileno(), out_fd, err_fd) as process:
+                    code = await process.wait()
+                    await asyncio.wait(pumps, timeout=AFTERMATH_S)
+            finally:
+                await asyncio.wait(pumps, timeout=DRAIN_S)
+                for task in pumps:
+                    task.cancel()
+                await asyncio.gather(*pumps, return_exceptions=True)
+    return code
 
 
 async def execute(request: wire.ExecRequest, output: Output) -> wire.ExecResponse:
     place = place_of(request.handle)
     record = record_of(place)
-    command = request.command
-    cwd = inside(place / "workspace", command.cwd if command.cwd is not None else record.home)
-    env = {**os.environ, **record.env, **command.env}
-    limit = None if request.timeout_secs is None else float(request.timeout_secs)
-    timed_out = False
-    async with group(
-        command.program, *command.args, cwd=cwd, env=env, stdin=request.stdin
-    ) as process:
-        try:
-            async with asyncio.timeout(limit):
-                await follow(process, request.stdin, output)
-        except TimeoutError:
-            timed_out = True
-    code = process.returncode
-    # A signal has no exit code, and neither has a command that was not waited for.
-    given = None if timed_out or code is None or code < 0 else code
-    return wire.ExecResponse(exit_code=given, timed_out=timed_out)
+    given = request.command
+    cwd = inside(place / "workspace", record.home if given.cwd is None else given.cwd)
+    command = replace(given, env={**os.environ, **record.env, **given.env})
+    limit_s = None if request.timeout_secs is None else float(request.timeout_secs)
+    try:
+        async with asyncio.timeout(limit_s):
+            code = await run(command, cwd, output, request.stdin)
+    except TimeoutError:
+        return wire.ExecResponse(timed_out=True)
+    return wire.ExecResponse(exit_code=None if code < 0 else code)  # a signal has no exit code
 
 
 # ---- folders ------------------------------------------------------------------------------------
@@ -214,9 +237,8 @@ def folders_of(repos: list[wire.RepoRef]) -> dict[str, wire.RepoRef]:
 
 async def git(*args: str, cwd: Path, what: str) -> None:
     said = Tail()
-    async with group("git", *args, cwd=cwd, env={**os.environ, **GIT}) as process:
-        await follow(process, None, lambda _stream, text: said.add(text))
-    if process.returncode != 0:
+    command = wire.HarnessCommand(program="git", args=[*args], env={**os.environ, **GIT})
+    if await run(command, cwd, lambda _stream, text: said.add(text)) != 0:
         raise Unavailable(f"{what}: {said.text().strip()[-ERROR_CHARS:]}")
 
 

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
-from threading import get_ident
+from threading import Lock
 from time import monotonic, time
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
@@ -125,6 +125,7 @@ class Outbox:
     def __init__(self, path: Path, config: Config) -> None:
         self.path = path
         self.config = config
+        self.flushing = Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(self.connect()) as db:
             db.execute("PRAGMA journal_mode = WAL")
@@ -209,11 +210,9 @@ class Reasons(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.last = "the service refused it"
-        self.of_thread = get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self.of_thread:
-            self.last = record.getMessage()
+        self.last = record.getMessage()
 
     def __enter__(self) -> Self:
         logging.getLogger("apprise").addHandler(self)
@@ -307,15 +306,20 @@ def notify(event: wire.DaemonEventRecord, box: Box) -> wire.NotifierNotifyResult
 @app.method("notifier/flush", concurrent=True)
 def flush(ctx: Context, box: Box) -> wire.NotifierFlushResult:
     """Deliver what is due, one after the other, for as long as a host waits for a flush."""
+    told_of: list[wire.NotifierLifecycleEvent] = []
+    if not box.flushing.acquire(blocking=False):
+        return wire.NotifierFlushResult()  # the one under way tells of it
     end = monotonic() + FLUSH_S
     sender = Sender(box)
-    told_of: list[wire.NotifierLifecycleEvent] = []
-    with closing(box.connect()) as db:
-        while not ctx.cancelled and monotonic() < end:
-            delivery = take(box, db)
-            if delivery is None:
-                break
-            told_of.append(settle(box, db, delivery, sender.send(delivery)))
+    try:
+        with closing(box.connect()) as db:
+            while not ctx.cancelled and monotonic() < end:
+                delivery = take(box, db)
+                if delivery is None:
+                    break
+                told_of.append(settle(box, db, delivery, sender.send(delivery)))
+    finally:
+        box.flushing.release()
     return wire.NotifierFlushResult(lifecycle_events=told_of)
 
 

@@ -275,7 +275,7 @@ class Store:
         page = wire.SubjectList(subjects=[], fetched_at=now())
         last = size = 0
         for document, children, seq in self.db.execute(PAGE, binds).fetchall():
-            size += len(document)
+            size += len(document.encode())
             if page.subjects and (len(page.subjects) == limit or size > PAGE_BYTES):
                 page.next_cursor = f"after-{last}"
                 break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from animus_routes.cli.find import NotAnApp, configured, fail
 from animus_routes.errors import RpcError
@@ -94,7 +94,7 @@ def _params(text: str) -> Any:
         _wrong(f"the params are not JSON: {error}")
     if not isinstance(params, dict):
         _wrong(f"the params are a JSON object, not {text[:40]}")
-    return params
+    return cast("dict[str, Any]", params)
 
 
 def _option(arguments: list[str], name: str, default: float) -> float:

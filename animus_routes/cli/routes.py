@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from animus_routes.check import problems
 from animus_routes.cli.find import fail, load, only_target
 from animus_routes.codecs import encode
+from animus_routes.engine.wire import claim
 from animus_routes.errors import ConfigurationError
 from animus_routes.launch import say
 from animus_routes.signature import NOTHING, name_of
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> int:
     """Print every method of the app and of its roles; 1 if the app has problems."""
     as_json = "--json" in arguments
     target = only_target([a for a in arguments if a != "--json"], "routes [APP] [--json]")
+    _, out = claim()  # what the author's module prints is not our output
     app = load(target)
     try:
         rows = list(describe(app))
@@ -35,7 +37,9 @@ def main(arguments: list[str]) -> int:
         fail(str(error))
     document = {"name": app.name, "kinds": app.kinds, "routes": rows, "problems": found}
     text = encode(document).decode() if as_json else table(rows)
-    os.write(1, f"{text}\n".encode())
+    rest = memoryview(f"{text}\n".encode())
+    while rest:
+        rest = rest[os.write(out, rest) :]
     if found and not as_json:
         say("\n".join(["", *found]))
     return 1 if found else 0

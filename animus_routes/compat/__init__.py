@@ -110,8 +110,8 @@ def __getattr__(name: str) -> object:
         *(f"animus_routes.types.{crate}" for crate in _CRATES),
     ):
         found = __import__(module, fromlist=[wanted])
-        value: object = getattr(found, wanted, None)
-        if value is not None and getattr(value, "__module__", module).startswith("animus_routes"):
+        if wanted in found.__all__:
+            value: object = getattr(found, wanted)
             globals()[name] = value
             return value
     raise AttributeError(f"module 'animus_routes.compat' has no attribute '{name}'")

@@ -12,6 +12,8 @@ from animus_routes.hints import bare, is_model
 if TYPE_CHECKING:
     from animus_routes.roles import Method
 
+__all__ = ["AgentStream", "CallContext", "Cancellation", "Params"]
+
 Handler = Callable[..., Any]
 CONTEXT_NAMES = frozenset({"ctx", "context", "_ctx", "_context"})
 
@@ -33,6 +35,8 @@ class Params(dict[str, Any]):
         object.__setattr__(self, "_wire", wire)
 
     def __getattr__(self, name: str) -> Any:
+        if name in self:
+            return self[name]
         if name in getattr(self._wire, "__struct_fields__", ()):
             return _default(self._wire, name)
         raise AttributeError(f"the params have no '{name}'; they have {', '.join(self) or 'none'}")

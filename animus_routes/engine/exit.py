@@ -23,7 +23,8 @@ def leave(code: int = 0) -> NoReturn:
     """
     try:
         start_new_thread(_bound, (code,))
-        atexit._run_exitfuncs()  # noqa: SLF001 - os._exit skips what authors registered
+        # os._exit skips what authors registered.
+        atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         for stream in (sys.__stdout__, sys.__stderr__):
             if stream is not None:
                 stream.flush()

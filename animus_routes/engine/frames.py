@@ -6,7 +6,7 @@ every id but a plain positive integer, which is what the host sends: ids go back
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -153,7 +153,7 @@ def refusal(line: bytes) -> tuple[bytes, str] | None:
     if not line.strip():
         return None
     try:
-        value = msgspec.json.decode(line)
+        value: object = msgspec.json.decode(line)
     except (UnicodeDecodeError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
         text = "the frame is nested too deeply" if deep else "the frame is not UTF-8"
@@ -161,17 +161,24 @@ def refusal(line: bytes) -> tuple[bytes, str] | None:
     except msgspec.DecodeError:
         text = "the frame is not JSON"
         return error_frame(NULL_ID, PARSE_ERROR, text), f"{text}: {_excerpt(line)}"
-    if isinstance(value, list):
-        text = "batches are not part of this protocol: send one object per line"
-    elif not isinstance(value, dict):
-        text = "a frame is a JSON object"
-    elif isinstance(value.get("method"), str):
-        text = "an id is a string, a number or null"
-    elif "method" not in value and ("result" in value or "error" in value):
+    fault = _fault(value)
+    if fault is None:
         return None
-    else:
-        text = "a request needs a `method`, a string"
-    return error_frame(readable_id(line), INVALID_REQUEST, text), f"{text}: {_excerpt(line)}"
+    return error_frame(readable_id(line), INVALID_REQUEST, fault), f"{fault}: {_excerpt(line)}"
+
+
+def _fault(value: object) -> str | None:
+    """Why a JSON value is no request; None for an answer."""
+    if isinstance(value, list):
+        return "batches are not part of this protocol: send one object per line"
+    if not isinstance(value, dict):
+        return "a frame is a JSON object"
+    frame = cast("dict[str, Any]", value)
+    if isinstance(frame.get("method"), str):
+        return "an id is a string, a number or null"
+    if "method" not in frame and ("result" in frame or "error" in frame):
+        return None
+    return "a request needs a `method`, a string"
 
 
 def readable_id(line: bytes) -> Raw:
@@ -226,7 +233,7 @@ def is_id(raw: Raw) -> bool:
 
 def id_key(request_id: int | Raw) -> tuple[type, Any]:
     """An id as a dictionary key: `1`, `1.0` and `"1"` are three ids."""
-    value = request_id if isinstance(request_id, int) else msgspec.json.decode(request_id)
+    value: object = request_id if isinstance(request_id, int) else msgspec.json.decode(request_id)
     return (type(value), value)
 
 

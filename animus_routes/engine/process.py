@@ -34,6 +34,7 @@ class Process:
         self.server = Server(plugin, self.wire)
         self.splitter = Splitter()
         self._ending = Ending(self.server)
+        self._mask: set[int] = set()
 
     def serve(self) -> NoReturn:
         """Serve until the host is done, then end the process."""
@@ -45,7 +46,11 @@ class Process:
             signal.signal(number, self._signalled)
         server.standby = standby = Standby(server, self.splitter)
         signal.set_wakeup_fd(standby.signal_fd, warn_on_full_buffer=False)
-        os.register_at_fork(after_in_child=self._forked)
+        os.register_at_fork(
+            before=self._hold_signals,
+            after_in_parent=self._release_signals,
+            after_in_child=self._forked,
+        )
         while not server.ended:
             try:
                 self._read_all(standby)
@@ -97,9 +102,17 @@ class Process:
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         self.server.end(signal.Signals(number).name)
 
+    def _hold_signals(self) -> None:
+        """A child that is sent a signal at once must not take it for the plugin's."""
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+
+    def _release_signals(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
     def _forked(self) -> None:
         """In a forked child: neither the wire nor the signals are its business."""
         self.wire.sever()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._release_signals()

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.calls import Calls, decode_again
+from animus_routes.engine.control import CONTROL, INLINE
 from animus_routes.engine.exit import Interrupted
 from animus_routes.engine.frames import (
     MAX_OUTBOUND_BYTES,
@@ -22,18 +23,13 @@ from animus_routes.engine.frames import (
     decode_odd,
     decode_plain,
     error_frame,
-    id_key,
-    is_id,
     refusal,
-    result_frame,
 )
 from animus_routes.engine.wire import log
 from animus_routes.errors import (
-    CANCELLED,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     NOT_INITIALIZED,
-    RpcError,
 )
 
 if TYPE_CHECKING:
@@ -47,9 +43,6 @@ if TYPE_CHECKING:
     from animus_routes.engine.wire import Wire
 
 FLUSH_BYTES: Final = 60_000
-SHUTDOWN_BOUND_S: Final = 1.2  # the host waits 2 s
-INLINE: Final = "inline"
-HEALTH: Final = "health/check"
 EOF: Final = "eof"
 ENDED_BY_INPUT: Final = frozenset({"", EOF})
 
@@ -99,16 +92,6 @@ class Server:
         self._end_once = allocate_lock()
         # Empty until `initialized`: every domain request then takes the slow path, which refuses.
         self.inline: dict[str, Route] = {}
-        self.control: dict[str, Callable[[Request, bytearray], Route | None]] = {
-            "initialize": lambda request, _out: self._internal(request, self._initialize),
-            "initialized": self._initialized,
-            "$/ping": self._ping,
-            "$/cancelRequest": self._cancel,
-            "$/progress": _ignore,
-            HEALTH: self._health,
-            "shutdown": self._asked_to_shut_down,
-            "exit": self._exit,
-        }
 
     # The loop -----------------------------------------------------------------------------------
 
@@ -247,15 +230,15 @@ class Server:
         try:
             return self._sort(request, out)
         except Exception as error:  # noqa: BLE001 - a role's reading of params; never the end
-            frame = self.plugin.refuse(self.plugin.internal(_ignore), request, error)
+            frame = self.plugin.refuse(self.plugin.internal(_nothing), request, error)
             if request.id:
                 out += frame
             return None
 
     def _sort(self, request: Request, out: bytearray) -> Route | None:
-        control = self.control.get(request.method)
+        control = CONTROL.get(request.method)
         if control is not None:
-            return control(request, out)
+            return control(self, request, out)
         route = self.plugin.find(request.method)
         if not request.id:
             return self._notified(route, request)
@@ -305,86 +288,10 @@ class Server:
 
     # Lifecycle ----------------------------------------------------------------------------------
 
-    def _internal(self, request: Request, handler: Callable[[Raw], Any]) -> Route | None:
-        return self.plugin.internal(handler) if request.id else None
-
-    def _initialize(self, params: Raw) -> Any:
-        """The handshake (spec section 3.2); the gate opens at `initialized`, if this succeeds."""
-        if self.greeted:
-            raise RpcError(INVALID_REQUEST, "the plugin is initialized already")
-        result = self.plugin.initialize(self, params)
-        self.greeted = True
-        return result
-
-    def _initialized(self, _request: Request, _out: bytearray) -> None:
-        if self.greeted and not self.opened:
-            self.opened = True
-            self.inline.update(self.plugin.inline())
-
-    def _ping(self, request: Request, out: bytearray) -> None:
-        if request.id:
-            out += result_frame(request.id, b"{}")
-
-    def _health(self, request: Request, out: bytearray) -> Route | None:
-        if not request.id:
-            return None
-        route = self.plugin.health_route()
-        if route is None:
-            out += result_frame(request.id, self.plugin.health())
-        elif route.mode != INLINE:
-            self.calls.start(route, request, out)
-            return None
-        return route
-
-    def _cancel(self, request: Request, out: bytearray) -> None:
-        """`$/cancelRequest` (spec section 6.3): one -32002, whatever the handler does next."""
-        target = self.plugin.field(request.params, "id", raw=True)
-        if target is None or not is_id(target):
-            return
-        key = id_key(target)
-        if self.calls.cancel(key):
-            return
-        current = self.current
-        if current is not None and current.id and id_key(current.id) == key:
-            if self.answered is not current:
-                self.answered = current
-                if self.context is not None:
-                    self.context.cancel()
-                out += error_frame(current.id, CANCELLED, "cancelled", {"category": "cancelled"})
-            return
-        self._cancel_pending(key, out)
-
-    def _cancel_pending(self, key: tuple[type, Any], out: bytearray) -> None:
-        for line in tuple(self.pending):
-            waiting = parse(line)
-            if waiting is not None and waiting.id and id_key(waiting.id) == key:
-                self.pending.remove(line)
-                out += error_frame(waiting.id, CANCELLED, "cancelled", {"category": "cancelled"})
-                return
-
-    def _asked_to_shut_down(self, request: Request, _out: bytearray) -> Route | None:
-        if request.id and not self.shutdown_at:
-            self.shutdown_at = monotonic()
-            self.on_shutdown()
-        return self._internal(request, self._shutdown)
-
-    def _shutdown(self, _params: Raw) -> dict[str, Any]:
-        """Let work finish within a bound, leave the lifespan, answer (spec section 3.5)."""
-        self.close_gate()
-        self.calls.finish(self.shutdown_at + SHUTDOWN_BOUND_S)
-        self.plugin.stop()
-        self.stopped = True
-        return {}
-
     def close_gate(self) -> None:
         """Refuse domain requests from now on."""
         self.closing = True
         self.inline.clear()
-
-    def _exit(self, request: Request, out: bytearray) -> None:
-        if request.id:
-            out += result_frame(request.id, b"{}")
-        self.end("exit")
 
     def expect(self, emitter: Emitter) -> bool:
         """Will somebody flush this emitter if its source pauses?"""
@@ -443,17 +350,5 @@ class Server:
             return self.plugin.unwritable(route, request.id, another)
 
 
-def parse(line: bytes) -> Request | None:
-    """A line as a request, if it is one."""
-    try:
-        return decode_plain(line)
-    except UNREADABLE:
-        return decode_odd(line)
-
-
-def _ignore(*_: object) -> None:
-    return None
-
-
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     pass

@@ -17,6 +17,7 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from animus_routes.engine.control import HEALTH, SHUTDOWN
 from animus_routes.engine.frames import (
     UNREADABLE,
     Request,
@@ -25,7 +26,7 @@ from animus_routes.engine.frames import (
     encoder,
     result_frame,
 )
-from animus_routes.engine.server import EOF, HEALTH
+from animus_routes.engine.server import EOF
 from animus_routes.engine.wire import log
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ PARK_TICKS: Final = 40  # 200 ms without a read
 SWITCH_S: Final = 0.0005  # a pure Python loop gives the interpreter up this often while it is slow
 HEALTH_BOUND_S: Final = 1.0  # the host waits 2 s
 SHUTDOWN_BOUND_S: Final = 1.75  # the host waits 2 s
-SHUTDOWN: Final = "shutdown"
 ALWAYS: Final = frozenset({"$/ping", "$/cancelRequest", HEALTH, SHUTDOWN, "exit"})
 BOUNDED: Final = frozenset({HEALTH, SHUTDOWN})
 ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CHUNK_BYTES: Final = 65_536
 PIPE_BYTES: Final = 4096  # so much fits without waiting, once a pipe polls as writable
 LOG_WAIT_MS: Final = 50
+STDERR: Final = 2
 CLOSE_S: Final = 0.05
 
 
@@ -32,11 +33,13 @@ class Wire:
         on_close: Called once, when that is found out.
     """
 
-    __slots__ = ("_out", "closed", "fd", "lock", "on_close")
+    __slots__ = ("_null", "_out", "closed", "fd", "lock", "on_close")
 
     def __init__(self, fd_in: int, fd_out: int) -> None:
         self.fd = fd_in
         self._out = fd_out
+        # Opened now: at the end an author's code may have used every descriptor up.
+        self._null = os.open(os.devnull, os.O_RDWR)
         self.lock = allocate_lock()
         self.closed = False
         self.on_close: Callable[[], object] = _nothing
@@ -95,7 +98,7 @@ class Wire:
 
     def stop_reading(self) -> None:
         """Whoever reads next, or is interrupted while reading, finds the end."""
-        self._replace(self.fd)
+        os.dup2(self._null, self.fd, inheritable=False)
 
     def close(self) -> None:
         """No thread writes from here on: the last frame on the wire is a whole one."""
@@ -106,14 +109,8 @@ class Wire:
         """In a forked child: the wire belongs to the parent."""
         self.lock = allocate_lock()
         self.closed = True
-        self._replace(self.fd)
-        self._replace(self._out)
-
-    @staticmethod
-    def _replace(fd: int) -> None:
-        null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, fd, inheritable=False)
-        os.close(null)
+        os.dup2(self._null, self.fd, inheritable=False)
+        os.dup2(self._null, self._out, inheritable=False)
 
 
 def _nothing() -> None:
@@ -137,13 +134,10 @@ def claim() -> tuple[int, int]:
     """
     if _claimed:
         return _claimed[0]
-    null = os.open(os.devnull, os.O_RDWR)
-    pair = (_duplicate(0, null), _duplicate(1, null))
+    null = _null_beyond_standard()
+    pair = (os.dup(0), os.dup(1))
     os.dup2(null, 0)
-    try:
-        os.dup2(2, 1)
-    except OSError:
-        os.dup2(null, 1)
+    os.dup2(2, 1)
     os.close(null)
     stdout = sys.__stdout__
     if stdout is not None:
@@ -155,12 +149,16 @@ def claim() -> tuple[int, int]:
     return pair
 
 
-def _duplicate(fd: int, spare: int) -> int:
-    """A private copy; of the null device where the host closed the descriptor."""
-    try:
-        return os.dup(fd)
-    except OSError:
-        return os.dup(spare)
+def _null_beyond_standard() -> int:
+    """The null device, on fd 0, 1 and 2 as well where the host closed them.
+
+    Otherwise the next file that anybody opens would become stdin, stdout or stderr.
+    """
+    while True:
+        null = os.open(os.devnull, os.O_RDWR)
+        if null > STDERR:
+            return null
+        os.set_inheritable(null, True)
 
 
 def release() -> None:
@@ -210,12 +208,16 @@ def _fed() -> bool:
 
 
 def log(text: str) -> None:
-    """One line for the operator, on stderr, past every buffer.
+    """One line for the operator, on stderr, past every buffer."""
+    tell(f"animus-routes: {text}\n".encode(errors="backslashreplace"))
+
+
+def tell(data: bytes) -> None:
+    """Write to stderr, and never block on it for long.
 
     A host that does not drain stderr costs one short wait; then lines are dropped until it does.
     """
     global _log_wait_ms  # noqa: PLW0603 - one process has one stderr
-    data = f"animus-routes: {text}\n".encode(errors="backslashreplace")
     try:
         for start in range(0, len(data), PIPE_BYTES):
             if not _ready(2, select.POLLOUT, _log_wait_ms):

@@ -62,6 +62,7 @@ class Run(Protocol):
 
     def notification(self, item: Any) -> tuple[str, Any]:
         """The wire method and params of one item."""
+        ...
 
     def complete(self, result: Any) -> Any:
         """The answer, from what the handler returned and what it emitted."""
@@ -197,7 +198,8 @@ def agreeing(name: str, result: str, schema: Derived, flags: Derived) -> Method:
     def declared(result: Any, _params: dict[str, Any], registry: Registry) -> Any:
         from animus_routes.codecs import to_builtins
 
-        return {**schema(registry), **(to_builtins(result) or {}), **flags(registry)}
+        given: dict[str, Any] = to_builtins(result) or {}
+        return {**schema(registry), **given, **flags(registry)}
 
     return Method(
         name,

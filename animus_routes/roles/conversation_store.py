@@ -11,21 +11,38 @@ from typing import TYPE_CHECKING, Any
 from animus_routes.roles import Method, Role
 
 if TYPE_CHECKING:
+    from animus_routes.roles import ResultAdapter
     from animus_routes.routing import Registry
 
 
 def _empty(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
-    return result if isinstance(result, dict) else {}
+    """Nothing is said about what was done, whatever the handler returns."""
+    return {} if result is None or isinstance(result, (bool, list)) else result
 
 
-def _method(verb: str, name: str, *, void: bool = False) -> Method:
+def _found(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+    """None: no such conversation, which the wire says by leaving `meta` out."""
+    return {} if result is None else result
+
+
+def _listed(key: str) -> ResultAdapter:
+    """A list: all there is; None: nothing."""
+
+    def listed(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+        items: Any = result or []
+        return {key: items} if result is None or isinstance(result, list) else result
+
+    return listed
+
+
+def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: str) -> Method:
     return Method(
         f"conversation/{verb}",
         params=f"plugin.Conversation{name}Request",
         result=f"plugin.Conversation{name}Response",
         required=True,
-        adapt_result=_empty if void else None,
-        returns=("bool",) if void else (),
+        adapt_result=adapt,
+        returns=returns,
     )
 
 
@@ -35,11 +52,11 @@ ROLE = Role(
     crate_version="0.1.17",
     methods=(
         _method("create", "Create"),
-        _method("load_meta", "LoadMeta"),
-        _method("save_meta", "SaveMeta", void=True),
-        _method("append_message", "AppendMessage", void=True),
-        _method("load_messages", "LoadMessages"),
-        _method("list", "List"),
-        _method("delete", "Delete", void=True),
+        _method("load_meta", "LoadMeta", _found),
+        _method("save_meta", "SaveMeta", _empty, "bool"),
+        _method("append_message", "AppendMessage", _empty, "bool"),
+        _method("load_messages", "LoadMessages", _listed("messages"), "list"),
+        _method("list", "List", _listed("conversations"), "list"),
+        _method("delete", "Delete", _empty, "bool"),
     ),
 )

@@ -2,16 +2,45 @@
 
 A handler of `exec_stream` yields its output, as `ExecOutput` or `("stdout", text)`, and returns
 the exit code or an `ExecResponse`; what the response leaves out is filled from what was yielded.
+Of output that would not fit into a frame the end is kept: the host has seen the rest go by.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from animus_routes.codecs import to_builtins
 from animus_routes.roles import Method, Role, Stream
 
 NOTIFICATIONS = {"output": "environment/output", "journal": "environment/journal"}
+KEPT_CHARS: Final = 512 * 1024  # of each stream: two of them fit, however JSON writes them
+
+
+class Tail:
+    """The end of a text that may be too long to keep."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._kept = 0
+        self._dropped = 0
+
+    def add(self, text: str) -> None:
+        self._parts.append(text)
+        self._kept += len(text)
+        if self._kept > 2 * KEPT_CHARS:
+            self._cut()
+
+    def text(self) -> str:
+        if self._kept > KEPT_CHARS:
+            self._cut()
+        lead = f"[{self._dropped} characters before this are left out]\n" if self._dropped else ""
+        return lead + "".join(self._parts)
+
+    def _cut(self) -> None:
+        whole = "".join(self._parts)
+        kept = whole[-KEPT_CHARS:]
+        self._dropped += len(whole) - len(kept)
+        self._parts, self._kept = [kept], len(kept)
 
 
 class ExecRun:
@@ -21,7 +50,7 @@ class ExecRun:
         handle = params.get("handle")
         self._handle_id = handle.get("id", "") if isinstance(handle, dict) else ""
         self.names: set[str] = set()
-        self._texts: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        self._texts = {"stdout": Tail(), "stderr": Tail()}
 
     def notification(self, item: Any) -> tuple[str, Any]:
         """Output by default; `kind: journal` for a session's journal."""
@@ -30,7 +59,7 @@ class ExecRun:
             item = {"stream": stream, "text": text}
         params = {"kind": "output", "handle_id": self._handle_id, **to_builtins(item)}
         if params["kind"] == "output":
-            self._texts[params["stream"]].append(params["text"])
+            self._texts[params["stream"]].add(params["text"])
         return NOTIFICATIONS[params["kind"]], params
 
     def complete(self, result: Any) -> Any:
@@ -40,7 +69,7 @@ class ExecRun:
             given = {} if result is None else {"exit_code": result}
         else:
             given = to_builtins(result)
-        texts = {name: "".join(parts) for name, parts in self._texts.items()}
+        texts = {name: tail.text() for name, tail in self._texts.items()}
         return {**{name: text for name, text in texts.items() if text}, **given}
 
     def farewell(self) -> None:

@@ -19,9 +19,8 @@ def _stored(result: Any, params: dict[str, Any], _registry: Registry) -> Any:
 
 def _found(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
     """A list: the whole page; None: nothing matches."""
-    if result is None or isinstance(result, (list, tuple)):
-        return {"entries": result or []}
-    return result
+    entries: Any = result or []
+    return {"entries": entries} if result is None or isinstance(result, list) else result
 
 
 def _schema(_registry: Registry) -> dict[str, Any]:

@@ -1,14 +1,46 @@
 """`memory_store`: scoped key-value memory with search (spec section 7.8)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from animus_routes.roles import Method, Role
 
+if TYPE_CHECKING:
+    from animus_routes.roles import ResultAdapter
+    from animus_routes.routing import Registry
 
-def _method(verb: str, name: str) -> Method:
+
+def _got(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+    """None: no such key."""
+    return {"found": False} if result is None else result
+
+
+def _deleted(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+    """None: gone, which it is too when it was never there."""
+    if result is None or isinstance(result, bool):
+        return {"ack": result is not False}
+    return result
+
+
+def _listed(key: str) -> ResultAdapter:
+    """A list: the whole page; None: an empty one."""
+
+    def listed(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+        items: Any = result or []
+        return {key: items} if result is None or isinstance(result, list) else result
+
+    return listed
+
+
+def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: str) -> Method:
     return Method(
         f"memory/{verb}",
         params=f"memory_store.{name}Request",
         result=f"memory_store.{name}Response",
         required=True,
+        adapt_result=adapt,
+        returns=returns,
     )
 
 
@@ -19,9 +51,9 @@ ROLE = Role(
     extra="memory_store.MemoryStoreCapabilities",
     methods=(
         _method("put", "PutMemory"),
-        _method("get", "GetMemory"),
-        _method("query", "QueryMemory"),
-        _method("list_scopes", "ListScopes"),
-        _method("delete_scope", "DeleteScope"),
+        _method("get", "GetMemory", _got),
+        _method("query", "QueryMemory", _listed("results"), "list"),
+        _method("list_scopes", "ListScopes", _listed("scopes"), "list"),
+        _method("delete_scope", "DeleteScope", _deleted, "bool"),
     ),
 )

@@ -121,7 +121,7 @@ def _subjects(result: Any, _params: Params, _registry: Registry) -> Any:
         return result
     found: Params = {"subjects": []}
     if isinstance(result, list | tuple):
-        found["subjects"] = result
+        found["subjects"] = [*cast("list[Any]", result)]
     elif result is not None:
         found |= to_builtins(result)
     found["subjects"] = [_fill(subject) for subject in found["subjects"] or ()]
@@ -153,7 +153,8 @@ def _schema(registry: Registry) -> Params:
 
 def _declared(result: Any, _params: Params, registry: Registry) -> Any:
     """Whatever the author declares, the flags agree with what is registered."""
-    return {**_schema(registry), **(to_builtins(result) or {}), **_flags(registry)}
+    given: Params = to_builtins(result) or {}
+    return {**_schema(registry), **given, **_flags(registry)}
 
 
 SUBJECT = "subject.Subject"

@@ -45,6 +45,7 @@ ROLE = Role(
             result="transport.TransportInfo",
             required=True,
             adapt_result=_started,
+            adapts_all=True,
             returns=("str",),
         ),
         Method(

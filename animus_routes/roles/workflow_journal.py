@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from animus_routes.roles import ErrorRow, Method, Role, agreeing
 
 if TYPE_CHECKING:
+    from animus_routes.roles import ResultAdapter
     from animus_routes.routing import Registry
 
 
@@ -21,13 +22,47 @@ def _flags(registry: Registry) -> dict[str, Any]:
     }
 
 
-def _method(verb: str, params: str, result: str | None = None, *, required: bool = False) -> Method:
+def _absent(key: str) -> ResultAdapter:
+    """None: there is none, which the wire says by a null."""
+
+    def absent(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+        return {key: None} if result is None else result
+
+    return absent
+
+
+def _listed(key: str, **rest: Any) -> ResultAdapter:
+    """A list: all there is; None: nothing."""
+
+    def listed(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+        items: Any = result or []
+        return {key: items, **rest} if result is None or isinstance(result, list) else result
+
+    return listed
+
+
+def _method(
+    verb: str,
+    params: str,
+    result: str | None = None,
+    adapt: ResultAdapter | None = None,
+    *returns: str,
+    required: bool = False,
+) -> Method:
     return Method(
         f"journal/{verb}",
         params=f"workflow_journal.{params}",
         result=None if result is None else f"workflow_journal.{result}",
         required=required,
+        adapt_result=adapt,
+        returns=returns,
     )
+
+
+_RUNS = _listed("runs", truncated=False)
+_IDS = _listed("ids", truncated=False)
+_EVENTS = _listed("events", truncated=False)
+_NUMBERS = _listed("checkpoint_nums")
 
 
 ROLE = Role(
@@ -37,16 +72,16 @@ ROLE = Role(
     errors={"not_supported": ErrorRow(category="not_supported")},
     methods=(
         _method("save", "SaveParams", required=True),
-        _method("load", "WorkflowIdParams", "LoadResult", required=True),
-        _method("list", "JournalQuery", "ListResult", required=True),
-        _method("query_ids", "JournalQuery", "QueryIdsResult", required=True),
+        _method("load", "WorkflowIdParams", "LoadResult", _absent("run"), required=True),
+        _method("list", "JournalQuery", "ListResult", _RUNS, "list", required=True),
+        _method("query_ids", "JournalQuery", "QueryIdsResult", _IDS, "list", required=True),
         _method("delete", "WorkflowIdParams", required=True),
         _method("checkpoint_save", "CheckpointSaveParams"),
-        _method("checkpoint_load", "CheckpointLoadParams", "CheckpointLoadResult"),
-        _method("checkpoint_list", "WorkflowIdParams", "CheckpointListResult"),
+        _method("checkpoint_load", "CheckpointLoadParams", "CheckpointLoadResult", _absent("blob")),
+        _method("checkpoint_list", "WorkflowIdParams", "CheckpointListResult", _NUMBERS, "list"),
         _method("checkpoint_prune", "CheckpointPruneParams"),
         _method("record", "RecordParams"),
-        _method("events", "EventQuery", "EventsResult"),
+        _method("events", "EventQuery", "EventsResult", _EVENTS, "list"),
         agreeing("journal/schema", "workflow_journal.JournalSchema", _schema, _flags),
     ),
 )

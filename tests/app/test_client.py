@@ -12,7 +12,7 @@ from animus_routes import ConfigurationError, Context, RpcError
 from animus_routes.testing import Notification, TestClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from animus_routes import App
 
@@ -26,9 +26,8 @@ def app() -> App:
         return params
 
     @app.method("x/count", notification="x/number")
-    def count(to: int, ctx: Context) -> Iterator[int]:
-        for number in range(to):
-            yield number
+    def count(to: int, ctx: Context) -> Generator[int, None, str]:
+        yield from range(to)
         return "counted"
 
     @app.method("x/forever", notification="x/number")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial, wraps
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import msgspec
 import pytest
 from annotated_types import Gt
 from making import custom_app, issues, refused
@@ -320,95 +318,6 @@ def test_a_bug_in_a_validator_is_not_the_callers_fault() -> None:
     assert error.message == "internal error"
 
 
-class Backend:
-    def method(self, a: int) -> int:
-        return a + 1
-
-    def __call__(self, a: int) -> int:
-        return a + 2
-
-    @staticmethod
-    def static(a: int) -> int:
-        return a + 3
-
-    @classmethod
-    def of_class(cls, a: int) -> int:
-        return a + 4
-
-
-def logged(function: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    return wrapper
-
-
-class Decorated:
-    @logged
-    def method(self, a: int) -> int:
-        return a + 5
-
-
-@logged
-def decorated(a: int) -> int:
-    return a + 6
-
-
-def base(a: int, b: int, c: int) -> list[int]:
-    return [a, b, c]
-
-
-@pytest.mark.parametrize(
-    ("handler", "expected"),
-    [
-        (Backend().method, 11),
-        (Backend(), 12),
-        (Backend.static, 13),
-        (Backend.of_class, 14),
-        (Decorated().method, 15),
-        (decorated, 16),
-    ],
-)
-def test_methods_callables_and_decorated_functions_serve(
-    handler: Callable[..., Any], expected: int
-) -> None:
-    assert answer(handler, {"a": 10}) == expected
-
-
-@pytest.mark.parametrize(
-    ("handler", "params", "expected"),
-    [
-        (partial(base, 1), {"b": 2, "c": 3}, [1, 2, 3]),
-        (partial(base, b=2), {"a": 1, "c": 3}, [1, 2, 3]),
-        (partial(partial(base, 1), c=3), {"b": 2}, [1, 2, 3]),
-        (partial(base, a=1), {"b": 2, "c": 3}, [1, 2, 3]),
-    ],
-)
-def test_a_partial_asks_for_what_it_does_not_carry(
-    handler: Callable[..., Any], params: dict[str, int], expected: list[int]
-) -> None:
-    assert answer(handler, params) == expected
-
-
-def test_an_async_wrapper_makes_a_plain_function_async() -> None:
-    def through_async(function: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(function)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return function(*args, **kwargs)
-
-        return wrapper
-
-    assert answer(through_async(base), {"a": 1, "b": 2, "c": 3}) == [1, 2, 3]
-
-
-def test_a_plain_wrapper_of_an_async_function_is_awaited() -> None:
-    async def handler(a: int) -> int:
-        return a
-
-    assert answer(logged(handler), {"a": 1}) == 1
-
-
 def test_a_hint_that_cannot_be_resolved_is_reported_with_its_place() -> None:
     def handler(amount: Decimal, count: int) -> None: ...
 
@@ -461,40 +370,3 @@ def test_large_numbers_and_floats_come_as_they_are() -> None:
         return [a, b]
 
     assert answer(handler, {"a": 2**70, "b": 1}) == [2**70, 1.0]
-
-
-def test_results_of_every_family_are_written() -> None:
-    results: dict[str, Any] = {
-        "model": PointModel(x=1),
-        "struct": PointStruct(x=1),
-        "data": PointData(x=1),
-        "list": [PointModel(x=1), PointStruct(x=2)],
-    }
-
-    def handler(which: str) -> Any:
-        return results[which]
-
-    with serve(handler) as client:
-        for which in ("model", "struct", "data"):
-            assert client.call("x/do", {"which": which}) == {"x": 1, "y": 0}
-        assert client.call("x/do", {"which": "list"}) == [{"x": 1, "y": 0}, {"x": 2, "y": 0}]
-
-
-def test_a_result_that_cannot_be_written_is_an_internal_error() -> None:
-    def handler() -> Any:
-        return object()
-
-    with serve(handler) as client:
-        assert refused(client, "x/do").code == -32603
-        assert client.call("$/ping") == {}
-
-
-def test_a_model_that_was_decoded_is_the_authors_own_object() -> None:
-    seen: list[Any] = []
-
-    def handler(point: PointModel) -> None:
-        seen.append(point)
-
-    answer(handler, {"x": 1})
-    assert isinstance(seen[0], PointModel)
-    assert msgspec.json.decode(seen[0].model_dump_json()) == {"x": 1, "y": 0}

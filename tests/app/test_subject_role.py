@@ -12,22 +12,19 @@ from pydantic import BaseModel
 
 from animus_routes import (
     UNSET,
-    ConfigurationError,
     Context,
-    NotFound,
-    NotSupported,
-    PermissionDenied,
-    QuotaExceeded,
-    Unavailable,
 )
 from animus_routes.structs import subject as structs
 from animus_routes.testing import TestClient
 from animus_routes.types import subject as models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from animus_routes import App
+
+
+def nothing() -> list[Any]:
+    return []
+
 
 VERBS = {
     "create": {"title": "t"},
@@ -125,24 +122,21 @@ def test_globs_prefer_an_exact_kind_and_then_the_longest() -> None:
         {"status": ["ready"], "limit": 2, "filter": None},
     ],
 )
-def test_a_filter_is_read_flat_and_wrapped(params: dict[str, Any]) -> None:
-    for family in (structs, models):
-        app = subject_app()
-        seen: list[Any] = []
+@pytest.mark.parametrize("family", [structs, models])
+def test_a_filter_is_read_flat_and_wrapped(family: Any, params: dict[str, Any]) -> None:
+    app = subject_app()
+    seen: list[Any] = []
 
-        def list_subjects(filter: Any, seen: list[Any]) -> list[Any]:
-            seen.append((filter.status, filter.limit, filter.kind))
-            return []
+    def list_subjects(filter: Any) -> list[Any]:
+        seen.append((filter.status, filter.limit, filter.kind))
+        return []
 
-        def with_filter(filter: Any) -> list[Any]:
-            return list_subjects(filter, seen)
-
-        with_filter.__annotations__["filter"] = family.SubjectFilter
-        app.method("subject/list")(with_filter)
-        app.method("subject/get")(lambda id: None)
-        with TestClient(app) as client:
-            client.call("task/list", params)
-        assert seen == [(["ready"], 2, ["task"])]
+    list_subjects.__annotations__["filter"] = family.SubjectFilter
+    app.method("subject/list")(list_subjects)
+    app.method("subject/get")(lambda id: None)
+    with TestClient(app) as client:
+        client.call("task/list", params)
+    assert seen == [(["ready"], 2, ["task"])]
 
 
 @pytest.mark.parametrize("params", [None, {}, {"filter": None}, {"filter": {}}])
@@ -212,7 +206,7 @@ def test_an_unknown_priority_is_refused_with_its_place() -> None:
         assert issues(refused(client, "task/create", {"title": "t", "priority": "asap"})) == [
             ("priority", "enum")
         ]
-        params = {"id": "task:1", "patch": {"priority": "asap"}}
+        params: Any = {"id": "task:1", "patch": {"priority": "asap"}}
         assert issues(refused(client, "task/update", params)) == [("patch.priority", "enum")]
         params = {"id": "task:1", "patch": 3}
         assert issues(refused(client, "task/update", params)) == [("patch", "type")]
@@ -231,9 +225,10 @@ def test_a_patch_keeps_absent_null_and_value_apart(family: Any) -> None:
     update.__annotations__["patch"] = family.SubjectPatch
     app.method("subject/update")(update)
     app.method("subject/get")(lambda id: None)
-    app.method("subject/list")(list)
+    app.method("subject/list")(nothing)
     with TestClient(app) as client:
-        for patch in ({}, {"assignee": None}, {"assignee": "ada"}, None):
+        patches: list[Any] = [{}, {"assignee": None}, {"assignee": "ada"}, None]
+        for patch in patches:
             client.call("task/update", {"id": "task:1", "patch": patch})
         patch = {"priority": "low", "body": "text", "labels": ["x"]}
         client.call("task/update", {"id": "task:1", "patch": patch})
@@ -369,208 +364,3 @@ def test_what_an_author_says_of_status_and_times_stays() -> None:
     assert page["subjects"] == [given]
     assert page["next_cursor"] == "c"
     assert page["fetched_at"]
-
-
-# Schema, flags, tokens ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("author", [False, True])
-@pytest.mark.parametrize("verbs", [(), ("create",), ("delete", "watch"), ("create", "watch")])
-def test_flags_methods_and_tokens_always_agree(verbs: tuple[str, ...], author: bool) -> None:
-    app = full_app(subject_kinds=["task", "bug.*"])
-
-    def watch() -> Iterator[Any]:
-        yield from ()
-
-    handlers: dict[str, Any] = {
-        "create": lambda title: subject("1"),
-        "delete": lambda id: None,
-        "watch": watch,
-    }
-    for verb in verbs:
-        app.method(f"subject/{verb}")(handlers[verb])
-    if author:
-
-        @app.method("subject/schema")
-        def schema() -> dict[str, Any]:
-            return {"supports_create": True, "supports_delete": True, "supports_pagination": True}
-
-    with TestClient(app) as client:
-        found = client.call("task/schema")
-        assert client.call("subject/schema") == found
-        capabilities = client.initialize_result["capabilities"]
-    advertised = capabilities["methods"]
-    for verb in handlers:
-        for prefix in ("subject", "task", "bug.*"):
-            assert (f"{prefix}/{verb}" in advertised) is (verb in verbs)
-        assert found[f"supports_{verb}"] is (verb in verbs)
-    assert found["supports_pagination"] is author
-    assert found["kinds"] == ["task", "bug.*"]
-    assert found["status_values"] == ["ready", "in-progress", "blocked", "done", "cancelled"]
-    assert capabilities["subject_kinds"] == ["task", "bug.*"]
-    tokens = app.manifest()["capabilities"]
-    assert tokens == [*advertised, "subject_kind:task", "subject_kind:bug.*"]
-    assert "subject/schema" in advertised
-
-
-def test_a_handler_of_one_kinds_verb_is_no_other_kinds() -> None:
-    app = full_app(subject_kinds=["task", "bug"])
-    app.method("task/create")(lambda title: subject("1"))
-    with TestClient(app) as client:
-        advertised = client.initialize_result["capabilities"]["methods"]
-        assert "task/create" in advertised
-        assert "bug/create" not in advertised
-        assert "subject/create" not in advertised
-        assert client.call("task/create", {"title": "t"})["id"] == "1"
-        assert refused(client, "bug/create", {"title": "t"}).code == -32001
-
-
-def test_a_handler_of_the_only_kinds_verb_is_the_verbs() -> None:
-    app = subject_app()
-    app.method("task/list")(list)
-    app.method("task/get")(lambda id: subject(id))
-    with TestClient(app) as client:
-        assert client.call("subject/get", {"id": "a"})["id"] == "a"
-        assert "subject/get" in client.initialize_result["capabilities"]["methods"]
-
-
-def test_a_required_verb_that_one_kind_lacks_is_reported() -> None:
-    app = subject_app(subject_kinds=["task", "bug"])
-    app.method("task/list")(list)
-    app.method("subject/get")(lambda id: None)
-    with pytest.raises(ConfigurationError, match="'bug/list' is required"):
-        TestClient(app)
-
-
-def test_unserved_and_unknown_methods_differ() -> None:
-    with TestClient(full_app(subject_kinds=["task", "x.*"])) as client:
-        for method in ("task/create", "subject/create", "x.y/create"):
-            error = refused(client, method, {"title": "t"})
-            assert error.code == -32001
-            assert error.data == {"category": "unsupported"}
-        for method in ("task/frobnicate", "other/create", "subject/", "x"):
-            assert refused(client, method).code == -32601
-
-
-# Watch --------------------------------------------------------------------------------------------
-
-
-def watching_app(events: int | None) -> App:
-    app = full_app()
-
-    @app.method("subject/watch")
-    def watch(filter: structs.SubjectFilter, kind: str | None, ctx: Context) -> Iterator[Any]:
-        number = 0
-        while events is None or number < events:
-            number += 1
-            yield {
-                "id": f"task:{number}",
-                "change_kind": "created",
-                "subject": subject(f"task:{number}", custom={"kind": kind, "limit": filter.limit}),
-            }
-            if events is None and ctx.wait(0.01):
-                return
-
-    return app
-
-
-@pytest.mark.parametrize("method", ["subject/watch", "task/watch"])
-def test_a_watch_is_acknowledged_and_then_says_what_changed(method: str) -> None:
-    with TestClient(watching_app(2)) as client:
-        stream = client.stream(method)
-        assert stream.ack == {"watching": True}
-        changes = list(stream)
-        assert [change["id"] for change in changes] == [stream.request_id] * 2
-        assert [change["event"]["id"] for change in changes] == ["task:1", "task:2"]
-        assert {found.method for found in client.notifications} == {"subject/changed"}
-
-
-def test_a_watch_reads_its_filter() -> None:
-    with TestClient(watching_app(1)) as client:
-        stream = client.stream("subject/watch", {"kind": "bug", "filter": {"limit": 3}})
-        assert next(stream)["event"]["subject"]["custom"] == {"kind": "bug", "limit": 3}
-        forced = client.stream("task/watch", {"kind": "bug"})
-        assert next(forced)["event"]["subject"]["custom"] == {"kind": "task", "limit": None}
-
-
-def test_a_watch_with_a_filter_alone_may_be_opened_without_one() -> None:
-    app = full_app()
-
-    @app.method("subject/watch")
-    def watch(filter: structs.SubjectFilter) -> Iterator[Any]:
-        yield {
-            "id": "1",
-            "change_kind": "created",
-            "subject": subject("1", custom={"l": filter.limit}),
-        }
-
-    with TestClient(app) as client:
-        assert next(client.stream("subject/watch"))["event"]["subject"]["custom"] == {"l": None}
-        opened = client.stream("subject/watch", {"filter": {"limit": 4}})
-        assert next(opened)["event"]["subject"]["custom"] == {"l": 4}
-
-
-@pytest.mark.parametrize("as_request", [False, True])
-def test_unwatch_ends_a_watch_by_its_id_as_text(as_request: bool) -> None:
-    with TestClient(watching_app(None)) as client:
-        stream = client.stream("subject/watch")
-        next(stream)
-        params = {"watch_id": str(stream.request_id)}
-        if as_request:
-            assert client.call("subject/unwatch", params) == {"ok": True}
-            assert client.call("subject/unwatch", {"watch_id": "999"}) == {"ok": False}
-        else:
-            client.notify("subject/unwatch", params)
-        list(stream)  # what was on its way, and then an end
-        assert next(stream, None) is None
-
-
-def test_an_async_watch_streams() -> None:
-    app = full_app()
-
-    @app.method("subject/watch")
-    async def watch() -> Any:
-        for number in range(3):
-            yield {"id": str(number), "change_kind": "created", "subject": subject(str(number))}
-
-    with TestClient(app) as client:
-        changes = list(client.stream("task/watch"))
-    assert [change["event"]["id"] for change in changes] == ["0", "1", "2"]
-
-
-def test_a_plain_function_may_hand_over_the_stream() -> None:
-    app = full_app()
-
-    @app.method("subject/watch")
-    def watch() -> Iterator[Any]:
-        return iter([{"id": "1", "change_kind": "deleted", "subject": subject("1")}])
-
-    with TestClient(app) as client:
-        assert [change["event"]["id"] for change in client.stream("task/watch")] == ["1"]
-
-
-# Errors -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "category", "message"),
-    [
-        (NotFound("it"), -32602, "not_found", "not found: it"),
-        (PermissionDenied("no"), -32600, "permission_denied", "permission denied: no"),
-        (Unavailable("down"), -32603, "unavailable", "backend unavailable: down"),
-        (NotSupported("never"), -32001, "unsupported", "never"),
-        (QuotaExceeded("full"), -32603, "quota_exceeded", "quota exceeded: full"),
-    ],
-)
-def test_named_errors_go_out_as_the_subject_crate_writes_them(
-    error: Exception, code: int, category: str, message: str
-) -> None:
-    app = full_app()
-
-    @app.method("subject/next")
-    def fail() -> None:
-        raise error
-
-    with TestClient(app) as client:
-        found = refused(client, "task/next")
-    assert (found.code, found.data, found.message) == (code, {"category": category}, message)

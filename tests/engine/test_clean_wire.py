@@ -120,6 +120,18 @@ def test_a_host_that_never_drains_stderr_is_answered_and_the_end_is_bounded() ->
         os.close(write)
 
 
+def test_a_forked_child_ends_at_a_signal_and_the_plugin_serves_on() -> None:
+    with probe() as plugin:
+        assert plugin.call("x/end_a_fork", timeout_s=WAIT_S) == -15
+        assert ping_s(plugin) < WAIT_S
+
+
+def test_no_file_of_the_plugin_becomes_a_standard_one_that_the_host_closed() -> None:
+    command = ["sh", "-c", '"$@" 2>&-', "sh", *PROBE]
+    _, frames, _ = conversation(HANDSHAKE + frame(1, "x/standard_files"), command)
+    assert frames[-1]["result"] == [os.devnull] * 3
+
+
 def test_a_plugin_started_without_stdout_or_stderr_serves_on() -> None:
     for closing in ("2>&-", "0<&- 2>&-", "1>&-"):
         done = subprocess.run(

@@ -43,7 +43,7 @@ BUSY: dict[str, tuple[str, Any] | None] = {
     "streaming": ("x/endless", None),
 }
 # What cannot be interrupted is ended by force, and the exit code says so.
-FORCED = {"in C", "deaf", "stubborn"}
+FORCED = {"deaf", "stubborn"}
 ENDS: dict[str, Callable[[Plugin], object]] = {
     "end of input": lambda plugin: plugin.close_stdin(),
     "exit": lambda plugin: plugin.notify("exit"),

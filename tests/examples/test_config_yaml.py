@@ -130,6 +130,20 @@ def test_what_is_written_is_what_is_loaded_and_a_person_s_file_is_kept(
     ]
 
 
+def test_a_kill_during_a_write_leaves_one_whole_file(tmp_path: Path) -> None:
+    models = [{"n": n, "text": "x" * 200_000} for n in range(4)]
+    with served(CONFIG, tmp_path) as plugin:
+        write(plugin, tmp_path, models[0])
+    for model in models[1:]:
+        with served(CONFIG, tmp_path) as plugin:
+            before = load(plugin, tmp_path)["config"]["config"]
+            wrapped = {"schema": SCHEMA, "version": 2, "config": model}
+            plugin.request("config/write", {"project_root": str(tmp_path), "config": wrapped})
+            plugin.kill()
+        with served(CONFIG, tmp_path) as plugin:
+            assert load(plugin, tmp_path)["config"]["config"] in (before, model)
+
+
 def test_a_model_that_hosts_could_not_load_is_not_written(plugin: Plugin, tmp_path: Path) -> None:
     put(tmp_path, WORKFLOWS)
     for more in ({"version": 3}, {"schema": "other"}, {"config": [1]}):

@@ -8,13 +8,19 @@ from repo_files import REPO, hand_written, tree
 
 MODULE_LINES = 400
 FUNCTION_LINES = 50
-LARGER = {
+# Where a bound may be larger, and why.
+LARGER_MODULES = {
     "examples/": 600,  # one file each, because that is what someone installs
+    "tests/": 600,  # many small tests of one subject, read one at a time
+}
+LARGER_FUNCTIONS = {
+    "tests/": 65,  # a scenario, told from its start to its end
+    "animus_routes/engine/server.py": 60,  # `process`: the hot loop, where every call costs
 }
 
 
-def bound(name: str) -> int:
-    return next((n for folder, n in LARGER.items() if name.startswith(folder)), MODULE_LINES)
+def bound(name: str, larger: dict[str, int], usual: int) -> int:
+    return next((n for place, n in larger.items() if name.startswith(place)), usual)
 
 
 def functions(name: str) -> Iterator[tuple[str, int]]:
@@ -25,11 +31,12 @@ def functions(name: str) -> Iterator[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("name", hand_written())
-def test_a_module_has_at_most_400_lines(name: str) -> None:
+def test_a_module_can_be_read_at_once(name: str) -> None:
     lines = len((REPO / name).read_text("utf-8").splitlines())
-    assert lines <= bound(name)
+    assert lines <= bound(name, LARGER_MODULES, MODULE_LINES)
 
 
 @pytest.mark.parametrize("name", hand_written())
-def test_a_function_has_at_most_50_lines(name: str) -> None:
-    assert {where: n for where, n in functions(name) if n > FUNCTION_LINES} == {}
+def test_a_function_can_be_read_at_once(name: str) -> None:
+    most = bound(name, LARGER_FUNCTIONS, FUNCTION_LINES)
+    assert {where: n for where, n in functions(name) if n > most} == {}

@@ -10,9 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 from animus_routes import App, Context, Depends, RpcError
+from animus_routes.engine.wire import log
 
 LIBC = ctypes.CDLL(None)
 SEEN: list[str] = []
@@ -232,10 +234,26 @@ WRITERS = {
 }
 
 
+@app.method("x/end_a_fork")
+def end_a_fork() -> int:
+    """What a SIGTERM does to a forked child, as `multiprocessing` forks them."""
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(20)
+        os._exit(0)
+    os.kill(pid, signal.SIGTERM)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@app.method("x/standard_files")
+def standard_files() -> list[str]:
+    return [str(Path(f"/proc/self/fd/{fd}").readlink()) for fd in range(3)]
+
+
 @app.method("x/flood_stderr")
-def flood_stderr(lines: int, ctx: Context) -> str:
+def flood_stderr(lines: int) -> str:
     for _ in range(lines):
-        ctx.log("info", "y" * 200)
+        log("y" * 200)
     return "flooded"
 
 

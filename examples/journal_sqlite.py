@@ -1,0 +1,324 @@
+"""Workflow runs, checkpoints and events in one SQLite file: a complete workflow journal.
+
+    python journal_sqlite.py                       a host starts it, or you with `--manifest`
+
+A host does not say which project a journal is for, it starts it where it stands itself. So the
+database is `journal.sqlite3` in the nearest `.animus` folder from there upwards, or where
+ANIMUS_JOURNAL_DB says. Runs, checkpoints and events come back as they came, with keys that this
+version does not know.
+"""
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+import msgspec
+
+from animus_routes import App, Context, Depends, InvalidRequest, QuotaExceeded, Unavailable
+from animus_routes.structs import workflow_journal as wire
+from animus_routes.timestamps import now
+
+MAX_PAGE: Final = 1000
+MAX_BYTES: Final = 6 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
+BUSY_S: Final = 5.0
+LAYOUT: Final = 1
+TIME_EXPECTED: Final = "expected an RFC 3339 time with a zone"
+TIME: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
+
+TABLES: Final = """
+CREATE TABLE IF NOT EXISTS runs (
+    workflow_id TEXT PRIMARY KEY, status TEXT NOT NULL, workflow_ref TEXT,
+    created_at TEXT NOT NULL, moment TEXT NOT NULL, run TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS runs_by_moment ON runs (moment);
+CREATE TABLE IF NOT EXISTS checkpoints (
+    workflow_id TEXT NOT NULL, num INTEGER NOT NULL, blob TEXT NOT NULL,
+    PRIMARY KEY (workflow_id, num));
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, moment TEXT NOT NULL,
+    event TEXT NOT NULL, UNIQUE (run_id, event));
+CREATE INDEX IF NOT EXISTS events_by_moment ON events (moment, seq);
+"""
+
+SAVE: Final = """INSERT INTO runs (workflow_id, status, workflow_ref, created_at, moment, run)
+    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (workflow_id) DO UPDATE
+    SET status = excluded.status, workflow_ref = excluded.workflow_ref,
+        created_at = excluded.created_at, moment = excluded.moment, run = excluded.run"""
+RUNS: Final = """SELECT workflow_id, run FROM runs
+    WHERE (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+    AND (:workflow_ref IS NULL OR workflow_ref = :workflow_ref)
+    AND moment >= :since ORDER BY moment DESC, workflow_id"""
+EVENTS: Final = """SELECT seq, event FROM events
+    WHERE (:run_id IS NULL OR run_id = :run_id) AND moment >= :since ORDER BY moment, seq"""
+CHECKPOINT: Final = """INSERT INTO checkpoints (workflow_id, num, blob) VALUES (?, ?, ?)
+    ON CONFLICT (workflow_id, num) DO UPDATE SET blob = excluded.blob"""
+PRUNE: Final = """DELETE FROM checkpoints WHERE workflow_id = ?1 AND num NOT IN
+    (SELECT num FROM checkpoints WHERE workflow_id = ?1 ORDER BY num DESC LIMIT ?2)"""
+# A host sends a call again when the plugin died before the answer: the same event counts once.
+RECORD: Final = """INSERT INTO events (run_id, moment, event) VALUES (?, ?, ?)
+    ON CONFLICT (run_id, event) DO NOTHING"""
+
+
+class Page(NamedTuple):
+    """Rows of a key and a document, and whether more of them match."""
+
+    rows: list[tuple[Any, str]]
+    truncated: bool
+
+
+def invalid(path: str, message: str) -> InvalidRequest:
+    issue = {"path": path, "message": message, "code": "value"}
+    return InvalidRequest(f"{path}: {message}", {"issues": [issue]})
+
+
+def moment(text: str, path: str) -> str:
+    """An RFC 3339 time in UTC with nine fraction digits: the order of texts is that of times."""
+    found = TIME.fullmatch(text.upper())
+    if found is None:
+        raise invalid(path, TIME_EXPECTED)
+    try:
+        # Zones shift minutes only, so that seconds may be 60 and fractions keep their digits.
+        minute = datetime.fromisoformat(f"{found[1]}{found[4]}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise invalid(path, TIME_EXPECTED) from None
+    return f"{minute.isoformat()[:16]}:{found[2]}.{(found[3] or '')[:9]:0<9}"
+
+
+def document(value: Any, path: str) -> str:
+    text = msgspec.json.encode(value)
+    if len(text) > MAX_BYTES:
+        raise invalid(path, f"longer than {MAX_BYTES} bytes")
+    return text.decode()
+
+
+def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout_s, isolation_level=None)
+    # FULL: what was answered is on the disk, whatever happens to this process or the machine.
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+class Store:
+    """The journal of one database file."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.db = connect(path)
+        self.inode = path.stat().st_ino
+        (layout,) = self.db.execute("PRAGMA user_version").fetchone()
+        if layout > LAYOUT:
+            raise Unavailable(f"{path} was written by a newer version of this plugin")
+        if layout < LAYOUT:
+            version = f"PRAGMA user_version = {LAYOUT};"
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.executescript(f"BEGIN IMMEDIATE; {TABLES} {version} COMMIT;")
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise
+
+    def value(self, sql: str, binds: list[Any]) -> Any:
+        """The first column of the first row, or None."""
+        row = self.db.execute(sql, binds).fetchone()
+        return row and row[0]
+
+    def page(self, sql: str, binds: dict[str, Any], limit: int | None, *, whole: bool) -> Page:
+        """Rows up to a limit and, where their documents go out `whole`, to what fits a frame."""
+        bound = MAX_PAGE if limit is None else min(limit, MAX_PAGE)
+        rows: list[tuple[Any, str]] = []
+        size = 0
+        with closing(self.db.execute(sql, binds)) as found:
+            for row in found:
+                size += len(row[1].encode()) if whole else 0
+                if len(rows) == bound or (rows and size > MAX_BYTES):
+                    return Page(rows, truncated=True)
+                rows.append(row)
+        return Page(rows, truncated=False)
+
+    def save(self, run: wire.JournalRun, given: dict[str, Any]) -> None:
+        """Insert or replace a run, which is kept as it was given."""
+        find = "SELECT created_at FROM runs WHERE workflow_id = ?"
+        with self.change():
+            created_at = run.created_at or self.value(find, [run.workflow_id]) or now()
+            updated_at = run.updated_at or now()
+            kept = document({**given, "created_at": created_at, "updated_at": updated_at}, "run")
+            changed = moment(updated_at, "run.updated_at")
+            values = [run.workflow_id, run.status, run.workflow_ref, created_at, changed, kept]
+            self.db.execute(SAVE, values)
+
+    def runs(self, query: wire.JournalQuery, *, whole: bool) -> Page:
+        status = msgspec.json.encode(query.status).decode() if query.status else None
+        since = moment(query.updated_since, "updated_since") if query.updated_since else ""
+        binds = {"status": status, "workflow_ref": query.workflow_ref, "since": since}
+        return self.page(RUNS, binds, query.limit, whole=whole)
+
+    def delete(self, workflow_id: str) -> None:
+        with self.change():
+            self.db.execute("DELETE FROM runs WHERE workflow_id = ?", [workflow_id])
+            self.db.execute("DELETE FROM checkpoints WHERE workflow_id = ?", [workflow_id])
+            self.db.execute("DELETE FROM events WHERE run_id = ?", [workflow_id])
+
+
+# ---- the plugin ---------------------------------------------------------------------------------
+
+
+def database_path(start: Path) -> Path:
+    if given := os.environ.get("ANIMUS_JOURNAL_DB"):
+        return Path(given)
+    above = (folder / ".animus" for folder in (start, *start.parents))
+    folder = next((found for found in above if found.is_dir()), start / ".animus")
+    return folder / "journal.sqlite3"
+
+
+def lifespan(ctx: Context) -> Iterator[Store]:
+    store = Store(database_path(Path(ctx.project_root).resolve()))
+    with closing(store.db):
+        yield store
+
+
+def the_store(ctx: Context) -> Store:
+    store: Store = ctx.state
+    return store
+
+
+Journal = Annotated[Store, Depends(the_store)]
+
+app = App(
+    kind="workflow_journal",
+    name="animus-journal-sqlite",
+    version="0.1.0",
+    description="Workflow runs, checkpoints and events in a SQLite file",
+    lifespan=lifespan,
+    env_required=[
+        {
+            "name": "ANIMUS_JOURNAL_DB",
+            "description": "The database file; journal.sqlite3 in the nearest .animus if unset",
+        }
+    ],
+)
+
+
+@app.method("journal/save")
+def save(request: wire.SaveParams, ctx: Context, journal: Journal) -> None:
+    journal.save(request.run, ctx.params["run"])
+
+
+@app.method("journal/load")
+def load(workflow_id: str, journal: Journal) -> dict[str, Any]:
+    found = journal.value("SELECT run FROM runs WHERE workflow_id = ?", [workflow_id])
+    return {"run": found and msgspec.json.decode(found)}
+
+
+@app.method("journal/list")
+def list_runs(query: wire.JournalQuery, journal: Journal) -> dict[str, Any]:
+    """The runs that were saved last come first."""
+    page = journal.runs(query, whole=True)
+    runs = [msgspec.json.decode(run) for _, run in page.rows]
+    return {"runs": runs, "truncated": page.truncated}
+
+
+@app.method("journal/query_ids")
+def query_ids(query: wire.JournalQuery, journal: Journal) -> wire.QueryIdsResult:
+    page = journal.runs(query, whole=False)
+    return wire.QueryIdsResult(ids=[name for name, _ in page.rows], truncated=page.truncated)
+
+
+@app.method("journal/delete")
+def delete(workflow_id: str, journal: Journal) -> None:
+    """Forget a run with its checkpoints and events; an unknown one is forgotten already."""
+    journal.delete(workflow_id)
+
+
+@app.method("journal/checkpoint_save")
+def checkpoint_save(request: wire.CheckpointSaveParams, journal: Journal) -> None:
+    blob = document(request.blob, "blob")
+    journal.db.execute(CHECKPOINT, [request.workflow_id, request.checkpoint_num, blob])
+
+
+@app.method("journal/checkpoint_load")
+def checkpoint_load(request: wire.CheckpointLoadParams, journal: Journal) -> dict[str, Any]:
+    find = "SELECT blob FROM checkpoints WHERE workflow_id = ? AND num = ?"
+    found = journal.value(find, [request.workflow_id, request.checkpoint_num])
+    return {"blob": found and msgspec.json.decode(found)}
+
+
+@app.method("journal/checkpoint_list")
+def checkpoint_list(workflow_id: str, journal: Journal) -> wire.CheckpointListResult:
+    find = "SELECT num FROM checkpoints WHERE workflow_id = ? ORDER BY num"
+    rows = journal.db.execute(find, [workflow_id])
+    return wire.CheckpointListResult(checkpoint_nums=[num for (num,) in rows])
+
+
+@app.method("journal/checkpoint_prune")
+def checkpoint_prune(request: wire.CheckpointPruneParams, journal: Journal) -> None:
+    journal.db.execute(PRUNE, [request.workflow_id, request.keep])
+
+
+@app.method("journal/record")
+def record(request: wire.RecordParams, ctx: Context, journal: Journal) -> None:
+    event = request.event
+    values = [event.run_id, moment(event.ts, "event.ts"), document(ctx.params["event"], "event")]
+    journal.db.execute(RECORD, values)
+
+
+@app.method("journal/events")
+def events(query: wire.EventQuery, journal: Journal) -> dict[str, Any]:
+    """The oldest first."""
+    since = moment(query.since, "since") if query.since else ""
+    page = journal.page(EVENTS, {"run_id": query.run_id, "since": since}, query.limit, whole=True)
+    found = [msgspec.json.decode(event) for _, event in page.rows]
+    return {"events": found, "truncated": page.truncated}
+
+
+@app.method("journal/schema")
+def schema() -> wire.JournalSchema:
+    return wire.JournalSchema(
+        supports_checkpoints=True, supports_events=True, supports_filtering=True
+    )
+
+
+@app.health
+def health(ctx: Context) -> str | None:
+    """Ask the database itself: is the file still ours, can it be read, may it be written now?
+
+    A reason that is returned means degraded, one that is raised means unhealthy.
+    """
+    if ctx.state is None:
+        return "the database is opened at initialize"
+    store = the_store(ctx)
+    try:
+        if store.path.stat().st_ino != store.inode:
+            raise Unavailable(f"{store.path} is another file by now")
+        with closing(connect(store.path, timeout_s=0.5)) as db:
+            db.execute("SELECT workflow_id FROM runs LIMIT 1").fetchone()
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+    except (OSError, sqlite3.Error) as problem:
+        if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return str(problem)
+        raise Unavailable(str(problem)) from problem
+    return None
+
+
+@app.exception_handler(sqlite3.Error)
+def refuse(_ctx: Context, problem: sqlite3.Error) -> Unavailable | QuotaExceeded:
+    full = getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return (QuotaExceeded if full else Unavailable)(str(problem))
+
+
+if __name__ == "__main__":
+    app.run()

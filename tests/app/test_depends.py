@@ -1,0 +1,165 @@
+"""`Depends`: made per request, shared, overridden, cleaned up after the reply."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pytest
+from making import custom_app, refused
+
+from animus_routes import (
+    Context,
+    Depends,
+)
+from animus_routes.testing import TestClient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+LOG: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _empty_log() -> None:
+    LOG.clear()
+
+
+def settings(ctx: Context) -> str:
+    LOG.append("settings")
+    return f"settings of {ctx.method}"
+
+
+def database(given: Annotated[str, Depends(settings)]) -> Iterator[str]:
+    LOG.append("open")
+    try:
+        yield f"database with {given}"
+    except ValueError as error:
+        LOG.append(f"saw {error}")
+        raise
+    finally:
+        LOG.append("close")
+
+
+Database = Annotated[str, Depends(database)]
+
+
+def test_dependencies_nest_are_made_once_and_closed_after_the_reply() -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(
+        a: int, db: Database, again: Database, given: Annotated[str, Depends(settings)]
+    ) -> list[Any]:
+        LOG.append("handler")
+        return [a, db, again == db, given]
+
+    with TestClient(app) as client:
+        answer = client.call("x/do", {"a": 1})
+        assert LOG == ["settings", "open", "handler", "close"]
+        client.call("x/do", {"a": 1})
+    assert answer == [1, "database with settings of x/do", True, "settings of x/do"]
+    assert LOG.count("settings") == 2
+
+
+def test_a_dependency_sees_the_handlers_exception() -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(db: Database) -> None:
+        raise ValueError("boom")
+
+    with TestClient(app) as client:
+        assert refused(client, "x/do").code == -32603
+    assert LOG == ["settings", "open", "saw boom", "close"]
+
+
+async def async_database() -> AsyncIterator[str]:
+    LOG.append("open")
+    yield "database"
+    LOG.append("close")
+
+
+async def async_value(db: Annotated[str, Depends(async_database)]) -> str:
+    await asyncio.sleep(0)
+    return f"value of {db}"
+
+
+def test_async_dependencies_serve_async_handlers() -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    async def handler(value: Annotated[str, Depends(async_value)], db: Database) -> list[str]:
+        return [value, db]
+
+    with TestClient(app) as client:
+        assert client.call("x/do") == ["value of database", "database with settings of x/do"]
+    assert LOG == ["open", "settings", "open", "close", "close"]
+
+
+@contextmanager
+def managed() -> Iterator[str]:
+    LOG.append("in")
+    yield "managed"
+    LOG.append("out")
+
+
+class Settings:
+    def __init__(self, ctx: Context) -> None:
+        self.name = ctx.method
+
+
+def test_a_context_manager_function_and_a_class_are_dependencies_too() -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(
+        value: Annotated[str, Depends(managed)], settings: Annotated[Settings, Depends(Settings)]
+    ) -> list[str]:
+        return [value, settings.name]
+
+    with TestClient(app) as client:
+        assert client.call("x/do") == ["managed", "x/do"]
+    assert LOG == ["in", "out"]
+
+
+def test_dependencies_are_overridden_in_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(db: Database) -> str:
+        return db
+
+    with TestClient(app) as client:
+        monkeypatch.setitem(client.dependency_overrides, database, lambda: "fake")
+        assert client.call("x/do") == "fake"
+    assert LOG == []
+
+
+def test_a_dependency_that_yields_twice_or_never_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    def twice() -> Iterator[int]:
+        yield 1
+        yield 2
+
+    def never() -> Iterator[int]:
+        yield from ()
+
+    app = custom_app()
+
+    def takes_twice(value: Any) -> int:
+        return int(value)
+
+    def takes_never(value: Any) -> int:
+        return int(value)
+
+    takes_twice.__annotations__["value"] = Annotated[int, Depends(twice)]
+    takes_never.__annotations__["value"] = Annotated[int, Depends(never)]
+    app.method("x/twice")(takes_twice)
+    app.method("x/never")(takes_never)
+    with TestClient(app) as client:
+        assert client.call("x/twice") == 1
+        assert refused(client, "x/never").code == -32603
+    told = capfd.readouterr().err
+    assert "yielded a second time" in told
+    assert "ended without a yield" in told

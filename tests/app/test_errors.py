@@ -1,0 +1,159 @@
+"""Errors: named ones, the author's own, and bugs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from making import custom_app, refused
+
+from animus_routes import (
+    Context,
+    NotFound,
+    RpcError,
+    Unavailable,
+    errors,
+)
+from animus_routes.testing import TestClient
+
+if TYPE_CHECKING:
+    pass
+
+LOG: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _empty_log() -> None:
+    LOG.clear()
+
+
+class ShopError(Exception):
+    pass
+
+
+class SoldOutError(ShopError):
+    pass
+
+
+@pytest.mark.parametrize("as_async", [False, True])
+def test_exception_handlers_are_found_by_mro(as_async: bool) -> None:
+    app = custom_app()
+
+    @app.exception_handler(ShopError)
+    def on_shop(ctx: Context, error: ShopError) -> RpcError:
+        return NotFound(f"{ctx.method}: {error}")
+
+    @app.exception_handler(SoldOutError)
+    def on_sold_out(ctx: Context, error: SoldOutError) -> dict[str, str]:
+        return {"sold_out": str(error)}
+
+    @app.exception_handler(LookupError)
+    def on_lookup(ctx: Context, error: LookupError) -> None:
+        raise Unavailable("later")
+
+    raised = {"shop": ShopError("a"), "sold": SoldOutError("b"), "key": KeyError("c")}
+
+    def fail(which: str) -> None:
+        raise raised[which]
+
+    async def fail_async(which: str) -> None:
+        raise raised[which]
+
+    app.method("x/do")(fail_async if as_async else fail)
+    with TestClient(app) as client:
+        error = refused(client, "x/do", {"which": "shop"})
+        assert (error.code, error.message) == (-32602, "not found: x/do: a")
+        assert client.call("x/do", {"which": "sold"}) == {"sold_out": "b"}
+        assert refused(client, "x/do", {"which": "key"}).data == {"category": "unavailable"}
+
+
+@pytest.mark.parametrize("bug", [ValueError("s3cret"), KeyError("s3cret"), TypeError("s3cret")])
+def test_a_bug_says_nothing_of_its_inside(
+    bug: Exception, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(a: int) -> None:
+        raise bug
+
+    with TestClient(app) as client:
+        error = refused(client, "x/do", {"a": 1})
+    assert (error.code, error.message) == (-32603, "internal error")
+    assert error.data.keys() == {"category", "error_id"}
+    assert error.__cause__ is bug
+    told = capfd.readouterr().err
+    assert error.data["error_id"] in told
+    assert "s3cret" in told
+
+
+def test_a_validation_error_inside_a_handler_is_a_bug() -> None:
+    import msgspec
+    from pydantic import TypeAdapter
+
+    app = custom_app()
+
+    @app.method("x/pydantic")
+    def with_pydantic() -> None:
+        TypeAdapter(int).validate_python("a")
+
+    @app.method("x/msgspec")
+    def with_msgspec() -> None:
+        msgspec.convert("a", int)
+
+    with TestClient(app) as client:
+        assert refused(client, "x/pydantic").code == -32603
+        assert refused(client, "x/msgspec").code == -32603
+
+
+NAMED = [
+    (errors.NotFound, -32602, "not_found", "not found: why"),
+    (errors.InvalidRequest, -32602, "invalid_request", "why"),
+    (errors.PermissionDenied, -32600, "permission_denied", "permission denied: why"),
+    (errors.Unavailable, -32603, "unavailable", "backend unavailable: why"),
+    (errors.NotSupported, -32001, "not_supported", "why"),
+    (errors.QuotaExceeded, -32603, "quota_exceeded", "quota exceeded: why"),
+    (errors.AddressInUse, -32603, "address_in_use", "address in use: why"),
+    (errors.ModelNotSupported, -32602, "model_not_supported", "model not supported: why"),
+    (errors.SessionStartFailed, -32603, "session_start_failed", "session start failed: why"),
+    (errors.RunFailed, -32603, "run_failed", "agent run failed: why"),
+    (errors.Cancelled, -32002, "cancelled", "why"),
+    (errors.Timeout, -32603, "timeout", "why"),
+    (errors.Other, -32603, "other", "why"),
+]
+
+
+@pytest.mark.parametrize(("kind", "code", "category", "message"), NAMED)
+def test_a_named_error_has_its_code_category_and_prefix(
+    kind: type[errors.NamedError], code: int, category: str, message: str
+) -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler() -> None:
+        raise kind("why", {"retry": True, "category": "mine"})
+
+    with TestClient(app) as client:
+        error = refused(client, "x/do")
+    assert (error.code, error.message) == (code, message)
+    assert error.data == {"category": category, "retry": True}
+
+
+def test_every_named_error_is_in_the_table() -> None:
+    assert {row[0] for row in NAMED} == set(errors.NamedError.__subclasses__())
+
+
+def test_a_named_error_without_words_still_says_something() -> None:
+    assert all(str(kind()).split(" (")[0] for kind, *_ in NAMED)
+
+
+def test_an_error_of_the_authors_own_goes_out_as_it_is() -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler() -> None:
+        raise RpcError(-32650, "mine", [1, {"a": None}])
+
+    with TestClient(app) as client:
+        error = refused(client, "x/do")
+    assert (error.code, error.message, error.data) == (-32650, "mine", [1, {"a": None}])

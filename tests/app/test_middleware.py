@@ -1,0 +1,134 @@
+"""Middleware around every sort of handler."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from making import custom_app, refused
+
+from animus_routes import (
+    Context,
+    RpcError,
+    errors,
+)
+from animus_routes.testing import TestClient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+LOG: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _empty_log() -> None:
+    LOG.clear()
+
+
+def noting(name: str) -> Callable[..., Any]:
+    def middleware(ctx: Context, call_next: Callable[..., Any]) -> Any:
+        LOG.append(f"{name} before {ctx.method}")
+        try:
+            return call_next(ctx)
+        finally:
+            LOG.append(f"{name} after")
+
+    return middleware
+
+
+def test_plain_middleware_wraps_every_sort_of_handler_in_order() -> None:
+    app = custom_app()
+    app.middleware(noting("outer"))
+    app.middleware(noting("inner"))
+
+    @app.method("x/plain")
+    def plain(a: int) -> int:
+        return a
+
+    @app.method("x/async")
+    async def async_(a: int) -> int:
+        await asyncio.sleep(0)
+        return a
+
+    @app.method("x/stream", notification="x/item")
+    def stream(a: int) -> Iterator[int]:
+        yield a
+
+    @app.method("x/async_stream", notification="x/item")
+    async def async_stream(a: int) -> AsyncIterator[int]:
+        yield a
+
+    with TestClient(app) as client:
+        for method in ("x/plain", "x/async"):
+            LOG.clear()
+            assert client.call(method, {"a": 3}) == 3
+            assert [
+                f"outer before {method}",
+                f"inner before {method}",
+                "inner after",
+                "outer after",
+            ] == LOG
+        for method in ("x/stream", "x/async_stream"):
+            LOG.clear()
+            assert [item["event"] for item in client.stream(method, {"a": 3})] == [3]
+            assert LOG[0] == f"outer before {method}"
+
+
+def test_middleware_may_answer_or_refuse_by_itself() -> None:
+    app = custom_app()
+
+    @app.middleware
+    def guard(ctx: Context, call_next: Callable[..., Any]) -> Any:
+        if ctx.params.get("who") == "nobody":
+            raise errors.PermissionDenied("nobody may")
+        return "cached" if ctx.params.get("who") == "cache" else call_next(ctx)
+
+    @app.method("x/do")
+    def handler(who: str) -> str:
+        return who
+
+    with TestClient(app) as client:
+        assert client.call("x/do", {"who": "ada"}) == "ada"
+        assert client.call("x/do", {"who": "cache"}) == "cached"
+        assert refused(client, "x/do", {"who": "nobody"}).code == -32600
+
+
+def test_async_middleware_wraps_async_handlers() -> None:
+    app = custom_app()
+
+    @app.middleware
+    async def twice(ctx: Context, call_next: Callable[..., Any]) -> Any:
+        return 2 * await call_next(ctx)
+
+    @app.method("x/do")
+    async def handler(a: int) -> int:
+        return a
+
+    with TestClient(app) as client:
+        assert client.call("x/do", {"a": 4}) == 8
+
+
+def test_cancelling_reaches_an_async_handler_through_plain_middleware() -> None:
+    app = custom_app()
+    app.middleware(noting("outer"))
+    ended: list[str] = []
+
+    @app.method("x/do")
+    async def handler(ctx: Context) -> None:
+        ctx.notify("x/started")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            ctx.cancel()
+            raise
+
+    with TestClient(app) as client:
+        request_id = client.request("x/do")
+        client.next_notification("x/started")
+        client.cancel(request_id)
+        with pytest.raises(RpcError) as caught:
+            client.reply(request_id)
+        assert caught.value.code == -32002
+    assert ended == ["cancelled"]

@@ -1,0 +1,90 @@
+"""Results of every family, and what cannot be written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from making import custom_app, refused
+from msgspec import Struct
+from pydantic import BaseModel
+from typing_extensions import TypedDict
+
+from animus_routes.testing import TestClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class PointModel(BaseModel):
+    x: int
+    y: int = 0
+
+
+class PointStruct(Struct):
+    x: int
+    y: int = 0
+
+
+@dataclass
+class PointData:
+    x: int
+    y: int = 0
+
+
+class PointDict(TypedDict):
+    x: int
+    y: int
+
+
+class Nested(TypedDict):
+    point: PointModel
+
+
+def serve(handler: Callable[..., Any]) -> TestClient:
+    app = custom_app()
+    app.method("x/do")(handler)
+    return TestClient(app)
+
+
+def answer(handler: Callable[..., Any], params: Any = None) -> Any:
+    with serve(handler) as client:
+        return client.call("x/do", params)
+
+
+def test_results_of_every_family_are_written() -> None:
+    results: dict[str, Any] = {
+        "model": PointModel(x=1),
+        "struct": PointStruct(x=1),
+        "data": PointData(x=1),
+        "list": [PointModel(x=1), PointStruct(x=2)],
+    }
+
+    def handler(which: str) -> Any:
+        return results[which]
+
+    with serve(handler) as client:
+        for which in ("model", "struct", "data"):
+            assert client.call("x/do", {"which": which}) == {"x": 1, "y": 0}
+        assert client.call("x/do", {"which": "list"}) == [{"x": 1, "y": 0}, {"x": 2, "y": 0}]
+
+
+def test_a_result_that_cannot_be_written_is_an_internal_error() -> None:
+    def handler() -> Any:
+        return object()
+
+    with serve(handler) as client:
+        assert refused(client, "x/do").code == -32603
+        assert client.call("$/ping") == {}
+
+
+def test_a_model_that_was_decoded_is_the_authors_own_object() -> None:
+    seen: list[Any] = []
+
+    def handler(point: PointModel) -> None:
+        seen.append(point)
+
+    answer(handler, {"x": 1})
+    assert isinstance(seen[0], PointModel)
+    assert msgspec.json.decode(seen[0].model_dump_json()) == {"x": 1, "y": 0}
