@@ -72,7 +72,7 @@ def _optional_fields(row: Method | None) -> dict[str, type | None]:
     return {
         name: json_type(wire, name)
         for name, default in zip(names[required:], wire.__struct_defaults__, strict=True)
-        if default is not NODEFAULT
+        if default is not NODEFAULT and name in wire.__annotations__
     }
 
 

@@ -13,6 +13,7 @@ a write by the host: the file as a person left it is kept beside it, ending in `
 """
 
 import hashlib
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 import yaml
-from yaml.nodes import MappingNode, Node
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from animus_routes import App, Context, Depends, InvalidRequest, Unavailable
 from animus_routes.structs import config as wire
@@ -31,6 +32,12 @@ from animus_routes.structs import config as wire
 SCHEMA: Final = "animus.workflow-config.v2"
 VERSION: Final = 2
 POLL_S: Final = 0.25
+TAG: Final = "tag:yaml.org,2002:"
+# None stands for every other tag, and refuses it.
+JSON_TAGS: Final = (
+    None,
+    *(f"{TAG}{name}" for name in ("null", "bool", "int", "str", "seq", "map")),
+)
 WRITTEN: Final = b"# Written by the host. What stood here before is in the .bak file beside it.\n"
 WRAPPER: Final = frozenset({"schema", "version", "config"})
 
@@ -45,18 +52,29 @@ class Problem(Exception):  # noqa: N818 - it is a diagnostic before it is an err
         self.column = column
 
 
-class Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
-    """YAML as JSON has it: dates stay text, and a key stands once in its mapping."""
+def finite(loader: yaml.SafeLoader, node: ScalarNode) -> float:
+    number: float = loader.construct_yaml_float(node)
+    if not math.isfinite(number):
+        raise at(node, "JSON has no such number")
+    return number
 
+
+class Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
+    """YAML as JSON has it: no other types, dates stay text, a key stands once in its mapping."""
+
+    yaml_constructors: ClassVar[dict[str | None, Any]] = {
+        **{tag: yaml.SafeLoader.yaml_constructors[tag] for tag in JSON_TAGS},
+        f"{TAG}float": finite,
+    }
     yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {
-        first: [(tag, rule) for tag, rule in rules if tag != "tag:yaml.org,2002:timestamp"]
+        first: [(tag, rule) for tag, rule in rules if tag != f"{TAG}timestamp"]
         for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
     def construct_mapping(self, node: MappingNode, **options: Any) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key, _ in node.value:
-            if key.tag == "tag:yaml.org,2002:merge":
+            if key.tag == f"{TAG}merge":
                 continue
             name = self.construct_object(key, deep=True)
             if not isinstance(name, str):

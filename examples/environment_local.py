@@ -100,7 +100,7 @@ async def pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
     source, sink = os.pipe()
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), open(source, "rb", buffering=0)
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(source, "rb", buffering=0)
     )
     try:
         yield reader, sink

@@ -23,16 +23,15 @@ def _flags(registry: Registry) -> dict[str, Any]:
 
 def _accepted(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
     """None and True: accepted; False: no connector took it."""
-    if isinstance(result, dict):
-        return result
     accepted = result is None or bool(result)
-    return {"accepted": accepted, "delivered": 0, "lifecycle_events": []}
+    bare: Any = {"accepted": accepted, "delivered": 0, "lifecycle_events": []}
+    return bare if result is None or isinstance(result, bool) else result
 
 
 def _flushed(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
-    if isinstance(result, dict):
-        return result
-    return {"lifecycle_events": result if isinstance(result, list) else []}
+    """None: nothing happened; a list: the events."""
+    events: Any = result or []
+    return {"lifecycle_events": events} if result is None or isinstance(result, list) else result
 
 
 ROLE = Role(

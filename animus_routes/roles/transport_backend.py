@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 def _started(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
     """An address alone is enough: it started now."""
-    info = {"bound_addr": result} if isinstance(result, str) else result
-    if isinstance(info, dict) and not info.get("started_at"):
-        info = {**info, "started_at": now()}
-    return info
+    info: Any = {"bound_addr": result} if isinstance(result, str) else result
+    untimed = isinstance(result, str | dict) and not info.get("started_at")
+    return {**info, "started_at": now()} if untimed else info
 
 
 def _stopped(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
-    return result if isinstance(result, dict) else {"shutdown": True}
+    """None will do."""
+    return {"shutdown": True} if result is None or isinstance(result, bool) else result
 
 
 def _schema(_registry: Registry) -> dict[str, Any]:

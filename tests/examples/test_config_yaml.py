@@ -98,6 +98,8 @@ def test_the_cache_token_is_the_content_s(plugin: Plugin, tmp_path: Path) -> Non
         ("- 1\n", 1, "has to be a mapping"),
         ("a: 1\n7: x\n", 2, "has to be text"),
         (b"a: 1\nb: \xff\n", 2, "UTF-8"),
+        ("a: 1\nb: .inf\n", 2, "JSON has no such number"),
+        ("a: 1\nb: !!binary aGk=\n", 2, "binary"),
         ("a: 1\nb: !!python/object:os.system x\n", 2, "python/object"),
     ],
 )

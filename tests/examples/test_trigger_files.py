@@ -110,7 +110,7 @@ def test_only_what_the_patterns_name_and_nothing_ignored_is_reported(
 
 
 def test_each_trigger_has_its_own_events(plugin: Plugin, project: Path) -> None:
-    watch(plugin, {**DOCS, "all": {"debounce_ms": 50}})
+    watch(plugin, {**DOCS, "all": {"patterns": ["*.md", "*.json"], "debounce_ms": 50}})
     write(project / "docs" / "x.md", "1")
     found = [event(plugin), event(plugin)]
     assert [e["trigger_id"] for e in found] == ["docs", "all"]
