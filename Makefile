@@ -9,7 +9,7 @@ READY = $(VENV)/.installed
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,examples]'
 	touch $(READY)
 
 demo: $(READY)     ## seed the SQLite example, serve it as a host does, list, create, update, watch
@@ -28,7 +28,7 @@ format: $(READY)   ## put right what can be put right by itself
 
 types: $(READY)    ## both type checkers
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pyright
+	$(BIN)/python -m pyright --pythonpath $(BIN)/python
 
 codegen: $(READY)  ## write animus_routes/types and animus_routes/structs from schemas/
 	$(BIN)/python tools/codegen.py

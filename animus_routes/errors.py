@@ -146,7 +146,7 @@ class Other(NamedError):
     """An ordinary failure without a name of its own."""
 
 
-class Invalid(Exception):  # noqa: N818 - it never reaches an author, who sees RpcError
+class Invalid(Exception):
     """Parameters that do not decode.
 
     Attributes:

@@ -16,6 +16,8 @@ from animus_routes.types.plugin import InitializeParams, PluginManifest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from animus_routes.roles import Role
+
 __all__ = ["DefinitionError", "PluginHandle", "PluginKind", "define_plugin"]
 
 
@@ -133,6 +135,12 @@ def define_plugin(
         env_required=[_required(item) for item in env_required or ()],
         notification_buffer_size=notification_buffer_size,
     )
+    _include(app, known, impl)
+    return PluginHandle(app)
+
+
+def _include(app: App, known: Role, impl: object) -> None:
+    """`App.include`, each method then called as the published SDK called it."""
     app.include(impl)
     app.registrations = [
         replace(found, function=adapted(found.function, known.method(found.name)))
@@ -144,7 +152,6 @@ def define_plugin(
         app.check()
     except ConfigurationError as error:
         raise DefinitionError(error.problems) from None
-    return PluginHandle(app)
 
 
 def _advice(kind: str) -> str:

@@ -7,10 +7,13 @@ Of output that would not fit into a frame the end is kept: the host has seen the
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from animus_routes.codecs import to_builtins
 from animus_routes.roles import Method, Role, Stream
+
+if TYPE_CHECKING:
+    from animus_routes.routing import Registry
 
 NOTIFICATIONS = {"output": "environment/output", "journal": "environment/journal"}
 KEPT_CHARS: Final = 512 * 1024  # of each stream: two of them fit, however JSON writes them
@@ -48,16 +51,17 @@ class ExecRun:
 
     def __init__(self, params: dict[str, Any], _request_id: Any) -> None:
         handle = params.get("handle")
-        self._handle_id = handle.get("id", "") if isinstance(handle, dict) else ""
+        known = cast("dict[str, Any]", handle) if isinstance(handle, dict) else {}
+        self._handle_id: Any = known.get("id", "")
         self.names: set[str] = set()
         self._texts = {"stdout": Tail(), "stderr": Tail()}
 
     def notification(self, item: Any) -> tuple[str, Any]:
         """Output by default; `kind: journal` for a session's journal."""
         if isinstance(item, tuple):
-            stream, text = item
-            item = {"stream": stream, "text": text}
-        params = {"kind": "output", "handle_id": self._handle_id, **to_builtins(item)}
+            item = dict(zip(("stream", "text"), cast("tuple[str, str]", item), strict=True))
+        given: dict[str, Any] = to_builtins(item)
+        params = {"kind": "output", "handle_id": self._handle_id, **given}
         if params["kind"] == "output":
             self._texts[params["stream"]].add(params["text"])
         return NOTIFICATIONS[params["kind"]], params
@@ -74,6 +78,11 @@ class ExecRun:
 
     def farewell(self) -> None:
         """Nothing is said before a cancelled call's answer."""
+
+
+def _done(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+    """A teardown has nothing to say."""
+    return result or {}
 
 
 def _method(verb: str, params: str, result: str, **options: Any) -> Method:
@@ -111,7 +120,7 @@ ROLE = Role(
             "TeardownRequest",
             "TeardownResponse",
             required=True,
-            adapt_result=lambda result, _params, _registry: result or {},
+            adapt_result=_done,
         ),
     ),
 )

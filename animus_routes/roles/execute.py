@@ -115,6 +115,8 @@ def _connect(path: str) -> Callable[[bytes], object]:
 
 def main(arguments: list[str]) -> int:
     """Execute one workflow: 0 if it succeeded, 1 if it did not, 2 for wrong usage."""
+    from animus_routes.host import HostError
+
     parser = _parser()
     given = vars(parser.parse_args(arguments))
     project_root = str(Path(given.pop("project_root")).resolve())
@@ -132,7 +134,7 @@ def main(arguments: list[str]) -> int:
     try:
         result |= _call(params, project_root, pipe)
         os.write(1, json.dumps(result).encode() + b"\n")
-    except RpcError as error:
+    except (RpcError, HostError) as error:
         say(f"workflow/execute: {error}")
     code = 0 if result.get("success") else 1
     pipe.workflow_id = result.get("workflow_id") or pipe.workflow_id

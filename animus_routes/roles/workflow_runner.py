@@ -6,7 +6,7 @@ A handler may yield `PhaseEvent`s: they go out as progress while it runs and sta
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from animus_routes.codecs import to_builtins
 from animus_routes.roles import Method, Role, Stream
@@ -29,9 +29,10 @@ class WorkflowRun:
     def complete(self, result: Any) -> Any:
         """The handler's result, with the events it yielded."""
         found = to_builtins(result)
-        if isinstance(found, dict) and self.events and not found.get("phase_events"):
-            found["phase_events"] = self.events
-        return found
+        if not isinstance(found, dict):
+            return found
+        given = cast("dict[str, Any]", found)
+        return {**given, "phase_events": given.get("phase_events") or self.events}
 
     def farewell(self) -> None:
         """Nothing is said before a cancelled call's answer."""

@@ -1,10 +1,11 @@
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from backends import TIME, Echo, Events, Everything, Http, Logs, Notes, Ticks, plugin
 
 from animus_routes import RpcError
-from animus_routes.compat import DefinitionError, EnvRequirement, Params, PluginKind
+from animus_routes.compat import CallContext, DefinitionError, EnvRequirement, Params, PluginKind
 from animus_routes.roles import role
 from animus_routes.structs.subject import SubjectFilter
 from animus_routes.testing import TestClient
@@ -205,3 +206,41 @@ def test_params_are_a_dict_whose_keys_are_attributes() -> None:
         _ = params.nope
     with pytest.raises(KeyError):
         _ = params["status"]
+
+
+def test_a_provider_s_own_cancel_answers_after_the_run_has_ended() -> None:
+    class Polite(Echo):
+        async def cancel(self, params: Any, ctx: CallContext) -> dict[str, Any]:
+            return {"session_id": params.session_id, "cancelled": True, "reason": "asked"}
+
+    with TestClient(plugin("provider", Polite()).app) as client:
+        request = client.request("agent/run", {"prompt": "wait", "cwd": "/", "session_id": "s1"})
+        client.next_notification("agent/output")
+        assert client.call("agent/cancel", {"session_id": "s1"})["reason"] == "asked"
+        with pytest.raises(RpcError) as error:
+            client.reply(request)
+    assert error.value.code == -32002
+
+
+def test_async_streams_of_every_sort_are_streams() -> None:
+    class Given:
+        async def watch(self, params: Any) -> AsyncIterator[dict[str, str]]:
+            yield {"event_id": params.get("cursor", "generated")}
+
+    class Returned:
+        async def watch(self, params: Any) -> AsyncIterator[dict[str, str]]:
+            return Given().watch(params)
+
+    for backend in (Given(), Returned()):
+        with TestClient(plugin("trigger_backend", backend).app) as client:
+            assert next(client.stream("trigger/watch", {"cursor": "c"}))["event_id"] == "c"
+
+
+def test_hints_that_cannot_be_resolved_are_as_good_as_none() -> None:
+    class Old:
+        def notify(self, params: "NoSuchType", ctx: "NorThis") -> "OrThat":  # type: ignore[name-defined]  # noqa: F821
+            return {"accepted": params["event"]["id"] == "1", "delivered": 0}
+
+    event = {"schema": "s", "id": "1", "timestamp": TIME, "event_type": "a", "data": None}
+    with TestClient(plugin("notifier", Old()).app) as client:
+        assert client.call("notifier/notify", {"event": event})["accepted"] is True

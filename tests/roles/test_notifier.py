@@ -36,7 +36,7 @@ def test_an_event_arrives_typed_with_null_data() -> None:
 
 
 @pytest.mark.parametrize(("returned", "accepted"), [(None, True), (True, True), (False, False)])
-def test_a_bare_answer_says_whether_the_event_was_taken(returned: Any, accepted: bool) -> None:  # noqa: FBT001
+def test_a_bare_answer_says_whether_the_event_was_taken(returned: Any, accepted: bool) -> None:
     with TestClient(notifier(lambda: returned)) as client:
         assert client.call("notifier/notify", {"event": EVENT})["accepted"] is accepted
 
