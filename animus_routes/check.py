@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from animus_routes.errors import ConfigurationError
@@ -49,7 +50,15 @@ SCALARS = (str, int, float, bool)
 
 
 def problems(app: App) -> list[str]:
-    """What is wrong with an app, in the order an author would fix it."""
+    """What is wrong with an app, in the order an author would fix it.
+
+    Files below the working directory are named from there.
+    """
+    here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - pathlib costs 5 ms
+    return [problem.replace(here, "") for problem in _problems(app)]
+
+
+def _problems(app: App) -> list[str]:
     found = [*_of_app(app), *app.problems]
     try:
         registry = app.registry

@@ -117,7 +117,7 @@ def _under(name: str, error: Exception) -> Exception:
         return error
     for issue in invalid.issues:
         issue["path"] = f"{name}.{issue['path']}" if issue["path"] else name
-    return invalid
+    return Invalid(invalid.issues, malformed=invalid.malformed)
 
 
 def explain(error: BaseException) -> Invalid | None:

@@ -41,6 +41,7 @@ class Context:
         self.kind = kind
         self.cancelled = False
         self.emitter: Emitter | None = None
+        self.opening: Callable[[], object] | None = None
         self.made: dict[Callable[..., Any], Any] = {}
         self.cleanups: list[Any] = []
         self._session = session
@@ -122,6 +123,8 @@ class Context:
         """
         if self.emitter is None:
             raise RuntimeError(f"{self.method} has no stream to emit to")
+        if self.opening is not None:
+            self.opening()  # the ack goes out before the first item
         self.emitter.emit(item)
 
     def notify(self, method: str, params: Any = None) -> None:

@@ -1,66 +1,37 @@
 """`<plugin> execute ...`: the command line that the daemon starts a workflow runner with (host 4.8).
 
 The plugin starts itself once more as a plugin process and calls its own `workflow/execute`, so
-the handler runs under the same conditions either way. Phase events go to the pipe that
-`ANIMUS_WORKFLOW_EVENT_PIPE` names, one JSON object per line; the result goes to stdout.
+the handler runs under the same conditions either way. The daemon reads
+
+- a line of JSON on stderr at the start and at the end, `runner_start` and `runner_complete`,
+- events as they happen, where `ANIMUS_WORKFLOW_EVENT_PIPE` says: a Unix socket, or a FIFO,
+- the exit code.
+
+The result goes to stdout. An event names its workflow: a handler that starts a fresh one tells its
+id with `ctx.progress({"workflow_id": ...})` before its first event.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import socket
+import stat
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from animus_routes.errors import RpcError
 from animus_routes.launch import say
+from animus_routes.timestamps import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EVENT_PIPE = "ANIMUS_WORKFLOW_EVENT_PIPE"
-TIMEOUT_S = 3600.0  # what the host gives the RPC
-
-# Option -> field of WorkflowExecuteRequest, and whether it is JSON.
-OPTIONS = {
-    "--task-id": ("task_id", False),
-    "--requirement-id": ("requirement_id", False),
-    "--title": ("title", False),
-    "--description": ("description", False),
-    "--workflow-ref": ("workflow_ref", False),
-    "--input-json": ("input", True),
-    "--phase-routing-json": ("phase_routing", True),
-    "--mcp-config-json": ("mcp_config", True),
-}
-
-
-def main(arguments: list[str]) -> int:
-    """Execute one workflow: 0 if it succeeded, 1 if it did not, 2 for wrong usage."""
-    parser = _parser()
-    given = vars(parser.parse_args(arguments))
-    project_root = given.pop("project_root")
-    params = {name: value for name, value in given.items() if value is not None}
-    if not params.keys() & {"task_id", "requirement_id", "title"}:
-        parser.error("one of --task-id, --requirement-id, --title says what to run")
-    try:
-        result = _call(params, str(Path(project_root).resolve()))
-    except RpcError as error:
-        say(f"workflow/execute: {error}")
-        return 1
-    os.write(1, json.dumps(result).encode() + b"\n")
-    return 0 if result.get("success") else 1
-
-
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog=f"{Path(sys.argv[0]).name} execute")
-    for option, (name, is_json) in OPTIONS.items():
-        required = option == "--workflow-ref"
-        parser.add_argument(option, dest=name, type=_json if is_json else str, required=required)
-    parser.add_argument("--project-root", required=True)
-    return parser
+EVENT_PIPE: Final = "ANIMUS_WORKFLOW_EVENT_PIPE"
+TIMEOUT_S: Final = 3600.0  # what the host gives the RPC
+STALLED_S: Final = 1.0
 
 
 def _json(text: str) -> Any:
@@ -70,40 +41,141 @@ def _json(text: str) -> Any:
         raise ArgumentTypeError(f"not JSON: {error}") from None
 
 
-def _call(params: dict[str, Any], project_root: str) -> dict[str, Any]:
+# Option -> field of WorkflowExecuteRequest, and how its text is read.
+OPTIONS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
+    "--workflow-id": ("workflow_id", str),
+    "--task-id": ("task_id", str),
+    "--requirement-id": ("requirement_id", str),
+    "--title": ("title", str),
+    "--description": ("description", str),
+    "--workflow-ref": ("workflow_ref", str),
+    "--model": ("model", str),
+    "--tool": ("tool", str),
+    "--phase-timeout-secs": ("phase_timeout_secs", int),
+    "--input-json": ("input", _json),
+    "--phase-routing-json": ("phase_routing", _json),
+    "--mcp-config-json": ("mcp_config", _json),
+}
+SUBJECT: Final = ("workflow_id", "task_id", "requirement_id", "title")
+
+FAILED: Final = "failed"
+
+
+class EventPipe:
+    """Where the daemon listens; what cannot be sent is lost, and never stops the workflow.
+
+    Args:
+        path: A Unix socket or a FIFO; None = nobody listens.
+        workflow_id: The id that events carry, if it is known.
+    """
+
+    def __init__(self, path: str | None, workflow_id: str) -> None:
+        self.workflow_id = workflow_id
+        self._path = (path or "").strip()
+        self._write: Callable[[bytes], object] | None = None
+
+    def phase(self, value: dict[str, Any]) -> None:
+        """Forward a `PhaseEvent`, or take note of the workflow's id."""
+        if "kind" not in value:
+            self.workflow_id = str(value.get("workflow_id") or self.workflow_id)
+            return
+        status = value.get("status")
+        payload = {name: item for name, item in value.items() if name != "kind"}
+        kind = FAILED if status == FAILED else value["kind"]
+        self.send(f"phase_{kind}", {**payload, "phase_status": status})
+
+    def send(self, kind: str, payload: dict[str, Any]) -> None:
+        """Send one event; connects at the first one, and anew after a failure."""
+        if not self._path:
+            return
+        event = {
+            "workflow_id": self.workflow_id,
+            "kind": kind,
+            "payload": payload,
+            "occurred_at": now(),
+        }
+        try:
+            self._write = self._write or _connect(self._path)
+            self._write(json.dumps(event).encode() + b"\n")
+        except OSError:
+            self._write = None
+
+
+def _connect(path: str) -> Callable[[bytes], object]:
+    if stat.S_ISSOCK(Path(path).stat().st_mode):
+        link = socket.socket(socket.AF_UNIX)
+        link.settimeout(STALLED_S)
+        link.connect(path)
+        return link.sendall
+    # Without a reader this fails at once; a workflow does not wait for somebody to listen.
+    fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    os.set_blocking(fd, True)
+    return os.fdopen(fd, "wb", buffering=0).write
+
+
+def main(arguments: list[str]) -> int:
+    """Execute one workflow: 0 if it succeeded, 1 if it did not, 2 for wrong usage."""
+    from animus_routes.host import HostError
+
+    parser = _parser()
+    given = vars(parser.parse_args(arguments))
+    project_root = str(Path(given.pop("project_root")).resolve())
+    del given["config_path"]  # of the daemon's own runner; a plugin finds its workflows itself
+    params = {name: value for name, value in given.items() if value is not None}
+    subject = next((params[name] for name in SUBJECT if name in params), None)
+    if subject is None:
+        parser.error("one of --task-id, --requirement-id, --title, --workflow-id says what to run")
+    pipe = EventPipe(os.environ.get(EVENT_PIPE), str(params.get("workflow_id") or ""))
+    asked: dict[str, Any] = {
+        name: params[name] for name in ("workflow_id", "workflow_ref") if name in params
+    }
+    _tell("runner_start", subject, **asked)
+    result: dict[str, Any] = {"workflow_status": FAILED, **asked}
+    try:
+        result |= _call(params, project_root, pipe)
+        os.write(1, json.dumps(result).encode() + b"\n")
+    except (RpcError, HostError) as error:
+        say(f"workflow/execute: {error}")
+    code = 0 if result.get("success") else 1
+    pipe.workflow_id = result.get("workflow_id") or pipe.workflow_id
+    ended = {name: result.get(name) for name in ("workflow_ref", "workflow_status")}
+    if result["workflow_status"] in {"completed", FAILED}:
+        pipe.send(f"workflow_{result['workflow_status']}", ended)
+    _tell(
+        "runner_complete", subject, workflow_id=result.get("workflow_id"), exit_code=code, **ended
+    )
+    return code
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog=f"{Path(sys.argv[0]).name} execute", allow_abbrev=False)
+    for option, (name, read) in OPTIONS.items():
+        parser.add_argument(option, dest=name, type=read)
+    parser.add_argument("--project-root", required=True)
+    parser.add_argument("--config-path")
+    return parser
+
+
+def _call(params: dict[str, Any], project_root: str, pipe: EventPipe) -> dict[str, Any]:
     from animus_routes.host import Notification, Plugin
 
-    with ExitStack() as stack:
-        write = _event_writer(stack)
+    def forward(found: Notification) -> None:
+        value = found.params.get("value") if found.method == "$/progress" else None
+        if isinstance(value, dict):
+            pipe.phase(cast("dict[str, Any]", value))
 
-        def forward(found: Notification) -> None:
-            if found.method == "$/progress":
-                write(found.params["value"])
-
-        plugin = stack.enter_context(
-            Plugin.start(
-                [sys.executable, sys.argv[0]],
-                cwd=project_root,
-                env=os.environ,
-                stderr=None,
-                on_notification=forward,
-            )
-        )
-        plugin.initialize(init_extensions={"project_binding": {"project_root": project_root}})
+    with Plugin.start(
+        [sys.executable, str(Path(sys.argv[0]).resolve())],
+        cwd=project_root,
+        env=os.environ,
+        stderr=None,
+        on_notification=forward,
+    ) as plugin:
+        plugin.initialize({"project_binding": {"project_root": project_root}})
         result: dict[str, Any] = plugin.call("workflow/execute", params, timeout_s=TIMEOUT_S)
         return result
 
 
-def _event_writer(stack: ExitStack) -> Callable[[Any], None]:
-    """Write events to the host's pipe; nowhere if it named none."""
-    path = os.environ.get(EVENT_PIPE)
-    if not path:
-        return lambda _event: None
-    pipe = stack.enter_context(open(path, "ab", buffering=0))  # noqa: PTH123, SIM115 - a FIFO
-    return lambda event: _ignore_closed(lambda: pipe.write(json.dumps(event).encode() + b"\n"))
-
-
-def _ignore_closed(write: Callable[[], object]) -> None:
-    """A host that stopped listening does not stop the workflow."""
-    with suppress(BrokenPipeError):
-        write()
+def _tell(event: str, subject: str, **fields: Any) -> None:
+    known = {name: value for name, value in fields.items() if value is not None}
+    say(json.dumps({"event": event, "task_id": subject, **known}))

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from animus_routes import codecs
 from animus_routes.engine.exit import Interrupted
-from animus_routes.engine.frames import error_frame
+from animus_routes.engine.frames import TooLargeError, error_frame
 from animus_routes.errors import (
     CANCELLED,
     INTERNAL_ERROR,
@@ -73,7 +73,7 @@ class Boundary(ABC):
         return error_frame(request.id, code, f"invalid params: {invalid}", data)
 
     def rescue(
-        self, server: Server, route: Any, request: Request, error: BaseException
+        self, server: Server, route: Any, request: Request, error: BaseException, context: Any
     ) -> bytes | Value:
         """What a handler raised: an error of its own, one with a handler, or a bug."""
         ended = server.ended or server.closing
@@ -81,7 +81,7 @@ class Boundary(ABC):
             handler = self.app.exception_handlers.get(kind)
             if handler is not None:
                 try:
-                    found = handler(self.context(server, route, request), error)
+                    found = handler(context or self.context(server, route, request), error)
                 except BaseException as raised:  # noqa: BLE001 - it may raise the answer
                     error = raised
                 else:
@@ -99,7 +99,10 @@ class Boundary(ABC):
         return self._internal_error(route.name, request.id, error)
 
     def unwritable(self, route: Any, request_id: int | Raw, error: BaseException) -> bytes:
-        """-32603 for a result that cannot be encoded."""
+        """-32603 for a result that cannot be encoded; a result that is too large says so."""
+        if isinstance(error, TooLargeError):
+            self.report(f"the result of {route.name}", error)
+            return error_frame(request_id, INTERNAL_ERROR, str(error), {"category": "other"})
         return self._internal_error(f"the result of {route.name}", request_id, error)
 
     def not_supported(self, request: Request) -> bytes:

@@ -23,6 +23,7 @@ class Internal:
     def __init__(self, name: str, call: Callable[..., Any]) -> None:
         self.name = name
         self.call = call
+        self.owner = ""
         self.mode = "inline"
         self.contextual = False
         self.bare = False

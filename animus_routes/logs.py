@@ -5,10 +5,10 @@ The host reads a plugin's stderr line by line.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.codecs import encode
+from animus_routes.engine.wire import tell
 from animus_routes.timestamps import now
 
 if TYPE_CHECKING:
@@ -69,10 +69,6 @@ class Sink:
     def write(self, level: str, target: str, message: str, fields: Any = None) -> None:
         """One entry, now."""
         found = entry(level, target, message, fields)
-        line = self._format(found)
-        try:
-            os.write(2, line)
-        except OSError:
-            return
+        tell(self._format(found))
         if self._notify is not None:
             self._notify(found)

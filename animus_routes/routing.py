@@ -158,6 +158,7 @@ class Route:
     ) -> None:
         self.name = name
         self.role = role
+        self.owner = role.kind
         self.row = row
         self.registry = registry
         self.registration = registration

@@ -14,8 +14,9 @@ from msgspec import Raw
 
 from animus_routes import codecs
 from animus_routes.context import Context
+from animus_routes.engine.exit import BROKEN
 from animus_routes.engine.frames import Request, notification_frame
-from animus_routes.errors import INVALID_PARAMS, RpcError
+from animus_routes.errors import INVALID_PARAMS, INVALID_REQUEST, RpcError
 from animus_routes.failures import Boundary
 from animus_routes.health import Health
 from animus_routes.internal import Internal
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from animus_routes.engine.plugin import Route as EngineRoute
     from animus_routes.engine.server import Server
     from animus_routes.logs import Sink
-
-BROKEN = "a broken stream"
 
 
 class Session(Boundary):
@@ -194,9 +193,18 @@ class Session(Boundary):
         return codecs.encode(self._health.result(None))
 
     def stream_failed(self, route: Any, error: BaseException) -> None:
-        """A stream broke after its ack; where the host cannot be told, the process ends."""
+        """A stream broke after its ack: only the operator can be told."""
         self.report(f"the stream of {route.name} failed", error)
-        if route.stream.fatal and self.app.exit_on_broken_stream and self._server is not None:
+
+    def broken(self, route: Any, error: BaseException) -> None:
+        """End the process where its host ignores that a stream is broken, so that it restarts it.
+
+        A refusal of the params is no broken stream: it would be the same the next time.
+        """
+        if route.stream is None or not route.stream.fatal or not self.app.exit_on_broken_stream:
+            return
+        refused = isinstance(error, RpcError) and error.code in (INVALID_PARAMS, INVALID_REQUEST)
+        if not refused and self._server is not None:
             self._server.end(BROKEN)
 
 

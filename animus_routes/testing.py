@@ -13,7 +13,7 @@ from msgspec import Struct
 from animus_routes.codecs import encode
 from animus_routes.engine.server import Server
 from animus_routes.engine.wire import Wire, release
-from animus_routes.errors import INTERNAL_ERROR, RpcError
+from animus_routes.errors import INTERNAL_ERROR, NamedError, RpcError
 from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.routing import wire_type
 
@@ -207,7 +207,7 @@ class TestClient:
         self.wait(lambda: request_id in replies, what, timeout_s)
         frame = replies.pop(request_id)
         if frame.error is not None:
-            error = RpcError(frame.error["code"], frame.error["message"], frame.error.get("data"))
+            error = named_error(frame.error)
             raise error from self._cause(error)
         return frame.result
 
@@ -347,6 +347,18 @@ class Stream:
     def cancel(self) -> None:
         """End it, as a host would with `$/cancelRequest`."""
         self._client.cancel(self.request_id)
+
+
+def named_error(error: dict[str, Any]) -> RpcError:
+    """An error answer as the named error of its `data.category`; code and text as on the wire."""
+    data: Any = error.get("data")
+    category = str(data.get("category")) if isinstance(data, dict) else ""
+    kinds: dict[str, type[RpcError]] = {kind.name: kind for kind in NamedError.__subclasses__()}
+    kinds["unsupported"] = kinds["not_supported"]
+    kind = kinds.get(category, RpcError)
+    found = kind.__new__(kind)
+    RpcError.__init__(found, error["code"], error["message"], data)
+    return found
 
 
 def check_result(registry: Registry, method: str, result: Any) -> None:

@@ -37,7 +37,13 @@ def main(arguments: list[str]) -> int:
 
     try:
         manifest = read_manifest(command, timeout_s=timeout_s)
-        names = [item["name"] for item in manifest.get("env_required", [])]
+        needed = manifest.get("env_required", [])
+        names = [item["name"] for item in needed]
+        unset = [
+            item["name"] for item in needed if item["required"] and not os.environ.get(item["name"])
+        ]
+        if unset:
+            say(f"not set, though the manifest requires it: {', '.join(unset)}")
         with Plugin.start(
             command,
             env_required=names,
@@ -70,6 +76,8 @@ def _follow(plugin: Plugin, seconds: float) -> None:
 
 def _positional(arguments: list[str]) -> tuple[str, str, Any]:
     """App, method, params; the app may be left to pyproject.toml."""
+    if len(arguments) == 1 and ":" in arguments[0] + (":" if arguments[0].endswith(".py") else ""):
+        _wrong(f"which method of {arguments[0]}?\n\n{USAGE}")
     unknown = [a for a in arguments if a.startswith("-") and a != "-"]
     if unknown or not 1 <= len(arguments) <= 3:
         _wrong(f"unknown option {unknown[0]}\n\n{USAGE}" if unknown else USAGE)

@@ -6,6 +6,7 @@ from _thread import allocate_lock, start_new_thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
+from animus_routes.engine.exit import Interrupted
 from animus_routes.engine.frames import NO_PARAMS, error_frame, id_key, result_frame
 from animus_routes.engine.streams import Emitter
 from animus_routes.errors import CANCELLED, INVALID_REQUEST
@@ -56,6 +57,7 @@ class Call:
         self.run: StreamRun | None = None
         self.emitter: Emitter | None = None
         if route.stream is not None:
+            self.context.opening = self.open_stream
             self.run = route.stream.open(request.id, request.params)
             self.emitter = Emitter(calls.server, self.context, self.run.write)
             self.context.emitter = self.emitter
@@ -84,6 +86,7 @@ class Call:
         """Answer with the ack, if the stream has one, before any item."""
         assert self.route.stream is not None
         assert self.emitter is not None
+        self.context.opening = None
         if self.route.stream.ack is not None:
             self.acked = True
             self.send(result_frame(self.request.id, self.route.stream.ack))
@@ -107,12 +110,17 @@ class Call:
         if self.answered:
             if not self.context.cancelled:
                 server.plugin.stream_failed(self.route, error)
+                server.plugin.broken(self.route, error)
             return
-        outcome = server.judge(self.route, self.request, error)
-        if isinstance(outcome, bytes):
-            self.send(outcome)
-        else:
+        outcome = server.judge(self.route, self.request, error, self.context)
+        if not isinstance(outcome, bytes):
             self.complete(outcome.value)
+            return
+        if self.run is not None and _is_cancellation(error):
+            outcome = self.run.farewell() + outcome
+        self.send(outcome)
+        if not self.context.cancelled:
+            server.plugin.broken(self.route, error)
 
     def send(self, frame: bytes | bytearray) -> None:
         """Write the answer, after every item of the call; the first answer wins."""
@@ -224,10 +232,12 @@ class Calls:
         call.cancel()
         return True
 
-    def stop(self, name: str) -> bool:
-        """End the stream of that name; is there one?"""
+    def stop(self, name: str, owner: str) -> bool:
+        """End the owner's stream of that name; is there one?"""
         for call in tuple(self.active.values()):
-            if call.run is not None and name in call.run.names:
+            if call.run is None or call.route.owner != owner or call.context.cancelled:
+                continue
+            if name in call.run.names:
                 call.cancel()
                 return True
         return False
@@ -253,6 +263,10 @@ class Calls:
     def _wait(self, deadline: float) -> None:
         while self.active and monotonic() < deadline:
             sleep(WAIT_STEP_S)
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    return isinstance(error, Interrupted) or getattr(error, "code", None) == CANCELLED
 
 
 def decode_again(route: Route, request: Request, error: Exception) -> Any:

@@ -10,6 +10,7 @@ from time import sleep
 from typing import Final, NoReturn
 
 LEAVE_BOUND_S: Final = 0.4
+BROKEN: Final = "a broken stream"  # an end that a supervisor should see as a failure
 
 
 class Interrupted(BaseException):

@@ -16,6 +16,7 @@ class Route(Protocol):
     """One wire method, ready to run.
 
     Attributes:
+        owner: The role it belongs to; a stream is only ended by a method of its own role.
         mode: Where the handler runs: "inline", "thread", "pool" or "async".
         contextual: `call` takes the request's context as a second argument.
         bare: Nobody wrote a handler: the engine itself does what the method says.
@@ -28,6 +29,7 @@ class Route(Protocol):
     """
 
     name: str
+    owner: str
     mode: str
     contextual: bool
     bare: bool
@@ -138,7 +140,7 @@ class Plugin(Protocol):
         ...
 
     def rescue(
-        self, server: Server, route: Route, request: Request, error: BaseException
+        self, server: Server, route: Route, request: Request, error: BaseException, context: Any
     ) -> bytes | Outcome:
         """The error frame for what a handler raised, or the result of an exception handler."""
         ...
@@ -150,6 +152,9 @@ class Plugin(Protocol):
     def not_supported(self, request: Request) -> bytes:
         """The error frame for a method of the role that this app does not have."""
         ...
+
+    def broken(self, route: Route, error: BaseException) -> None:
+        """A call has failed: does the process go on?"""
 
     def stream_failed(self, route: Route, error: BaseException) -> None:
         """A stream broke after its ack: tell the operator."""

@@ -1,7 +1,7 @@
 """The serving process: reads until the end, ends within its bound, leaves no trace of trouble.
 
-Exit codes: 0 for the end of input, `exit`, SIGTERM, SIGINT and a closed stdout; 1 if something
-had to be cut off at the end.
+Exit codes: 0 for the end of input, `exit`, SIGTERM, SIGINT and a closed stdout; 1 for a broken
+stream that the host cannot be told of, and if something had to be cut off at the end.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from animus_routes.engine.ending import Ending
-from animus_routes.engine.exit import leave
+from animus_routes.engine.exit import BROKEN, leave
 from animus_routes.engine.frames import Splitter
 from animus_routes.engine.server import EOF, Server
 from animus_routes.engine.standby import ENDING_SIGNALS, Standby
@@ -91,7 +91,7 @@ class Process:
         server.plugin.stop()
         server.flush()
         self.wire.close()
-        leave()
+        leave(1 if server.ended == BROKEN else 0)
 
     def _ended(self) -> None:
         """Whoever found the end: wake the main thread out of its read, and bound what follows."""

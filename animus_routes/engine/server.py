@@ -203,6 +203,7 @@ class Server:
         context, self.context = self.context, None
         if not context.cleanups:
             return
+        self.flush()
         self.current = late = Request(request.method)
         try:
             context.close(failure)
@@ -280,7 +281,7 @@ class Server:
         """End the stream that the params name; names are compared as text."""
         assert route.stops is not None
         name = self.plugin.field(request.params, route.stops)
-        found = self.calls.stop(str(name))
+        found = self.calls.stop(str(name), route.owner)
         if route.bare and request.id:
             assert route.stopped is not None
             self.answer(route, request.id, route.stopped(name, found), out)
@@ -325,7 +326,8 @@ class Server:
         self, route: Route, request: Request, error: BaseException, *, undecoded: bool = False
     ) -> None:
         self.settling = True
-        outcome = self.judge(route, request, error, undecoded=undecoded)
+        context = self.context if route.contextual else None
+        outcome = self.judge(route, request, error, context, undecoded=undecoded)
         self.current = None
         self.settling = False
         if not (self.taken and self._reclaim(request)) and request.id:
@@ -339,13 +341,19 @@ class Server:
             self._close(request, error)
 
     def judge(
-        self, route: Route, request: Request, error: BaseException, *, undecoded: bool = False
+        self,
+        route: Route,
+        request: Request,
+        error: BaseException,
+        context: Any,
+        *,
+        undecoded: bool = False,
     ) -> bytes | Outcome:
         """What an exception becomes; whatever goes wrong with that is a plain -32603."""
         try:
             if undecoded and isinstance(error, Exception):
                 return self.plugin.refuse(route, request, error)
-            return self.plugin.rescue(self, route, request, error)
+            return self.plugin.rescue(self, route, request, error, context)
         except BaseException as another:  # noqa: BLE001 - the host waits for an answer
             return self.plugin.unwritable(route, request.id, another)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
@@ -22,7 +23,9 @@ def report(app: App) -> list[str]:
 
 
 def here(function: Callable[..., Any]) -> str:
-    return f"{__file__}:{function.__code__.co_firstlineno}: "
+    """Files are named from the working directory, where they are below it."""
+    file = __file__.replace(f"{Path.cwd()}/", "")
+    return f"{file}:{function.__code__.co_firstlineno}: "
 
 
 def test_every_problem_is_in_one_report_with_its_place() -> None:
