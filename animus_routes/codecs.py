@@ -40,7 +40,28 @@ def decoder(hint: Any) -> Decode:
 
         validate = TypeAdapter(hint).validator.validate_json
         return lambda raw: validate(bytes(raw))
-    return msgspec.json.Decoder(hint).decode
+    decode = msgspec.json.Decoder(hint).decode
+    if hasattr(hint, "__dataclass_fields__"):
+        return lambda raw: with_defaults(decode(raw))
+    return decode
+
+
+def with_defaults(value: Any) -> Any:
+    """A decoded dataclass with its defaults where its writer looks for them.
+
+    msgspec leaves a default that was not sent on the class and writes only what is on the
+    instance, so a handler that returns what it was given would lose it.
+    """
+    if isinstance(value, list | tuple):
+        for item in cast("list[Any]", value):
+            with_defaults(item)
+    elif hasattr(value, "__dataclass_fields__"):
+        own: dict[str, Any] | None = getattr(value, "__dict__", None)
+        for name in value.__dataclass_fields__:
+            found = with_defaults(getattr(value, name))
+            if own is not None:
+                own.setdefault(name, found)
+    return value
 
 
 def fields_decoder(fields: list[tuple[str, Any, Any]]) -> Decode:
@@ -64,6 +85,8 @@ def fields_decoder(fields: list[tuple[str, Any, Any]]) -> Decode:
     decode = msgspec.json.Decoder(shape).decode
     take = attrgetter(*(name for name, _, _ in fields))
     if not later:
+        if any(hasattr(hint, "__dataclass_fields__") for _, hint, _ in fields):
+            return lambda raw: with_defaults(take(decode(raw)))
         return lambda raw: take(decode(raw))
 
     def decode_both(raw: Raw) -> Any:

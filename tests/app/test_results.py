@@ -88,3 +88,25 @@ def test_a_model_that_was_decoded_is_the_authors_own_object() -> None:
     answer(handler, {"x": 1})
     assert isinstance(seen[0], PointModel)
     assert msgspec.json.decode(seen[0].model_dump_json()) == {"x": 1, "y": 0}
+
+
+@dataclass
+class Point:
+    x: int
+    y: int = 2
+
+
+def test_a_dataclass_goes_back_with_its_defaults() -> None:
+    app = custom_app()
+
+    @app.method("same")
+    def same(point: Point) -> Point:
+        return point
+
+    @app.method("both")
+    def both(point: Point, more: list[Point]) -> list[Point]:
+        return [point, *more]
+
+    with TestClient(app) as client:
+        assert client.call("same", {"x": 1}) == {"x": 1, "y": 2}
+        assert client.call("both", {"point": {"x": 1}, "more": [{"x": 3}]})[0] == {"x": 1, "y": 2}

@@ -37,7 +37,7 @@ def durable_app(*verbs: str, **options: Any) -> App:
 
 def serve(app: App, verb: str) -> None:
     @app.method(f"durable/{verb}")
-    def handler(params: Any) -> Any:
+    def handler(params: dict[str, Any]) -> Any:
         return CALLS[verb][1]
 
 

@@ -27,7 +27,7 @@ def environment_app(*verbs: str) -> App:
 
 def serve(app: App, verb: str) -> None:
     @app.method(f"environment/{verb}")
-    def handler(params: Any) -> Any:
+    def handler(params: dict[str, Any]) -> Any:
         return REQUIRED[verb][1]
 
 
@@ -176,7 +176,7 @@ def test_a_session_sends_its_journal_and_takes_whatever_params_there_are() -> No
     app = environment_app(*REQUIRED)
 
     @app.method("environment/exec_session")
-    def session(params: Any) -> Generator[Any, None, dict[str, Any]]:
+    def session(params: dict[str, Any]) -> Generator[Any, None, dict[str, Any]]:
         yield wire.ExecJournal(
             handle_id="h1", event_kind="phase_started", ts="2026-01-01T00:00:00Z", payload=None
         )

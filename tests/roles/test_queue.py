@@ -53,7 +53,7 @@ def queue_app(*verbs: str, **options: Any) -> App:
 
 def serve(app: App, verb: str) -> None:
     @app.method(f"queue/{verb}")
-    def handler(params: Any) -> Any:
+    def handler(params: dict[str, Any]) -> Any:
         return result_of(verb)
 
 
