@@ -25,7 +25,12 @@ EXECUTED: dict[str, Any] = {
     "post_success": None,
     "success": True,
 }
-PHASE_RUN = {"phase_status": "completed", "duration_secs": 0, "outcome": None, "metadata": None}
+PHASE_RUN: dict[str, Any] = {
+    "phase_status": "completed",
+    "duration_secs": 0,
+    "outcome": None,
+    "metadata": None,
+}
 PHASE: dict[str, Any] = {
     "execution_cwd": "/srv",
     "workflow_id": "w",
