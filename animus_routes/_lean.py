@@ -10,6 +10,6 @@ import sys
 if "msgspec" not in sys.modules and "typing_extensions" not in sys.modules:
     sys.modules["typing_extensions"] = None  # type: ignore[assignment]
     try:
-        import msgspec  # noqa: F401
+        import msgspec  # noqa: F401  # pyright: ignore[reportUnusedImport]
     finally:
         del sys.modules["typing_extensions"]

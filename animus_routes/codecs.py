@@ -46,22 +46,22 @@ def decoder(hint: Any) -> Decode:
     return decode
 
 
-def with_defaults(value: Any) -> Any:
+def with_defaults(given: Any) -> Any:
     """A decoded dataclass with its defaults where its writer looks for them.
 
     msgspec leaves a default that was not sent on the class and writes only what is on the
     instance, so a handler that returns what it was given would lose it.
     """
-    if isinstance(value, list | tuple):
-        for item in cast("list[Any]", value):
+    if isinstance(given, list | tuple):
+        for item in cast("list[Any]", given):
             with_defaults(item)
-    elif hasattr(value, "__dataclass_fields__"):
-        own: dict[str, Any] | None = getattr(value, "__dict__", None)
-        for name in value.__dataclass_fields__:
-            found = with_defaults(getattr(value, name))
+    elif hasattr(given, "__dataclass_fields__"):
+        own: dict[str, Any] | None = getattr(given, "__dict__", None)
+        for name in given.__dataclass_fields__:
+            found = with_defaults(getattr(given, name))
             if own is not None:
                 own.setdefault(name, found)
-    return value
+    return cast("Any", given)
 
 
 def fields_decoder(fields: list[tuple[str, Any, Any]]) -> Decode:

@@ -30,7 +30,8 @@ def entry(level: str, target: str, message: str, fields: Any) -> Entry:
 
 def as_text(found: Entry) -> bytes:
     """`<time> LEVEL target: message key=value`."""
-    fields = "".join(f" {key}={value!r}" for key, value in (found["fields"] or {}).items())
+    given: dict[str, Any] = found["fields"] or {}
+    fields = "".join(f" {key}={value!r}" for key, value in given.items())
     line = (
         f"{found['ts']} {found['level'].upper():<5} {found['target']}: {found['message']}{fields}"
     )

@@ -59,9 +59,9 @@ class Registry:
             return self.rows[name]
         kind, _, verb = name.rpartition("/")
         if self.serves(kind):
-            role, row = self.rows.get(f"subject/{verb}", (self.roles[0], None))
-            if row is not None and row.aliases:
-                return role, row
+            for role, row in self.rows.values():
+                if row.aliases and row.verb == verb:
+                    return role, row
         return self.roles[0], None
 
     def serves(self, kind: str) -> bool:

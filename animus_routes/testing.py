@@ -352,7 +352,7 @@ class Stream:
 def named_error(error: dict[str, Any]) -> RpcError:
     """An error answer as the named error of its `data.category`; code and text as on the wire."""
     data: Any = error.get("data")
-    category = str(data.get("category")) if isinstance(data, dict) else ""
+    category = str(cast("Any", data).get("category")) if isinstance(data, dict) else ""
     kinds: dict[str, type[RpcError]] = {kind.name: kind for kind in NamedError.__subclasses__()}
     kinds["unsupported"] = kinds["not_supported"]
     kind = kinds.get(category, RpcError)

@@ -511,7 +511,7 @@ def next_deadline(queue: Shared) -> wire.QueueNextDeadlineResponse:
     with queue.turn() as turn:
         rows = turn.rows(turn.waiting)
         first = min(rows, key=lambda row: row.run_at_us, default=None)
-    return wire.QueueNextDeadlineResponse(next_run_at=first and first.run_at)
+    return wire.QueueNextDeadlineResponse(next_run_at=None if first is None else first.run_at)
 
 
 if __name__ == "__main__":

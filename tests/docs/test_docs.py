@@ -8,6 +8,7 @@ from doc_blocks import PAGES, REPO, RUN_BY_CI, Block, Page, WrongBlockError, blo
 
 import animus_routes
 from animus_routes.errors import NamedError
+from animus_routes.roles import KINDS, REFUSED, Method, role
 
 
 def repository(folder: Path) -> None:
@@ -66,6 +67,55 @@ def test_the_table_of_named_errors_is_what_the_classes_say() -> None:
     for name, _, _, message in NAMED.findall(text):
         shown = message.strip("`")
         assert shown in {"as written", "cancelled"} or shown.startswith(classes[name].prefix)
+
+
+def cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip().strip("|").split("|")]
+
+
+def rows_by_kind(page: str) -> dict[str, list[str]]:
+    """The rows of a page's first table whose rows begin with a plugin kind."""
+    text = (REPO / page).read_text("utf-8")
+    found = [cells(line) for line in text.splitlines() if re.match(r"\| `\w+` \|", line)]
+    return {row[0].strip("`"): row[1:] for row in found if row[0].strip("`") in KINDS}
+
+
+def served_anyway(method: Method) -> bool:
+    stopping = method.stopped is not None
+    return method.default is not None or method.served_with is not None or stopping
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_table_of_roles_is_what_the_role_s_own_table_says(kind: str) -> None:
+    must, may, anyway = ("".join(cell.split()) for cell in rows_by_kind("docs/roles.md")[kind])
+    methods = role(kind).methods
+    rest = [method for method in methods if not served_anyway(method)]
+    assert must == ",".join(method.verb for method in rest if method.required)
+    if not role(kind).open:
+        assert may == ",".join(method.verb for method in rest if not method.required)
+    assert set(anyway.split(",")) - {""} == {m.verb for m in methods if served_anyway(m)}
+
+
+def test_the_readme_has_an_example_and_a_test_of_every_kind() -> None:
+    rows = rows_by_kind("README.md")
+    assert list(rows) == list(KINDS)
+    for kind, (example, _, test) in rows.items():
+        assert "](examples/" in example, kind
+        assert "](tests/examples/" in test, kind
+    text = (REPO / "README.md").read_text("utf-8")
+    assert [kind for kind in REFUSED if f"`{kind}`" not in text] == []
+
+
+def test_every_example_is_in_the_table_of_the_readme() -> None:
+    text = (REPO / "README.md").read_text("utf-8")
+    names = [path.name for path in (REPO / "examples").glob("*.py") if path.name != "demo.py"]
+    assert names
+    assert [name for name in names if f"](examples/{name})" not in text] == []
+
+
+def test_the_readme_links_every_page() -> None:
+    text = (REPO / "README.md").read_text("utf-8")
+    assert [page for page in PAGES if page != "README.md" and f"]({page})" not in text] == []
 
 
 # The tester itself: a page that is wrong must not pass ---------------------------------------------
