@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict, cast
 
 from animus_routes import codecs
 from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, id_key, notification_frame
@@ -21,6 +21,24 @@ if TYPE_CHECKING:
 
 LEVELS: Final = frozenset({"trace", "debug", "info", "warn", "error"})
 LONGEST_S: Final = 1e9  # what the platform's clocks take for "no bound"
+
+
+class Actor(TypedDict):
+    """Who stands behind a request, asserted by the transport."""
+
+    user_id: str
+    claims: NotRequired[dict[str, Any]]
+    tenant_id: NotRequired[str]
+
+
+class ProjectBinding(TypedDict):
+    """The project a process serves for its lifetime.
+
+    `project_root` is an absolute path, `repo_scope` the host's name for the repository.
+    """
+
+    project_root: str
+    repo_scope: NotRequired[str]
 
 
 class Context:
@@ -63,10 +81,10 @@ class Context:
         return codecs.plain(self._request.params)
 
     @property
-    def actor(self) -> dict[str, Any] | None:
-        """Who asks, as the transport asserts it: `{user_id, claims?, tenant_id?}` (v0.7)."""
+    def actor(self) -> Actor | None:
+        """Who asks, as the transport asserts it (v0.7); None for a malformed one too."""
         actor = _object(self.params.get("actor"))
-        return actor if "user_id" in actor else None
+        return cast("Actor", actor) if isinstance(actor.get("user_id"), str) else None
 
     # The session ----------------------------------------------------------------------------------
 
@@ -86,6 +104,24 @@ class Context:
         """The open map of initialize (protocol 1.1.0); empty if the host sent none."""
         extensions: dict[str, Any] = self._session.greeting.get("init_extensions") or {}
         return extensions
+
+    @property
+    def project_binding(self) -> ProjectBinding | None:
+        """The project this process is bound to, where the host said it in initialize."""
+        binding = _object(self.init_extensions.get("project_binding"))
+        return cast("ProjectBinding", binding) if binding.get("project_root") else None
+
+    @property
+    def memory_mcp_command(self) -> str | None:
+        """The program that serves the host's memory over MCP on stdio, where the host named one.
+
+        The extension `memory_mcp_stdio_command` is a string, or an object with `command` or `path`.
+        """
+        given = self.init_extensions.get("memory_mcp_stdio_command")
+        if isinstance(given, dict):
+            named = _object(given)
+            given = named.get("command") or named.get("path")
+        return given if isinstance(given, str) and given else None
 
     @property
     def project_root(self) -> str:

@@ -42,7 +42,10 @@ class Registry:
         self.roles = roles
         self.subject_kinds = subject_kinds
         self.concurrency = concurrency
-        self.rows = {row.name: (role, row) for role in reversed(roles) for row in role.methods}
+        self.rows: dict[str, tuple[Role, Method]] = {}
+        for role in roles:
+            for row in role.methods:
+                self.rows.setdefault(row.name, (role, row))
         self.handlers: dict[str, Registration] = {}
         for registration in registrations:
             self.handlers.setdefault(registration.name, registration)

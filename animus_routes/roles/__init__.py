@@ -185,7 +185,9 @@ REFUSED: Final[Mapping[str, str]] = {
 }
 
 
-def agreeing(name: str, result: str, schema: Derived, flags: Derived) -> Method:
+def agreeing(
+    name: str, result: str, schema: Derived, flags: Derived, *, required: bool = True
+) -> Method:
     """A `*/schema` method: derived where nobody wrote one, and never at odds with the registry.
 
     Args:
@@ -193,6 +195,7 @@ def agreeing(name: str, result: str, schema: Derived, flags: Derived) -> Method:
         result: Its wire type.
         schema: What to say without a handler, beside the flags.
         flags: What is derived from the registry, whatever a handler says.
+        required: As in the role's table.
     """
 
     def declared(result: Any, _params: dict[str, Any], registry: Registry) -> Any:
@@ -204,7 +207,7 @@ def agreeing(name: str, result: str, schema: Derived, flags: Derived) -> Method:
     return Method(
         name,
         result=result,
-        required=True,
+        required=required,
         adapt_result=declared,
         adapts_all=True,
         default=lambda _registry: {},

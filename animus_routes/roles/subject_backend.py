@@ -225,6 +225,7 @@ ROLE = Role(
         ),
         Method(
             "subject/schema",
+            required=True,
             result="subject.SubjectSchema",
             aliases=True,
             adapt_result=_declared,

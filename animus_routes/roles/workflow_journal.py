@@ -82,6 +82,8 @@ ROLE = Role(
         _method("checkpoint_prune", "CheckpointPruneParams"),
         _method("record", "RecordParams"),
         _method("events", "EventQuery", "EventsResult", _EVENTS, "list"),
-        agreeing("journal/schema", "workflow_journal.JournalSchema", _schema, _flags),
+        agreeing(
+            "journal/schema", "workflow_journal.JournalSchema", _schema, _flags, required=False
+        ),
     ),
 )

@@ -220,3 +220,26 @@ def test_a_notification_over_the_hosts_cap_is_refused_to_its_author() -> None:
 def test_the_fixture_starts_and_ends_clients(animus_client: Any, app: App) -> None:
     client = animus_client(app)
     assert client.call("x/echo", {"a": 1}) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "command"),
+    [
+        ("animus", "animus"),
+        ({"command": "/bin/animus"}, "/bin/animus"),
+        ({"path": "/bin/animus"}, "/bin/animus"),
+        (None, None),
+        ({"other": 1}, None),
+        (5, None),
+    ],
+)
+def test_the_hosts_memory_server_is_named_in_either_form(given: Any, command: str | None) -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(ctx: Context) -> list[Any]:
+        return [ctx.memory_mcp_command, ctx.project_binding]
+
+    extensions = {"memory_mcp_stdio_command": given, "project_binding": {"project_root": "/p"}}
+    with TestClient(app, init_extensions=extensions) as client:
+        assert client.call("x/do") == [command, {"project_root": "/p"}]

@@ -1,0 +1,147 @@
+"""Every row of the protocol's role tables, each in an app of its own.
+
+`rows.json` holds the rows as the protocol's sources give them, apart from the tables in the
+package: kind -> method -> required, and the notifications a plugin may send.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from animus_routes import App, ConfigurationError, NotFound, RpcError
+from animus_routes.roles import Method, role
+from animus_routes.routing import wire_type
+from animus_routes.testing import TestClient
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "types"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+
+from wire_payloads import payload
+
+ROWS: dict[str, Any] = json.loads((Path(__file__).parent / "rows.json").read_text("utf-8"))
+METHODS = [(kind, method) for kind, rows in ROWS.items() for method in rows["methods"]]
+ACKED = {"subject/watch", "trigger/watch", "log_storage/tail"}
+# Their conveniences are the answers of their own tests; None is one that fits each.
+DERIVED = {"subject/schema", "trigger/schema", "log_storage/schema", "transport/schema"}
+DERIVED |= {"notifier/schema", "journal/schema"}
+
+
+def row_of(kind: str, method: str) -> Method:
+    row = role(kind).method(method)
+    assert row is not None
+    return row
+
+
+def example(wire: str | None) -> Any:
+    """A full payload of a wire type; an empty object where the protocol has no type."""
+    if wire is None:
+        return {}
+    module, _, name = wire.partition(".")
+    return payload(module, name, full=True)
+
+
+def app_with(kind: str, *methods: str, raising: Exception | None = None) -> App:
+    """An app with these methods and the required ones; each takes and gives plain JSON."""
+    subjects = ["task"] if role(kind).subjects else []
+    app = App(kind=kind, name="n", version="1.0.0", description="d", subject_kinds=subjects)
+    for row in role(kind).methods:
+        needed = row.required and row.default is None
+        if row.name in methods or needed:
+            app.method(row.name)(handler_of(row, raising if row.name in methods else None))
+    return app
+
+
+def handler_of(row: Method, raising: Exception | None) -> Any:
+    def handle(params: dict[str, Any]) -> Any:
+        if raising is not None:
+            raise raising
+        return None if row.name in ACKED else example(row.result)
+
+    return handle
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_the_table_has_every_row_and_no_other(kind: str) -> None:
+    table = {row.name: row.required for row in role(kind).methods}
+    assert table == ROWS[kind]["methods"]
+    sent = {*role(kind).notifications}
+    sent |= {row.stream.notification for row in role(kind).methods if row.stream is not None}
+    assert set(ROWS[kind]["notifications"]) <= sent
+
+
+@pytest.mark.parametrize(("kind", "method"), METHODS)
+def test_a_method_is_advertised_exactly_when_it_is_served(kind: str, method: str) -> None:
+    row = row_of(kind, method)
+    registered = app_with(kind, method)
+    if row.stops is None or row.served_with is not None:
+        assert method in registered.manifest()["capabilities"]
+    bare = app_with(kind)
+    always = row.required or row.served_with is not None or (row.default and row.advertised)
+    assert (method in bare.manifest()["capabilities"]) is bool(always)
+    with TestClient(bare) as client:
+        assert client.initialize_result["capabilities"]["methods"] == [
+            name for name in bare.manifest()["capabilities"] if not name.startswith("subject_kind:")
+        ]
+
+
+@pytest.mark.parametrize(("kind", "method"), METHODS)
+def test_params_come_in_whole_and_the_result_is_one_a_host_decodes(kind: str, method: str) -> None:
+    row = row_of(kind, method)
+    with TestClient(app_with(kind, method)) as client:
+        result = client.call(method, example(row.params))
+    if row.result is not None and result is not None:
+        msgspec.convert(result, wire_type(row.result), strict=True)
+    else:
+        assert result is None or isinstance(result, dict)
+
+
+@pytest.mark.parametrize(("kind", "method"), METHODS)
+def test_a_method_without_a_handler_is_derived_refused_or_a_startup_problem(
+    kind: str, method: str
+) -> None:
+    row = row_of(kind, method)
+    if row.required and row.default is None:
+        app = App(
+            kind=kind,
+            name="n",
+            version="1",
+            description="d",
+            subject_kinds=["task"] if role(kind).subjects else [],
+        )
+        with pytest.raises(ConfigurationError, match=f"'{method}' is required"):
+            app.check()
+        return
+    with TestClient(app_with(kind)) as client:
+        if row.default is not None or row.served_with is not None:
+            assert isinstance(client.call(method, {"session_id": "s"}), dict)
+            return
+        with pytest.raises(RpcError) as caught:
+            client.call(method, example(row.params))
+    assert caught.value.code == -32001
+    unsupported = "unsupported" if kind == "subject_backend" else "not_supported"
+    assert caught.value.data["category"] == unsupported
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_an_unknown_method_is_not_found(kind: str) -> None:
+    with TestClient(app_with(kind)) as client, pytest.raises(RpcError) as caught:
+        client.call("no/such")
+    assert caught.value.code == -32601
+
+
+@pytest.mark.parametrize(("kind", "method"), METHODS)
+def test_a_named_error_has_the_roles_code_and_category(kind: str, method: str) -> None:
+    row = row_of(kind, method)
+    if row.stops is not None and row.served_with is None:
+        pytest.skip("the framework answers it")
+    app = app_with(kind, method, raising=NotFound("it"))
+    with TestClient(app) as client, pytest.raises(NotFound) as caught:
+        client.call(method, example(row.params))
+    assert caught.value.code == -32602
+    assert caught.value.message == "not found: it"
