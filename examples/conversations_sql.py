@@ -305,7 +305,7 @@ def lifespan(ctx: Context) -> Iterator[Store]:
 def the_archive(ctx: Context) -> Archive:
     """Newer hosts name the tenant too, at the top or with the actor."""
     params = ctx.params
-    tenant = params.get("tenant_id") or (ctx.actor or {}).get("tenant_id") or ""
+    tenant = params.get("tenant_id") or (ctx.actor and ctx.actor.get("tenant_id")) or ""
     scope = params.get("repo_scope") or params.get("project_root") or ""
     return Archive(ctx.state, str(tenant), scope)
 
