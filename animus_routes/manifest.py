@@ -108,4 +108,5 @@ def _env(item: Any) -> dict[str, Any]:
     `sensitive` and `required` are always written (facts section 7).
     """
     given = {"name": item, "required": True} if isinstance(item, str) else to_builtins(item)
-    return {**given, **{key: given.get(key, False) for key in ("sensitive", "required")}}
+    flags = {key: given.get(key, False) for key in ("sensitive", "required")}
+    return {**given, **flags}

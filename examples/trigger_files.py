@@ -255,20 +255,25 @@ async def events(
     if not places:
         await asyncio.Event().wait()  # for the end
     first = True  # what happened while the watch was being set up
-    async for changed in awatch(
+    changes = awatch(
         *places,
         watch_filter=Interesting(found),
         debounce=quiet * GROUPING,
         step=quiet,
         rust_timeout=LOOK_MS,
         yield_on_timeout=True,
-    ):
-        for watcher in found:
-            watcher.places()
-        if changed or first:
-            for event in news(found, state):
-                yield event
-        first = False
+    )
+    try:
+        async for changed in changes:
+            for watcher in found:
+                watcher.places()
+            if changed or first:
+                for event in news(found, state):
+                    yield event
+            first = False
+    except FileNotFoundError as error:
+        # It went while the watch was being set up.
+        raise Unavailable(f"a folder to watch is not there: {error}") from error
 
 
 class Interesting:

@@ -87,8 +87,10 @@ class Page:
         self.folder = folder
         self._untried: dict[Path, Block] = {}
         binaries = str(Path(sys.executable).parent)
+        # Under `make test` a block's own `make` would think that it is part of that one, and say so.
+        around = {k: v for k, v in os.environ.items() if k not in {"MAKELEVEL", "MAKEFLAGS"}}
         self.environment = {
-            **os.environ,
+            **around,
             "PATH": os.pathsep.join([binaries, os.environ["PATH"]]),
             "PYTHONPATH": str(REPO),
             "COLUMNS": "100",
