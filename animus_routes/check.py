@@ -18,7 +18,7 @@ from animus_routes.hints import (
     shown,
 )
 from animus_routes.roles import unknown
-from animus_routes.routing import wire_type
+from animus_routes.routing import described_by
 from animus_routes.signature import (
     NOTHING,
     Parameter,
@@ -195,7 +195,7 @@ def _of_params(signature: Signature, row: Method) -> Iterator[str]:
             if not field.has_default and not signature.whole:
                 yield f"parameter '{field.name}' cannot be filled: {row.name} has no params"
         return
-    wire = wire_type(row.params)
+    wire = described_by(row.params)
     fields: dict[str, Any] = wire.__annotations__
     if signature.whole:
         hint = bare(signature.fields[0].hint)

@@ -64,16 +64,26 @@ def _optional_fields(row: Method | None) -> dict[str, type | None]:
     """The fields of the wire params that hosts may leave out, and their JSON types."""
     if row is None or row.params is None:
         return {}
-    from animus_routes.routing import wire_type
+    from animus_routes.routing import described_by
 
-    wire = wire_type(row.params)
+    wire = described_by(row.params)
+    return {
+        name: json_type(wire, name) for name in _with_default(wire) if name in wire.__annotations__
+    }
+
+
+def _with_default(wire: Any) -> list[str]:
+    """The fields of a wire type that need not be given, in either family."""
+    models: dict[str, Any] | None = getattr(wire, "__pydantic_fields__", None)
+    if models is not None:
+        return [name for name, field in models.items() if not field.is_required()]
     names: tuple[str, ...] = wire.__struct_fields__
     required = len(names) - len(wire.__struct_defaults__)
-    return {
-        name: json_type(wire, name)
+    return [
+        name
         for name, default in zip(names[required:], wire.__struct_defaults__, strict=True)
-        if default is not NODEFAULT and name in wire.__annotations__
-    }
+        if default is not NODEFAULT
+    ]
 
 
 def _default(field: Parameter, optional: dict[str, type | None]) -> Any:

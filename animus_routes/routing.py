@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes import codecs
@@ -134,7 +135,7 @@ class Registry:
         found = self._signatures.get(registration.name)
         if found is None or found.function is not registration.function:
             _, row = self.row(registration.name)
-            wire = wire_type(row.params) if row is not None and row.params else None
+            wire = described_by(row.params) if row is not None and row.params else None
             found = analyse(registration.function, wire, context_names=registration.context_names)
             self._signatures[registration.name] = found
         return found
@@ -145,6 +146,15 @@ def wire_type(name: str) -> Any:
     crate, _, cls = name.partition(".")
     module = __import__(f"animus_routes.structs.{crate}", fromlist=[cls])
     return getattr(module, cls)
+
+
+def described_by(name: str) -> Any:
+    """A wire type by `crate.Name`, of the family that the author has loaded anyway."""
+    crate, _, cls = name.partition(".")
+    models = sys.modules.get(f"animus_routes.types.{crate}")
+    if models is None or f"animus_routes.structs.{crate}" in sys.modules:
+        return wire_type(name)
+    return getattr(models, cls)
 
 
 class Route:

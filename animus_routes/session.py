@@ -124,7 +124,7 @@ class Session(Boundary):
         ctx = Context(self, server, Request("initialize", 0, params), None)
         for hook in self.app.initialize_hooks:
             self._run_hook(server, hook, params, ctx)
-        if self._lifespan is None:
+        if self.app.lifespan is not None and self._lifespan is None:
             from animus_routes.lifespan import enter
 
             self.state, self._lifespan = enter(self.app, ctx, lambda: server.calls.loop)
