@@ -214,6 +214,21 @@ def agreeing(
     )
 
 
+def listed(key: str, **rest: Any) -> ResultAdapter:
+    """A result adapter: a list is all there is under `key`, None is nothing.
+
+    Args:
+        key: Where the wire's result has the list.
+        rest: What it has beside it.
+    """
+
+    def adapt(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+        items: Any = result or []
+        return {key: items, **rest} if result is None or isinstance(result, list) else result
+
+    return adapt
+
+
 def role(kind: str) -> Role:
     """The role of a plugin kind.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.roles import Method, Role
+from animus_routes.roles import Method, Role, listed
 
 if TYPE_CHECKING:
     from animus_routes.roles import ResultAdapter
@@ -23,16 +23,6 @@ def _empty(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
 def _found(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
     """None: no such conversation, which the wire says by leaving `meta` out."""
     return {} if result is None else result
-
-
-def _listed(key: str) -> ResultAdapter:
-    """A list: all there is; None: nothing."""
-
-    def listed(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
-        items: Any = result or []
-        return {key: items} if result is None or isinstance(result, list) else result
-
-    return listed
 
 
 def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: str) -> Method:
@@ -55,8 +45,8 @@ ROLE = Role(
         _method("load_meta", "LoadMeta", _found),
         _method("save_meta", "SaveMeta", _empty, "bool"),
         _method("append_message", "AppendMessage", _empty, "bool"),
-        _method("load_messages", "LoadMessages", _listed("messages"), "list"),
-        _method("list", "List", _listed("conversations"), "list"),
+        _method("load_messages", "LoadMessages", listed("messages"), "list"),
+        _method("list", "List", listed("conversations"), "list"),
         _method("delete", "Delete", _empty, "bool"),
     ),
 )

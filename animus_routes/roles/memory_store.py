@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.roles import Method, Role
+from animus_routes.roles import Method, Role, listed
 
 if TYPE_CHECKING:
     from animus_routes.roles import ResultAdapter
@@ -21,16 +21,6 @@ def _deleted(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
     if result is None or isinstance(result, bool):
         return {"ack": result is not False}
     return result
-
-
-def _listed(key: str) -> ResultAdapter:
-    """A list: the whole page; None: an empty one."""
-
-    def listed(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
-        items: Any = result or []
-        return {key: items} if result is None or isinstance(result, list) else result
-
-    return listed
 
 
 def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: str) -> Method:
@@ -52,8 +42,8 @@ ROLE = Role(
     methods=(
         _method("put", "PutMemory"),
         _method("get", "GetMemory", _got),
-        _method("query", "QueryMemory", _listed("results"), "list"),
-        _method("list_scopes", "ListScopes", _listed("scopes"), "list"),
+        _method("query", "QueryMemory", listed("results"), "list"),
+        _method("list_scopes", "ListScopes", listed("scopes"), "list"),
         _method("delete_scope", "DeleteScope", _deleted, "bool"),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.roles import ErrorRow, Method, Role, agreeing
+from animus_routes.roles import ErrorRow, Method, Role, agreeing, listed
 
 if TYPE_CHECKING:
     from animus_routes.roles import ResultAdapter
@@ -31,16 +31,6 @@ def _absent(key: str) -> ResultAdapter:
     return absent
 
 
-def _listed(key: str, **rest: Any) -> ResultAdapter:
-    """A list: all there is; None: nothing."""
-
-    def listed(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
-        items: Any = result or []
-        return {key: items, **rest} if result is None or isinstance(result, list) else result
-
-    return listed
-
-
 def _method(
     verb: str,
     params: str,
@@ -59,10 +49,10 @@ def _method(
     )
 
 
-_RUNS = _listed("runs", truncated=False)
-_IDS = _listed("ids", truncated=False)
-_EVENTS = _listed("events", truncated=False)
-_NUMBERS = _listed("checkpoint_nums")
+_RUNS = listed("runs", truncated=False)
+_IDS = listed("ids", truncated=False)
+_EVENTS = listed("events", truncated=False)
+_NUMBERS = listed("checkpoint_nums")
 
 
 ROLE = Role(
