@@ -101,6 +101,7 @@ METRICS: Final = (
         at_least(Target(">=", 0.6), Target(">=", 0.2)),
     ),
     Metric("first_event_ms", "time to the first event", "ms"),
+    Metric("ping_stream_ms", "`$/ping` beside the 100,000 events of a stream", "ms"),
     Metric("ping_sleep_ms", "`$/ping` in a handler that sleeps 1 s, median", "ms", below(5)),
     Metric("ping_sleep_max_ms", "the slowest of these pings", "ms"),
     Metric("ping_spin_ms", "`$/ping` in a handler that spins 1 s, median", "ms", below(25)),

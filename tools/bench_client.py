@@ -112,6 +112,17 @@ class Wire:
         """Whether `line` would find something within the time."""
         return b"\n" in self._rest or bool(self._poller.poll(max(timeout_s, 0.0) * 1e3))
 
+    def find(self, texts: Sequence[bytes], lines: int) -> float:
+        """Read so many lines; return when the one with any of these texts had come."""
+        seen, found_at, rest = 0, 0.0, b""
+        while seen < lines:
+            chunk = rest + self._read()
+            if not found_at and any(text in chunk for text in texts):
+                found_at = time.perf_counter()
+            seen += chunk.count(b"\n")
+            rest = chunk[chunk.rfind(b"\n") + 1 :]
+        return found_at
+
     def drain(self, lines: int, mark: int) -> tuple[float, int]:
         """Read so many lines; return when line number `mark` had come, and how many bytes came."""
         size = seen = 0

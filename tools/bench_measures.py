@@ -140,6 +140,22 @@ def stream(contender: Contender) -> Sample:
     }
 
 
+# As msgspec and as the standard library write it.
+ANSWERED: Final = (b'"id":%d,"result"' % BUSY_ID, b'"id": %d, "result"' % BUSY_ID)
+
+
+def ping_beside_stream(contender: Contender) -> Sample:
+    """One ping while the events of a watch are on their way, as while an agent runs."""
+    wire = contender.wire
+    wire.write(request(3, "subject/watch", {"kind": "task"}))
+    began = time.perf_counter()
+    wire.write(request(BUSY_ID, "$/ping"))
+    answered_at = wire.find(ANSWERED, EVENTS + 2)
+    if not answered_at:
+        raise BenchError("$/ping beside a stream was not answered")
+    return {"ping_stream_ms": (answered_at - began) * 1e3}
+
+
 def _check_size(size: int, expected: int, method: str) -> None:
     """Answers are not parsed while the clock runs, but their size would betray an error."""
     if abs(size - expected) > expected * SIZE_TOLERANCE:
@@ -214,6 +230,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "pipelined_get": partial(pipelined, method="get", frame=get_frame, per_block=256, blocks=80),
     "pipelined_list": partial(pipelined, method="list", frame=list_frame, per_block=32, blocks=40),
     "stream": stream,
+    "ping_stream": ping_beside_stream,
     "ping_sleep": partial(ping, how="sleep"),
     "ping_spin": partial(ping, how="spin"),
     "frames": frames,
