@@ -40,7 +40,7 @@ def test_no_file_contains_a_machine_path_or_a_registry_host(name: str) -> None:
         ("see " + "/work" + "/main", True),
         ("open('" + "/home" + "/ada/x')", True),
         ("file://" + "/tmp" + "/handoff.md", False),  # an example of a protocol's schema
-        ("https://example.com/work/x", False),
+        ("https://example.com/" + "work/x", False),
         ("examples/tmp/x", False),
     ],
 )
