@@ -5,8 +5,9 @@
     OPENAI_MODEL      the model of runs that name none
 
 A run may use the tools that its `tools` allows, as a list of names or `{"allow": [], "deny": []}`;
-they read files below the run's `cwd` and change nothing. A session is one JSON file below
-`.animus/sessions/` of the project, because hosts start a process for every run.
+they read files below the run's `cwd` and change nothing. A run with `interactions: true` asks
+before it uses one (`agent/interactionRequested`, answered by `agent/respond`). A session is one
+JSON file below `.animus/sessions/` of the project, because hosts start a process for every run.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NoReturn
 from uuid import uuid4
@@ -33,11 +35,18 @@ from animus_routes.errors import (
     SessionStartFailed,
     Timeout,
 )
-from animus_routes.structs.provider import AgentRunRequest
+from animus_routes.structs.provider import (
+    AgentRespondParams,
+    AgentRunRequest,
+    InteractionRequestPayload,
+    InteractionResponse,
+)
+from animus_routes.timestamps import rfc3339
 
 OPENAI: Final = "https://api.openai.com/v1"
 CONNECT_S: Final = 10.0
 SILENCE_S: Final = 300.0  # a reasoning model may think this long before it says a word
+APPROVAL_S: Final = 300.0  # then a question that nobody answered is a no
 MAX_ROUNDS: Final = 32  # of tool calls, in one run
 MAX_FILE_BYTES: Final = 256 * 1024
 MAX_ENTRIES: Final = 1000
@@ -49,7 +58,7 @@ FORWARDED: Final = (
     *("max_tokens", "max_completion_tokens", "service_tier", "parallel_tool_calls"),
 )
 # Keys of the protocol that mean nothing to an endpoint; the response names the others.
-EXPECTED: Final = frozenset({"control_session_id"})
+EXPECTED: Final = frozenset({"control_session_id", "interactions"})
 REFUSALS: Final[dict[int, type[NamedError]]] = {
     400: InvalidRequest,
     401: PermissionDenied,
@@ -109,6 +118,19 @@ async def resume(request: AgentRunRequest, ctx: Context) -> dict[str, Any]:
         raise SessionStartFailed(f"session '{request.session_id}': {problem}") from None
     messages.append({"role": "user", "content": request.prompt})
     return await Run(request, ctx, request.session_id, file, messages).serve()
+
+
+ASKED: Final[dict[str, asyncio.Future[InteractionResponse]]] = {}
+
+
+@app.method("agent/respond")
+async def respond(params: AgentRespondParams) -> bool:
+    """Is anybody waiting for that answer?"""
+    asked = ASKED.get(params.interaction_id)
+    if asked is None or asked.done():
+        return False
+    asked.set_result(params.response)
+    return True
 
 
 # Sessions ---------------------------------------------------------------------------------------
@@ -411,11 +433,35 @@ class Run:
             given = json.loads(given)
         self.emit({"kind": "toolCall", "name": name, "arguments": given})
         try:
+            await self._ask(name, given)
             output, success = await use(name, given, allowed, self.request.cwd), True
         except (RpcError, OSError) as problem:
             output, success = str(getattr(problem, "message", problem)), False
         self.emit({"kind": "toolResult", "name": name, "output": output, "success": success})
         return {"role": "tool", "tool_call_id": call.id, "content": output}
+
+    async def _ask(self, name: str, given: Any) -> None:
+        """Let a person decide, where the run says that there is one.
+
+        Raises:
+            PermissionDenied: The answer is no, or did not come in time.
+        """
+        if not self.request.extra.get("interactions"):
+            return
+        interaction = uuid4().hex
+        ASKED[interaction] = answer = asyncio.get_running_loop().create_future()
+        payload = InteractionRequestPayload(tool_name=name, arguments=given)
+        late = rfc3339(datetime.now(UTC) + timedelta(seconds=APPROVAL_S))
+        asked = {"interaction_id": interaction, "kind": "approval", "payload": payload}
+        self.emit({**asked, "expires_at": late})
+        try:
+            found = await asyncio.wait_for(answer, APPROVAL_S)
+        except TimeoutError:
+            raise PermissionDenied("nobody answered in time") from None
+        finally:
+            del ASKED[interaction]
+        if found.decision != "allow":
+            raise PermissionDenied(found.message or "the answer is no")
 
     def _response(self, model: str) -> dict[str, Any]:
         """What the framework does not know of a run: it fills in the rest."""

@@ -258,6 +258,33 @@ def test_a_tool_that_fails_or_is_not_allowed_tells_the_model_so(
     assert plugin.reply(request)["exit_code"] == 0
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"decision": "allow"}, "the notes"),
+        ({"decision": "deny", "message": "not today"}, "not today"),
+        ({}, "the answer is no"),
+    ],
+)
+def test_a_run_may_ask_a_person_before_it_uses_a_tool(
+    plugin: Plugin, endpoint: Endpoint, tmp_path: Path, answer: Any, said: str
+) -> None:
+    (tmp_path / "notes.txt").write_text("the notes")
+    request = start(plugin, tmp_path, tools=["*"], interactions=True)
+    first = endpoint.next()
+    call_delta(first, 0, name="read_file", arguments='{"path": "notes.txt"}')
+    first.end("tool_calls")
+    asked = plugin.next_notification("agent/interactionRequested").params
+    assert (asked["kind"], asked["payload"]["tool_name"]) == ("approval", "read_file")
+    reply = {key: asked[key] for key in ("interaction_id", "session_id")} | {"response": answer}
+    assert plugin.call("agent/respond", reply) == {"accepted": True}
+    second = endpoint.next()
+    assert said in second.body["messages"][-1]["content"]
+    second.end()
+    assert plugin.reply(request)["exit_code"] == 0
+    assert plugin.call("agent/respond", reply) == {"accepted": False}
+
+
 def test_a_model_that_never_stops_asking_for_tools_ends_the_run(
     plugin: Plugin, endpoint: Endpoint, tmp_path: Path
 ) -> None:
@@ -518,6 +545,7 @@ def test_the_manifest_needs_no_endpoint_and_says_what_the_plugin_can(tmp_path: P
         "agent/run",
         "agent/resume",
         "agent/cancel",
+        "agent/respond",
         "health/check",
     ]
     needs = {need["name"]: need for need in manifest["env_required"]}
