@@ -70,10 +70,7 @@ class Registry:
 
     def serves(self, kind: str) -> bool:
         """Is this one of the app's subject kinds, which may be `x.*` or `*`?"""
-        return any(
-            known in {kind, "*"} or (known.endswith(".*") and kind.startswith(known[:-1]))
-            for known in self.subject_kinds
-        )
+        return any(covers(known, kind) for known in self.subject_kinds)
 
     def aliases(self, name: str) -> list[str]:
         """The `<kind>/<verb>` forms of a method."""
@@ -139,6 +136,11 @@ class Registry:
             found = analyse(registration.function, wire, context_names=registration.context_names)
             self._signatures[registration.name] = found
         return found
+
+
+def covers(known: str, kind: str) -> bool:
+    """Is a subject kind the declared one, or below a declared `x.*` or `*`?"""
+    return known in {kind, "*"} or (known.endswith(".*") and kind.startswith(known[:-1]))
 
 
 def wire_type(name: str) -> Any:

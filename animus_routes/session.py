@@ -21,7 +21,7 @@ from animus_routes.failures import Boundary
 from animus_routes.health import Health
 from animus_routes.internal import Internal
 from animus_routes.roles import PROTOCOL_VERSION
-from animus_routes.routing import Route
+from animus_routes.routing import Route, covers
 from animus_routes.streaming import ItemRun
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Session(Boundary):
             return route
         kind, _, verb = method.rpartition("/")
         for glob in sorted(self._registry.subject_kinds, key=len, reverse=True):
-            if glob == "*" or (glob.endswith(".*") and kind.startswith(glob[:-1])):
+            if covers(glob, kind):
                 known = self._routes.get(f"{glob}/{verb}")
                 if known is not None:
                     return self._adopt(method, kind, known)
@@ -122,13 +122,27 @@ class Session(Boundary):
         self._server = server
         self._set_up_logging()
         ctx = Context(self, server, Request("initialize", 0, params), None)
-        for hook in self.app.initialize_hooks:
-            self._run_hook(server, hook, params, ctx)
+        self._run_hooks(server, params, ctx)
         if self.app.lifespan is not None and self._lifespan is None:
             from animus_routes.lifespan import enter
 
             self.state, self._lifespan = enter(self.app, ctx, lambda: server.calls.loop)
         return initialize_result(self.app)
+
+    def _run_hooks(self, server: Server, params: Raw, ctx: Context) -> None:
+        """Every hook in order; what their dependencies opened is closed after the last."""
+        failure: BaseException | None = None
+        try:
+            for hook in self.app.initialize_hooks:
+                self._run_hook(server, hook, params, ctx)
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            if any(hasattr(opened, "__anext__") for opened in ctx.cleanups):
+                server.calls.loop.run(ctx.aclose(failure))
+            else:
+                ctx.close(failure)
 
     def _set_up_logging(self) -> None:
         """Take standard `logging` over, if the program uses it, before its first hook runs."""
@@ -150,8 +164,7 @@ class Session(Boundary):
 
     def _log_entry(self, entry: dict[str, Any]) -> None:
         """A `log/entry`, but none beside a run: a host that has seen one does not retry a run."""
-        assert self._server is not None
-        calls = tuple(self._server.calls.active.values())
+        calls = () if self._server is None else tuple(self._server.calls.active.values())
         if not any(isinstance(call.run, ItemRun) for call in calls):
             self.notify("log/entry", entry)
 

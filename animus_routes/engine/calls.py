@@ -108,6 +108,8 @@ class Call:
         """Answer with an error, or tell the operator if the answer is out."""
         server = self.calls.server
         if self.answered:
+            if self.emitter is not None:
+                self.emitter.flush()  # the process may end for it: what came before still goes out
             if not self.context.cancelled:
                 server.plugin.stream_failed(self.route, error)
                 server.plugin.broken(self.route, error)

@@ -38,7 +38,6 @@ class Stream(Struct, frozen=True, gc=False):
         key: Where the item goes in `{"id": <request id>, <key>: item}`; "" = the item is the
             whole params.
         ack: The answer sent before the first item; None = the answer is what the handler returns.
-        item: The wire type of an item, `crate.Name`.
         run: For streams whose items differ: makes the adapter of one call (see `Run`).
         fatal: A stream that breaks ends the process, so that the host starts it anew.
     """
@@ -46,7 +45,6 @@ class Stream(Struct, frozen=True, gc=False):
     notification: str
     key: str = "event"
     ack: dict[str, Any] | None = None
-    item: str | None = None
     run: Callable[[dict[str, Any], Any], Run] | None = None
     fatal: bool = False
 
@@ -125,7 +123,6 @@ class Role(Struct, frozen=True):
 
     Attributes:
         kind: The wire's `plugin_kind`.
-        crate: The types module of its payloads.
         methods: Its method table; empty for an open role.
         notifications: What the plugin may send besides stream items.
         errors: Rows that differ from the default table, by `NamedError.name`.
@@ -139,7 +136,6 @@ class Role(Struct, frozen=True):
     """
 
     kind: str
-    crate: str
     methods: tuple[Method, ...] = ()
     notifications: tuple[str, ...] = ()
     errors: Mapping[str, ErrorRow] = {}

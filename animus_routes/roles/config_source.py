@@ -4,7 +4,6 @@ from animus_routes.roles import Method, Role
 
 ROLE = Role(
     kind="config_source",
-    crate="config",
     crate_version="0.1.1",
     notifications=("config/changed",),
     tokens={"config/write": "config_write"},

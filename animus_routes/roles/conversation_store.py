@@ -38,7 +38,6 @@ def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: 
 
 ROLE = Role(
     kind="conversation_store",
-    crate="plugin",
     crate_version="0.1.17",
     methods=(
         _method("create", "Create"),

@@ -2,4 +2,4 @@
 
 from animus_routes.roles import Role
 
-ROLE = Role(kind="custom", crate="plugin", open=True, tools=True)
+ROLE = Role(kind="custom", open=True, tools=True)

@@ -14,7 +14,6 @@ def _method(verb: str, name: str) -> Method:
 
 ROLE = Role(
     kind="durable_store",
-    crate="durable_store",
     crate_version="0.1.0",
     extra="durable_store.DurableStoreCapabilities",
     methods=(

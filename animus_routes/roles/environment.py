@@ -96,7 +96,6 @@ def _method(verb: str, params: str, result: str, **options: Any) -> Method:
 
 ROLE = Role(
     kind="environment",
-    crate="environment",
     crate_version="0.1.0",
     notifications=tuple(NOTIFICATIONS.values()),
     methods=(

@@ -45,7 +45,6 @@ def _flags(registry: Registry) -> dict[str, Any]:
 
 ROLE = Role(
     kind="log_storage_backend",
-    crate="log_storage",
     notifications=("log_storage/event",),
     methods=(
         Method(
@@ -72,7 +71,6 @@ ROLE = Role(
                 "log_storage/event",
                 key="entry",
                 ack={"tailing": True},
-                item="log_storage.LogEntry",
             ),
         ),
         agreeing("log_storage/schema", "log_storage.LogStorageSchema", _schema, _flags),

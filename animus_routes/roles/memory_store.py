@@ -36,7 +36,6 @@ def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: 
 
 ROLE = Role(
     kind="memory_store",
-    crate="memory_store",
     crate_version="0.1.0",
     extra="memory_store.MemoryStoreCapabilities",
     methods=(

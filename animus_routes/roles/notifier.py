@@ -36,7 +36,6 @@ def _flushed(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
 
 ROLE = Role(
     kind="notifier",
-    crate="notifier",
     crate_version="0.1.0",
     methods=(
         Method(

@@ -146,7 +146,6 @@ def _responded(result: Any, _params: dict[str, Any], _registry: Registry) -> Any
 
 ROLE = Role(
     kind="provider",
-    crate="provider",
     errors={"unavailable": ErrorRow(prefix="provider unavailable: ")},
     notifications=(*NOTIFICATIONS.values(), INTERACTION),
     methods=(

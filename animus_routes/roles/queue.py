@@ -14,7 +14,6 @@ def _method(verb: str, params: str | None, result: str, *, required: bool = True
 
 ROLE = Role(
     kind="queue",
-    crate="queue",
     crate_version="0.3.2",
     extra="queue.QueueCapabilities",
     methods=(

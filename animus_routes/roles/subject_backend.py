@@ -161,7 +161,6 @@ SUBJECT = "subject.Subject"
 
 ROLE = Role(
     kind="subject_backend",
-    crate="subject",
     subjects=True,
     errors={"not_supported": ErrorRow(category="unsupported")},
     notifications=("subject/changed",),
@@ -238,9 +237,7 @@ ROLE = Role(
             long_running=True,
             aliases=True,
             adapt_params=_kind,
-            stream=Stream(
-                "subject/changed", ack={"watching": True}, item="subject.SubjectChangedEvent"
-            ),
+            stream=Stream("subject/changed", ack={"watching": True}),
         ),
         Method(
             "subject/unwatch",

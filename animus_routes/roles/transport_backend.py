@@ -36,7 +36,6 @@ def _no_flags(_registry: Registry) -> dict[str, Any]:
 
 ROLE = Role(
     kind="transport_backend",
-    crate="transport",
     errors={"permission_denied": ErrorRow(code=-32603)},
     methods=(
         Method(

@@ -30,7 +30,6 @@ def _flags(registry: Registry) -> dict[str, Any]:
 
 ROLE = Role(
     kind="trigger_backend",
-    crate="trigger",
     notifications=("trigger/event",),
     methods=(
         Method(
@@ -42,7 +41,6 @@ ROLE = Role(
                 "trigger/event",
                 key="",
                 ack={"watching": True},
-                item="plugin.TriggerEvent",
                 fatal=True,
             ),
         ),

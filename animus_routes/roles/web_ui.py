@@ -2,4 +2,4 @@
 
 from animus_routes.roles import Role
 
-ROLE = Role(kind="web_ui", crate="plugin")
+ROLE = Role(kind="web_ui")

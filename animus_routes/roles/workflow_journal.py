@@ -57,7 +57,6 @@ _NUMBERS = listed("checkpoint_nums")
 
 ROLE = Role(
     kind="workflow_journal",
-    crate="workflow_journal",
     crate_version="0.1.15",
     errors={"not_supported": ErrorRow(category="not_supported")},
     methods=(

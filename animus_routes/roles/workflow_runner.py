@@ -40,7 +40,6 @@ class WorkflowRun:
 
 ROLE = Role(
     kind="workflow_runner",
-    crate="workflow_runner",
     crate_version="0.2.0",
     extra="workflow_runner.WorkflowRunnerCapabilities",
     command="execute",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from making import custom_app
@@ -12,6 +12,7 @@ from making import custom_app
 from animus_routes import (
     App,
     Context,
+    Depends,
     InvalidRequest,
     RpcError,
     Unavailable,
@@ -188,3 +189,42 @@ def test_a_bug_in_a_health_check_is_unhealthy_and_keeps_its_internals() -> None:
         found = client.call("health/check")
     assert found["status"] == "unhealthy"
     assert "s3cret" not in found["last_error"]
+
+
+def opened() -> Iterator[str]:
+    LOG.append("open")
+    try:
+        yield "it"
+    except RpcError:
+        LOG.append("refused")
+        raise
+    finally:
+        LOG.append("closed")
+
+
+@pytest.mark.parametrize("refusing", [False, True])
+def test_what_a_hook_depends_on_is_closed_after_the_hooks(*, refusing: bool) -> None:
+    app = custom_app()
+
+    @app.on_initialize
+    def hook(it: Annotated[str, Depends(opened)]) -> None:
+        LOG.append(it)
+        if refusing:
+            raise RpcError(-32603, "not here")
+
+    with suppress(RpcError), TestClient(app):
+        LOG.append("served")
+    ends = ["refused", "closed"] if refusing else ["closed", "served"]
+    assert ["open", "it", *ends] == LOG
+
+
+def test_a_health_check_may_log_before_the_handshake() -> None:
+    app = custom_app(log_entries=True)
+
+    @app.health
+    def check(ctx: Context) -> None:
+        ctx.log("info", "looking")
+
+    client = TestClient(app)
+    client._open = True  # a host may ask before it has shaken hands
+    assert client.call("health/check")["status"] == "healthy"

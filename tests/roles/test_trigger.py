@@ -268,6 +268,8 @@ def test_a_broken_upstream_ends_the_process_after_what_it_sent() -> None:
     frames: list[dict[str, Any]] = []
     with triggers(frames=frames) as plugin:
         plugin.call("trigger/watch", binding(count=3, then="break"))
+        for _ in range(3):
+            plugin.next_notification("trigger/event")
         plugin.wait(10)
         assert "the upstream is gone" in plugin.stderr_text()
         assert "closed" in plugin.stderr_text()
