@@ -113,7 +113,8 @@ def test_each_trigger_has_its_own_events(plugin: Plugin, project: Path) -> None:
     watch(plugin, {**DOCS, "all": {"patterns": ["*.md", "*.json"], "debounce_ms": 50}})
     write(project / "docs" / "x.md", "1")
     found = [event(plugin), event(plugin)]
-    assert [e["trigger_id"] for e in found] == ["docs", "all"]
+    # In either order: each trigger looks for itself, also at the very moment of the change.
+    assert {e["trigger_id"] for e in found} == {"docs", "all"}
     assert len({e["event_id"] for e in found}) == 2
     assert quiet(plugin)  # the plugin's own state is no news
 
