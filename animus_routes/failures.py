@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from animus_routes import codecs
 from animus_routes.engine.exit import Interrupted
-from animus_routes.engine.frames import TooLargeError, error_frame
+from animus_routes.engine.frames import TooLargeError, error_frame, error_object
 from animus_routes.errors import (
     CANCELLED,
     INTERNAL_ERROR,
@@ -49,15 +49,23 @@ def wire_error(role: Role | None, error: RpcError) -> tuple[int, str, Any]:
     return code, prefix + error.message, {**error.data, "category": category}
 
 
+def _bug(reported: str) -> dict[str, str]:
+    """What a host is told of a bug: where the operator finds it."""
+    return {"category": "other", "error_id": reported.rpartition(" ")[2]}
+
+
 class Boundary(ABC):
     """Turns what is raised into error frames (the failing half of `engine.plugin.Plugin`).
 
     Attributes:
         failures: What went wrong on the author's side, for the test client; None = only logged.
+        breaks: What broke streams after their ack, by request id, and the error as hosts read it;
+            for the test client too.
     """
 
     app: App
     failures: list[BaseException] | None = None
+    breaks: dict[int | Raw, tuple[BaseException, bytes]] | None = None
 
     @abstractmethod
     def context(self, server: Server, route: Any, request: Request) -> Any:
@@ -77,18 +85,10 @@ class Boundary(ABC):
     ) -> bytes | Value:
         """What a handler raised: an error of its own, one with a handler, or a bug."""
         ended = server.ended or server.closing
-        for kind in type(error).__mro__:
-            handler = self.app.exception_handlers.get(kind)
-            if handler is not None:
-                try:
-                    found = handler(context or self.context(server, route, request), error)
-                except BaseException as raised:  # noqa: BLE001 - it may raise the answer
-                    error = raised
-                else:
-                    if not isinstance(found, RpcError):
-                        return Value(found)
-                    error = found
-                break
+        found = self._handled(error, context or self.context(server, route, request))
+        if isinstance(found, Value):
+            return found
+        error = found
         if isinstance(error, RpcError):
             if self.failures is not None:
                 self.failures.append(error)
@@ -97,6 +97,36 @@ class Boundary(ABC):
             text = "cancelled: the plugin is ending"
             return error_frame(request.id, CANCELLED, text, {"category": "cancelled"})
         return self._internal_error(route.name, request.id, error)
+
+    def _handled(self, error: BaseException, context: Any) -> BaseException | Value:
+        """What the author's exception handlers make of an error; itself without one."""
+        for kind in type(error).__mro__:
+            handler = self.app.exception_handlers.get(kind)
+            if handler is not None:
+                try:
+                    found = handler(context, error)
+                except BaseException as raised:  # noqa: BLE001 - it may raise the answer
+                    return raised
+                return found if isinstance(found, RpcError) else Value(found)
+        return error
+
+    def stream_failed(
+        self, route: Any, request: Request, error: BaseException, context: Any
+    ) -> bytes:
+        """A stream broke after its ack: the operator is told, and what a host may be told.
+
+        An exception handler may say it in other words, but a result comes too late.
+        """
+        found = self._handled(error, context)
+        raised = error if isinstance(found, Value) else found
+        reported = self.report(f"the stream of {route.name}", raised)
+        if isinstance(raised, RpcError):
+            told = error_object(*wire_error(getattr(route, "role", None), raised))
+        else:
+            told = error_object(INTERNAL_ERROR, "internal error", _bug(reported))
+        if self.breaks is not None:
+            self.breaks[request.id] = raised, told
+        return told
 
     def unwritable(self, route: Any, request_id: int | Raw, error: BaseException) -> bytes:
         """-32603 for a result that cannot be encoded; a result that is too large says so."""
@@ -112,8 +142,7 @@ class Boundary(ABC):
         return error_frame(request.id, *wire_error(role, error))
 
     def _internal_error(self, name: str, request_id: int | Raw, error: BaseException) -> bytes:
-        found = self.report(name, error)
-        data = {"category": "other", "error_id": found.rpartition(" ")[2]}
+        data = _bug(self.report(name, error))
         return error_frame(request_id, INTERNAL_ERROR, "internal error", data)
 
     def report(self, what: str, error: BaseException) -> str:

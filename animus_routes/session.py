@@ -205,10 +205,6 @@ class Session(Boundary):
         """The default answer: alive."""
         return codecs.encode(self._health.result(None))
 
-    def stream_failed(self, route: Any, error: BaseException) -> None:
-        """A stream broke after its ack: only the operator can be told."""
-        self.report(f"the stream of {route.name} failed", error)
-
     def broken(self, route: Any, error: BaseException) -> None:
         """End the process where its host ignores that a stream is broken, so that it restarts it.
 

@@ -47,26 +47,35 @@ class EventRun:
     """Items that all become the same notification: `{"id": <request id>, <key>: item}`."""
 
     def __init__(self, route: StreamRoute, request_id: int | Raw) -> None:
-        self.names = {id_bytes(request_id).decode().strip('"')}
-        self._ack = route.stream.ack
-        self.write: Write = self._writer(route, request_id)
+        self._stream = route.stream
+        self._id = id_bytes(request_id)
+        self.names = {self._id.decode().strip('"')}
+        self.write: Write = self._writer(route)
 
     def complete(self, result: Any) -> Any:
         """A handler that is no generator may leave the ack to the framework."""
-        return self._ack if result is None else result
+        return self._stream.ack if result is None else result
 
     def farewell(self) -> bytes:
         """Nothing."""
         return b""
 
-    @staticmethod
-    def _writer(route: StreamRoute, request_id: int | Raw) -> Write:
-        stream = route.stream
-        before, after = b"", TAIL
-        if stream.key:
-            key = encoder.encode(stream.key)
-            before, after = b'{"id":' + id_bytes(request_id) + b"," + key + b":", b"}" + TAIL
-        prefix = NOTIFICATION + encoder.encode(stream.notification) + PARAMS + before
+    def broken(self, error: bytes) -> bytes:
+        """The stream's last notification, if the protocol has one for an error."""
+        if not self._stream.error_key:
+            return b""
+        prefix, suffix = self._around(self._stream.error_key)
+        return prefix + error + suffix
+
+    def _around(self, key: str) -> tuple[bytes, bytes]:
+        """A notification's bytes before and after what stands under `key`."""
+        prefix = NOTIFICATION + encoder.encode(self._stream.notification) + PARAMS
+        if not key:
+            return prefix, TAIL
+        return prefix + b'{"id":' + self._id + b"," + encoder.encode(key) + b":", b"}" + TAIL
+
+    def _writer(self, route: StreamRoute) -> Write:
+        prefix, after = self._around(self._stream.key)
         encode_into = codecs.encode_into
 
         def write_pydantic(item: Any, out: bytearray) -> None:
@@ -103,3 +112,7 @@ class ItemRun:
         """The role's last word, if it has one."""
         found = self._run.farewell()
         return b"" if found is None else notification_frame(found[0], codecs.encode(found[1]))
+
+    def broken(self, _error: bytes) -> bytes:
+        """Nothing: these streams have no ack, so that the answer itself tells the error."""
+        return b""

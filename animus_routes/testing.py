@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from animus_routes.routing import Registry
 
 WAIT_STEP_S: Final = 0.01
+BREAK: Final = {"id", "error"}  # what a notification holds that ends a broken stream
 
 __all__ = ["Notification", "Stream", "TestClient", "check_result"]
 
@@ -120,6 +121,7 @@ class TestClient:
         self._wire = _MemoryWire()
         self._session = app.session()
         self._session.failures = []
+        self._session.breaks = {}
         self._server = Server(self._session, self._wire)
         self._turn = RLock()
         self._last_id = 0
@@ -257,6 +259,15 @@ class TestClient:
         failures = self._session.failures
         return failures[-1] if failures and error.code == INTERNAL_ERROR else None
 
+    def broken(self, request_id: int) -> RpcError | None:
+        """What broke a stream after its ack, as hosts that may be told read it."""
+        found = (self._session.breaks or {}).get(request_id)
+        if found is None:
+            return None
+        error = named_error(msgspec.json.decode(found[1]))
+        error.__cause__ = found[0]
+        return error
+
     def under_way(self, request_id: int) -> bool:
         """Does a request's handler still run, beside the others?"""
         active = tuple(self._server.calls.active.values())
@@ -317,7 +328,8 @@ class Stream:
         """The next notification's params; waits for it.
 
         Raises:
-            RpcError: The stream was refused, or failed before its answer.
+            RpcError: The stream was refused, or failed; after its ack too, where most hosts would
+                only see that no more comes. For a bug its cause is the handler's own exception.
             TimeoutError: None came in time, and the handler still runs.
         """
         client = self._client
@@ -327,11 +339,16 @@ class Stream:
 
         client.wait(settled, f"next item of {self._method}")
         place = self._next_place()
-        if place is None:
+        if place is None or self._ends(client.notifications[place].params):
             _ = self.ack  # a stream that was refused says why
-            raise StopIteration
+            raise client.broken(self.request_id) or StopIteration
         self._seen = place + 1
         return client.notifications[place].params
+
+    @staticmethod
+    def _ends(params: Any) -> bool:
+        """Is it the notification that ends a broken stream?"""
+        return isinstance(params, dict) and cast("dict[str, Any]", params).keys() == BREAK
 
     def _next_place(self) -> int | None:
         """Where the stream's next notification is; others' have another id in their params."""

@@ -95,6 +95,8 @@ class Call:
     def complete(self, result: Any) -> None:
         """Answer with a result, unless the call is answered."""
         if self.answered or not self.request.id:
+            if self.emitter is not None:
+                self.emitter.flush()  # from now on nobody knows of what it holds back
             return
         if self.run is not None:
             result = self.run.complete(result)
@@ -108,11 +110,7 @@ class Call:
         """Answer with an error, or tell the operator if the answer is out."""
         server = self.calls.server
         if self.answered:
-            if self.emitter is not None:
-                self.emitter.flush()  # the process may end for it: what came before still goes out
-            if not self.context.cancelled:
-                server.plugin.stream_failed(self.route, error)
-                server.plugin.broken(self.route, error)
+            self._break(error)
             return
         outcome = server.judge(self.route, self.request, error, self.context)
         if not isinstance(outcome, bytes):
@@ -123,6 +121,20 @@ class Call:
         self.send(outcome)
         if not self.context.cancelled:
             server.plugin.broken(self.route, error)
+
+    def _break(self, error: BaseException) -> None:
+        """The answer is out: an acknowledged stream breaks, or nobody waits for this call."""
+        if self.emitter is not None:
+            self.emitter.flush()  # the process may end for it: what came before still goes out
+        if self.context.cancelled:
+            return
+        plugin, wire = self.calls.server.plugin, self.calls.server.wire
+        told = plugin.stream_failed(self.route, self.request, error, self.context)
+        if self.run is not None and (frame := self.run.broken(told)):
+            with wire.lock:
+                if not self.context.cancelled:
+                    wire.write_locked(frame)
+        plugin.broken(self.route, error)
 
     def send(self, frame: bytes | bytearray) -> None:
         """Write the answer, after every item of the call; the first answer wins."""

@@ -243,7 +243,13 @@ def id_bytes(request_id: int | Raw) -> bytes:
 
 
 def error_frame(request_id: int | Raw, code: int, message: str, data: Any = None) -> bytes:
-    """An error answer; data that cannot be encoded is left out rather than the answer."""
+    """An error answer."""
+    body = error_object(code, message, data)
+    return b"".join((HEAD, id_bytes(request_id), ERROR, body, TAIL))
+
+
+def error_object(code: int, message: str, data: Any = None) -> bytes:
+    """What an error answer holds; data that cannot be encoded is left out rather than the rest."""
     error: dict[str, Any] = {"code": code, "message": str(message)}
     if data is not None:
         error["data"] = data
@@ -254,7 +260,7 @@ def error_frame(request_id: int | Raw, code: int, message: str, data: Any = None
     if not body or len(body) > MAX_OUTBOUND_BYTES:
         text = str(message)[:MAX_TEXT].encode(errors="replace").decode()
         body = encoder.encode({"code": int(code), "message": text})
-    return b"".join((HEAD, id_bytes(request_id), ERROR, body, TAIL))
+    return body
 
 
 def result_frame(request_id: int | Raw, body: bytes) -> bytes:

@@ -81,6 +81,10 @@ class StreamRun(Protocol):
         """What goes out before the answer of a cancelled call; b"" for nothing."""
         ...
 
+    def broken(self, error: bytes, /) -> bytes:
+        """What goes out when the call fails after its ack, around an encoded error object."""
+        ...
+
 
 class Outcome(Protocol):
     """A result that an author's exception handler gave in place of the handler's."""
@@ -156,5 +160,8 @@ class Plugin(Protocol):
     def broken(self, route: Route, error: BaseException) -> None:
         """A call has failed: does the process go on?"""
 
-    def stream_failed(self, route: Route, error: BaseException) -> None:
-        """A stream broke after its ack: tell the operator."""
+    def stream_failed(
+        self, route: Route, request: Request, error: BaseException, context: Any
+    ) -> bytes:
+        """A stream broke after its ack: tell the operator; the error object as hosts read it."""
+        ...

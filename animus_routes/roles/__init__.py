@@ -39,6 +39,8 @@ class Stream(Struct, frozen=True, gc=False):
             whole params.
         ack: The answer sent before the first item; None = the answer is what the handler returns.
         run: For streams whose items differ: makes the adapter of one call (see `Run`).
+        error_key: Where the error goes in `{"id": <request id>, <error_key>: error}`, the last
+            notification of a stream that breaks after its ack; "" = hosts know of no such thing.
         fatal: A stream that breaks ends the process, so that the host starts it anew.
     """
 
@@ -46,6 +48,7 @@ class Stream(Struct, frozen=True, gc=False):
     key: str = "event"
     ack: dict[str, Any] | None = None
     run: Callable[[dict[str, Any], Any], Run] | None = None
+    error_key: str = ""
     fatal: bool = False
 
 

@@ -71,6 +71,7 @@ ROLE = Role(
                 "log_storage/event",
                 key="entry",
                 ack={"tailing": True},
+                error_key="error",
             ),
         ),
         agreeing("log_storage/schema", "log_storage.LogStorageSchema", _schema, _flags),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from animus_routes import App, Cancelled, Context, RpcError
+from animus_routes import App, Cancelled, Context, RpcError, Unavailable
 from animus_routes.host import Plugin
 from animus_routes.testing import TestClient
 
@@ -62,6 +62,95 @@ def test_a_broken_watch_ends_the_process_with_1() -> None:
         plugin.call("trigger/watch", {"triggers": [{"id": "t", "config": config}]})
         plugin.next_notification("trigger/event")
         assert plugin.wait() == 1
+
+
+def error_of(plugin: Plugin, request: int) -> dict[str, Any]:
+    """What follows a tail's three entries."""
+    assert plugin.reply(request) == {"tailing": True}
+    entries = [plugin.next_notification("log_storage/event").params for _ in range(3)]
+    assert [(e["id"], e["entry"]["id"]) for e in entries] == [(request, n) for n in "012"]
+    last = plugin.next_notification("log_storage/event").params
+    assert set(last) == {"id", "error"}
+    assert last["id"] == request
+    error: dict[str, Any] = last["error"]
+    return error
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [("unavailable", "the disk is away"), ("translated", "the store is gone: reset")],
+)
+def test_a_tail_that_breaks_says_why_as_its_last_event(how: str, text: str) -> None:
+    with started("tails.py") as plugin:
+        error = error_of(plugin, plugin.request("log_storage/tail", {"cursor": how}))
+        assert error["code"] == -32603
+        assert error["message"].endswith(text)
+        assert error["data"] == {"category": "unavailable"}
+        assert plugin.call("$/ping") == {}
+        assert text in plugin.stderr_text()
+
+
+def test_a_bug_in_a_tail_is_told_with_the_id_that_the_operator_finds() -> None:
+    with started("tails.py") as plugin:
+        error = error_of(plugin, plugin.request("log_storage/tail", {"cursor": "bug"}))
+        assert (error["code"], error["message"]) == (-32603, "internal error")
+        found = f"error {error['data']['error_id']} in the stream of log_storage/tail"
+        plugin.call("$/ping")
+        assert found in plugin.stderr_text()
+        assert "ZeroDivisionError" in plugin.stderr_text()
+
+
+def test_a_tail_that_was_cancelled_says_nothing_more() -> None:
+    frames: list[bytes] = []
+    with started("tails.py", frames) as plugin:
+        request = plugin.request("log_storage/tail", {"cursor": "late"})
+        for _ in range(3):
+            plugin.next_notification("log_storage/event")
+        plugin.notify("$/cancelRequest", {"id": request})
+        assert plugin.shutdown() == 0
+    assert not [frame for frame in frames if b'"error"' in frame]
+
+
+def test_what_a_stream_sent_is_out_before_its_clean_up_runs() -> None:
+    """Items that leave together wait for nothing once the generator is through."""
+    with started("tails.py") as plugin:
+        plugin.request("log_storage/tail", {"cursor": "exit"})
+        ids = [plugin.next_notification("log_storage/event").params["entry"]["id"] for _ in "012"]
+        assert ids == ["0", "1", "2"]
+        assert plugin.wait() == 3
+
+
+def test_the_test_client_raises_what_broke_a_stream_after_its_ack() -> None:
+    app = App(kind="trigger_backend", name="t", version="1.0.0", description="Breaks")
+
+    @app.method("trigger/watch")
+    def watch() -> Iterator[dict[str, Any]]:
+        yield {"event_id": "1", "trigger_id": "t"}
+        raise OSError("the upstream is gone")
+
+    with TestClient(app) as client:
+        events = client.stream("trigger/watch")
+        assert events.ack == {"watching": True}
+        assert next(events)["event_id"] == "1"
+        with pytest.raises(RpcError, match="internal error") as caught:
+            next(events)
+    assert repr(caught.value.__cause__) == "OSError('the upstream is gone')"
+
+
+def test_the_test_client_raises_the_error_of_a_tail_and_not_its_frame() -> None:
+    app = App(kind="log_storage_backend", name="t", version="1.0.0", description="Breaks")
+
+    @app.method("log_storage/store")
+    def store(entries: list[Any]) -> None:
+        """Nothing is kept."""
+
+    @app.method("log_storage/tail")
+    def tail() -> Iterator[dict[str, Any]]:
+        yield from ()
+        raise Unavailable("away")
+
+    with TestClient(app) as client, pytest.raises(Unavailable, match="away"):
+        next(client.stream("log_storage/tail"))
 
 
 def provider(handler: Any) -> App:
