@@ -174,7 +174,7 @@ def _issue(path: str, message: str, code: str) -> dict[str, str]:
 
 MISSING: Final = "Object missing required field `"
 # What msgspec says with the value that came in, which does not go back.
-QUOTING: Final = ("Invalid enum value", "Invalid value")
+CLOSED: Final = ("Invalid enum value", "Invalid value")
 SAYINGS: Final = {
     "matching regex '^(?:[0-9]{4}-": "Expected an RFC 3339 date-time such as 2026-01-31T09:30:00Z",
     "matching regex '^[0-9]{4}-": "Expected an RFC 3339 date-time such as 2026-01-31T09:30:00Z",
@@ -194,9 +194,9 @@ def _msgspec_issue(text: str) -> dict[str, str]:
     if message.startswith(MISSING):
         name = message[len(MISSING) :].rstrip("`")
         return _issue(f"{path}.{name}" if path else name, "Field required", "missing")
-    for quoting in QUOTING:
-        if message.startswith(quoting):
-            return _issue(path, quoting, "enum")
+    for closed in CLOSED:
+        if message.startswith(closed):
+            return _issue(path, closed, "enum")
     for part, saying in SAYINGS.items():
         if part in message:
             return _issue(path, saying, "date-time")

@@ -16,6 +16,7 @@ from animus_routes.errors import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     PARSE_ERROR,
+    Invalid,
     NamedError,
     NotSupported,
     RpcError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from animus_routes.engine.frames import Request
     from animus_routes.engine.server import Server
     from animus_routes.roles import Role
+    from animus_routes.signature import Signature
 
 
 class Value(Struct):
@@ -54,6 +56,17 @@ def _bug(reported: str) -> dict[str, str]:
     return {"category": "other", "error_id": reported.rpartition(" ")[2]}
 
 
+def _with_choices(invalid: Invalid, signature: Signature) -> Invalid:
+    """The same with the words a closed set has, where the decoder names none."""
+    for issue in invalid.issues:
+        if issue["message"] in codecs.CLOSED:
+            from animus_routes.choices import choices
+
+            words = ", ".join(f"'{word}'" for word in choices(signature, issue["path"]))
+            issue["message"] = f"Expected one of {words}" if words else issue["message"]
+    return Invalid(invalid.issues, malformed=invalid.malformed)
+
+
 class Boundary(ABC):
     """Turns what is raised into error frames (the failing half of `engine.plugin.Plugin`).
 
@@ -76,6 +89,9 @@ class Boundary(ABC):
         invalid = codecs.explain(error)
         if invalid is None:
             return self._internal_error(route.name, request.id, error)
+        signature = getattr(route, "signature", None)
+        if signature is not None:
+            invalid = _with_choices(invalid, signature)
         code = PARSE_ERROR if invalid.malformed else INVALID_PARAMS
         data = {"category": "invalid_request", "issues": invalid.issues}
         return error_frame(request.id, code, f"invalid params: {invalid}", data)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import pytest
 from annotated_types import Gt
@@ -262,6 +263,59 @@ def test_a_literal_is_checked_and_the_value_is_not_repeated() -> None:
         error = refused(client, "x/do", {"color": "s3cret"})
     assert issues(error) == [("color", "enum")]
     assert "s3cret" not in f"{error} {error.data}"
+
+
+class Light(Enum):
+    RED = "red"
+    GREEN = "green"
+
+
+Paint = Annotated[Literal["red", "blue"], Meta(description="A colour")]
+REDS: Final = "Expected one of 'blue', 'red'"
+LIGHTS: Final = "Expected one of 'red', 'green'"
+
+
+class Wall(Struct):
+    paint: Paint
+    lights: list[Light] = []
+    rooms: dict[str, list[Paint]] = {}
+    inner: Wall | None = None
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "said"),
+    [
+        (Paint, "s3cret", ("value", REDS)),
+        (Paint | None, "s3cret", ("value", REDS)),
+        (Light, "s3cret", ("value", LIGHTS)),
+        (tuple[Paint, ...], ["s3cret"], ("value.0", REDS)),
+        (Wall, {"paint": "s3cret"}, ("value.paint", REDS)),
+        (Wall, {"paint": "red", "lights": ["red", "s3cret"]}, ("value.lights.1", LIGHTS)),
+        (Wall, {"paint": "red", "rooms": {"x": ["s3cret"]}}, ("value.rooms.*.0", REDS)),
+        (Wall, {"paint": "red", "inner": {"paint": "s3cret"}}, ("value.inner.paint", REDS)),
+        (Circle | Square, {"type": "s3cret"}, ("value.type", "Expected one of 'Circle', 'Square'")),
+    ],
+)
+def test_a_refused_word_names_the_words_there_are(
+    hint: Any, value: Any, said: tuple[str, str]
+) -> None:
+    """Among other parameters, and as the whole of the params."""
+
+    def handler(value: Any, other: Literal["x"] = "x") -> None: ...
+
+    handler.__annotations__["value"] = hint
+    with serve(handler) as client:
+        error = refused(client, "x/do", {"value": value})
+    assert [(i["path"], i["message"]) for i in error.data["issues"]] == [said]
+    assert "s3cret" not in f"{error} {error.data}"
+
+
+def test_the_words_of_whole_params_are_named_too() -> None:
+    def handler(wall: Wall) -> None: ...
+
+    with serve(handler) as client:
+        error = refused(client, "x/do", {"paint": "red", "lights": ["off"]})
+    assert error.message == f"invalid params: lights.0: {LIGHTS}"
 
 
 def test_pydantic_refusals_do_not_repeat_the_value() -> None:

@@ -17,6 +17,7 @@ LAYERS = (
     (
         "app",
         "check",
+        "choices",
         "context",
         "depends",
         "execute",
