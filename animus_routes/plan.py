@@ -5,6 +5,7 @@ Imported with the first domain request, not before: the handshake does not need 
 
 from __future__ import annotations
 
+from _thread import start_new_thread
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -220,41 +221,76 @@ def _wrap(middleware: Callable[..., Any], call: Call) -> Call:
 
 
 def _wrap_async(middleware: Callable[..., Any], call: Call) -> Call:
-    """Any middleware around an async handler; a plain one runs beside the loop."""
-    if is_coroutine_function(middleware):
+    """Any middleware around an async handler."""
+    if not is_coroutine_function(middleware):
+        return _wrap_beside(middleware, call)
 
-        async def wrapped(values: Any, ctx: Context) -> Any:
-            def call_next(inner: Context = ctx) -> Any:
-                return call(values, inner)
+    async def wrapped(values: Any, ctx: Context) -> Any:
+        def call_next(inner: Context = ctx) -> Any:
+            return call(values, inner)
 
-            return await middleware(ctx, call_next)
+        return await middleware(ctx, call_next)
 
-        return wrapped
+    return wrapped
 
-    async def wrapped_plain(values: Any, ctx: Context) -> Any:
+
+def _wrap_beside(middleware: Callable[..., Any], call: Call) -> Call:
+    """A plain middleware around an async handler: on a thread beside the loop."""
+
+    async def wrapped(values: Any, ctx: Context) -> Any:
         import asyncio
 
         loop = asyncio.get_running_loop()
-        inside: list[Any] = []
         running: list[asyncio.Task[Any]] = []
+        over = False  # it and `running` are used on the loop alone: the thread is never in step
 
         async def run(inner: Context) -> Any:
             task = asyncio.current_task()
             assert task is not None
+            if over:
+                raise asyncio.CancelledError
             running.append(task)
             return await call(values, inner)
 
         def call_next(inner: Context = ctx) -> Any:
-            inside.append(asyncio.run_coroutine_threadsafe(run(inner), loop))
-            return inside[-1].result()
+            return asyncio.run_coroutine_threadsafe(run(inner), loop).result()
 
         try:
-            return await asyncio.to_thread(middleware, ctx, call_next)
+            return await _on_thread(lambda: middleware(ctx, call_next))
         except asyncio.CancelledError:
-            for future in inside:
-                future.cancel()
+            over = True
+            for task in running:
+                task.cancel()
             if running:
                 await asyncio.wait(running)  # its `finally` comes before any clean-up
             raise
 
-    return wrapped_plain
+    return wrapped
+
+
+async def _on_thread(work: Callable[[], Any]) -> Any:
+    """As `asyncio.to_thread`, but on a thread of its own: runs that last would fill any pool."""
+    import asyncio
+    from contextvars import copy_context
+
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+    variables = copy_context()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if not ended.done():
+            ended.set_result((result, error))
+
+    def run() -> None:
+        try:
+            result = variables.run(work)
+        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
+            loop.call_soon_threadsafe(settle, None, error)
+        else:
+            loop.call_soon_threadsafe(settle, result, None)
+
+    start_new_thread(run, ())
+    result, error = await ended
+    if error is not None:
+        raise error
+    return result

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from animus_routes.engine.ending import Ending
 from animus_routes.engine.exit import BROKEN, leave
 from animus_routes.engine.frames import Splitter
+from animus_routes.engine.hangup import guard
 from animus_routes.engine.server import EOF, Server
 from animus_routes.engine.standby import ENDING_SIGNALS, Standby
 from animus_routes.engine.wire import Wire, log
@@ -45,6 +46,7 @@ class Process:
         for number in ENDING_SIGNALS:
             signal.signal(number, self._signalled)
         server.standby = standby = Standby(server, self.splitter)
+        guard(server)
         signal.set_wakeup_fd(standby.signal_fd, warn_on_full_buffer=False)
         os.register_at_fork(
             before=self._hold_signals,

@@ -255,6 +255,9 @@ class Server:
         elif route.mode == INLINE:
             return route
         else:
+            if out:  # what was asked before this is answered before its first item
+                self.wire.write(out)
+                out.clear()
             self.calls.start(route, request, out)
         return None
 

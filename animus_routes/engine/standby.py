@@ -108,11 +108,6 @@ class Standby:
         elif current is not None:
             self._quiet = 0
             self._take_over(current)
-        elif server.wire.lock.locked():
-            # The host does not read what is being written. It may have gone on purpose.
-            self._quiet = 0
-            if server.wire.hung_up():
-                server.end(EOF)
         else:
             self._quiet += 1
             if self._quiet > PARK_TICKS:

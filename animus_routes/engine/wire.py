@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 CHUNK_BYTES: Final = 65_536
 PIPE_BYTES: Final = 4096  # so much fits without waiting, once a pipe polls as writable
 LOG_WAIT_MS: Final = 50
+HALF_CLOSED: Final = getattr(select, "POLLRDHUP", 0)  # a socket's word for it; Linux only
+GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL | HALF_CLOSED
 STDERR: Final = 2
 CLOSE_S: Final = 0.05
 
@@ -90,11 +92,12 @@ class Wire:
             except OSError:
                 return b""
 
-    def hung_up(self) -> bool:
-        """Has the host closed its end, though there may be something left to read?"""
+    def wait_for_hang_up(self) -> None:
+        """Wait until the host has closed its end; there may be something left to read."""
         poller = select.poll()
-        poller.register(self.fd, 0)
-        return any(event & select.POLLHUP for _, event in poller.poll(0))
+        poller.register(self.fd, HALF_CLOSED)
+        while not any(event & GONE for _, event in poller.poll()):
+            pass
 
     def stop_reading(self) -> None:
         """Whoever reads next, or is interrupted while reading, finds the end."""

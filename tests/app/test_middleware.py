@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,8 +110,22 @@ def test_async_middleware_wraps_async_handlers() -> None:
         assert client.call("x/do", {"a": 4}) == 8
 
 
-def test_cancelling_reaches_an_async_handler_through_plain_middleware() -> None:
+@pytest.mark.parametrize("late", [False, True])
+def test_cancelling_reaches_an_async_handler_through_plain_middleware(
+    late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the middleware's thread is about to wait for the handler."""
     app = custom_app()
+    answered = Event()
+    schedule = asyncio.run_coroutine_threadsafe
+
+    def schedule_late(work: Any, loop: Any) -> Any:
+        future = schedule(work, loop)
+        assert answered.wait(5)
+        return future
+
+    if late:
+        monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", schedule_late)
     app.middleware(noting("outer"))
     ended: list[str] = []
 
@@ -131,4 +146,65 @@ def test_cancelling_reaches_an_async_handler_through_plain_middleware() -> None:
         with pytest.raises(RpcError) as caught:
             client.reply(request_id)
         assert caught.value.code == -32002
+        client.wait(lambda: ended, "cancelled handler")
+        answered.set()
     assert ended == ["cancelled"]
+
+
+def test_plain_middleware_bounds_no_number_of_async_calls() -> None:
+    app = custom_app()
+    app.middleware(noting("outer"))
+    everybody = asyncio.Barrier(60)
+
+    @app.method("x/do")
+    async def handler() -> None:
+        await everybody.wait()
+
+    with TestClient(app) as client:
+        for request_id in [client.request("x/do") for _ in range(60)]:
+            assert client.reply(request_id) is None
+
+
+def test_whatever_plain_middleware_raises_is_answered() -> None:
+    app = custom_app()
+
+    @app.middleware
+    def stopping(ctx: Context, call_next: Callable[..., Any]) -> Any:
+        raise StopIteration
+
+    @app.method("x/do")
+    async def handler() -> None:
+        """Never called."""
+
+    with TestClient(app) as client:
+        assert refused(client, "x/do").code == -32603
+
+
+def test_a_cancelled_call_is_not_begun_by_a_middleware_that_is_late() -> None:
+    app = custom_app()
+    answered, left = Event(), Event()
+    begun: list[str] = []
+
+    @app.middleware
+    def late(ctx: Context, call_next: Callable[..., Any]) -> Any:
+        ctx.notify("x/started")
+        assert answered.wait(5)
+        try:
+            return call_next(ctx)
+        finally:
+            left.set()
+
+    @app.method("x/do")
+    async def handler() -> None:
+        begun.append("handler")
+
+    with TestClient(app) as client:
+        request_id = client.request("x/do")
+        client.next_notification("x/started")
+        client.cancel(request_id)
+        with pytest.raises(RpcError, match="cancelled"):
+            client.reply(request_id)
+        client.wait(lambda: not client.under_way(request_id), "end of the call")
+        answered.set()
+        assert left.wait(5)
+    assert begun == []

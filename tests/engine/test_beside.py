@@ -6,7 +6,7 @@ import time
 
 import msgspec
 import pytest
-from engine_host import WAIT_S, frame, ping_s, probe, switches
+from engine_host import HANDSHAKE, WAIT_S, conversation, frame, ping_s, probe, switches
 
 from animus_routes import RpcError
 from animus_routes.host import Plugin
@@ -55,6 +55,13 @@ def test_streams_hold_nothing_up() -> None:
             plugin.request("x/endless")
         assert plugin.call("x/echo", {"a": 1}, timeout_s=WAIT_S) == {"a": 1}
         assert plugin.call("x/async", {"s": 0}, timeout_s=WAIT_S) == "slept"
+
+
+def test_what_was_asked_before_a_stream_is_answered_before_its_first_item() -> None:
+    """All of it in one chunk, whose last request is slow."""
+    data = HANDSHAKE + frame(1, "x/echo", {}) + frame(2, "x/rows", {"n": 3})
+    _, frames, _ = conversation(data + frame(3, "x/sleep", {"s": 0.1}))
+    assert [one.get("id") for one in frames] == [90_001, 1, None, None, None, 2, 3]
 
 
 def test_every_notification_of_a_run_comes_before_its_reply() -> None:

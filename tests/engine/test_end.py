@@ -1,14 +1,17 @@
 """Every end of the process: within its bound, without a traceback, without losing finished work."""
 
+import fcntl
 import os
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 import pytest
@@ -204,6 +207,51 @@ def test_a_host_that_does_not_read_holds_no_end_up(end: str, method: str) -> Non
         process.wait()
         process.stdin.close()
         process.stdout.close()
+
+
+def unread(pipe: IO[bytes]) -> int:
+    """How many bytes wait in a pipe."""
+    (count,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
+    return int(count)
+
+
+def soon(fact: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + WAIT_S
+    while not fact():
+        assert time.monotonic() < deadline
+        os.sched_yield()
+    return True
+
+
+def test_a_host_that_hangs_up_is_seen_while_every_thread_waits_for_it_to_read() -> None:
+    """The stream's thread, the one that reads requests, and the standby with items to flush."""
+    process = subprocess.Popen(
+        PROBE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=host_environment((), INSTALLED),
+    )
+    assert process.stdin
+    assert process.stdout
+    stdin, stdout = process.stdin, process.stdout
+    try:
+        stdin.write(HANDSHAKE + frame(1, "x/flood", {}))
+        stdin.flush()
+        full = fcntl.fcntl(stdout, fcntl.F_GETPIPE_SZ)
+        assert soon(lambda: unread(stdout) >= full - select.PIPE_BUF)
+        stdin.write(frame(2, "$/ping"))
+        stdin.flush()
+        assert soon(lambda: unread(stdin) == 0)
+        stdin.close()
+        start = time.monotonic()
+        process.wait(WAIT_S)
+        assert time.monotonic() - start < SEEN_S
+    finally:
+        process.kill()
+        process.wait()
+        stdin.close()
+        stdout.close()
 
 
 HOST = """
