@@ -52,10 +52,10 @@ SCALARS = (str, int, float, bool)
 def problems(app: App) -> list[str]:
     """What is wrong with an app, in the order an author would fix it.
 
-    Files below the working directory are named from there.
+    Files below the working directory are named from there; what C wrote has none.
     """
     here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - pathlib costs 5 ms
-    return [problem.replace(here, "") for problem in _problems(app)]
+    return [problem.replace(here, "").removeprefix(": ") for problem in _problems(app)]
 
 
 def _problems(app: App) -> list[str]:

@@ -98,6 +98,71 @@ def test_async_dependencies_serve_async_handlers() -> None:
     assert LOG == ["open", "settings", "open", "close", "close"]
 
 
+AsyncDatabase = Annotated[str, Depends(async_database)]
+
+
+def test_async_dependencies_are_made_once_per_request() -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    async def handler(
+        db: AsyncDatabase, again: AsyncDatabase, value: Annotated[str, Depends(async_value)]
+    ) -> bool:
+        return db == again
+
+    with TestClient(app) as client:
+        assert client.call("x/do") is True
+        assert LOG == ["open", "close"]
+        client.call("x/do")
+    assert LOG == ["open", "close"] * 2
+
+
+def failing() -> Iterator[str]:
+    try:
+        yield "value"
+    finally:
+        raise OSError("not closed")
+
+
+async def failing_async() -> AsyncIterator[str]:
+    try:
+        yield "value"
+    finally:
+        raise OSError("not closed")
+
+
+@pytest.mark.parametrize("dependency", [failing, failing_async])
+def test_a_clean_up_that_fails_is_logged_and_the_answer_stays(
+    dependency: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    async def handler(value: Any) -> str:
+        return str(value)
+
+    handler.__annotations__["value"] = Annotated[str, Depends(dependency)]
+    with TestClient(app) as client:
+        assert client.call("x/do") == "value"
+    assert "clean-up failed after x/do" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("dependency", [database, async_database])
+def test_the_handlers_own_exception_is_no_failed_clean_up(
+    dependency: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    async def handler(db: Any) -> None:
+        raise ValueError("boom")
+
+    handler.__annotations__["db"] = Annotated[str, Depends(dependency)]
+    with TestClient(app) as client:
+        assert refused(client, "x/do").code == -32603
+    assert "clean-up" not in capfd.readouterr().err
+
+
 @contextmanager
 def managed() -> Iterator[str]:
     LOG.append("in")
@@ -135,6 +200,34 @@ def test_dependencies_are_overridden_in_tests(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setitem(client.dependency_overrides, database, lambda: "fake")
         assert client.call("x/do") == "fake"
     assert LOG == []
+
+
+def test_an_async_override_of_a_plain_dependency_is_told() -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(db: Database) -> str:
+        return db
+
+    async def fake() -> str:
+        return "fake"
+
+    with TestClient(app) as client:
+        client.dependency_overrides[database] = fake
+        error = refused(client, "x/do")
+    assert "fake' is async, 'database' that it replaces is not" in str(error.__cause__)
+
+
+def test_a_plain_override_of_an_async_dependency_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    async def handler(db: AsyncDatabase) -> str:
+        return db
+
+    with TestClient(app) as client:
+        monkeypatch.setitem(client.dependency_overrides, async_database, lambda: "fake")
+        assert client.call("x/do") == "fake"
 
 
 def test_a_dependency_that_yields_twice_or_never_is_told(capfd: pytest.CaptureFixture[str]) -> None:

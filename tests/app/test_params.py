@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from typing_extensions import TypedDict
 
 from animus_routes import ConfigurationError, Context
+from animus_routes.structs.log_storage import LogEntry
 from animus_routes.testing import TestClient
 
 if TYPE_CHECKING:
@@ -318,6 +319,22 @@ def test_the_words_of_whole_params_are_named_too() -> None:
     assert error.message == f"invalid params: lights.0: {LIGHTS}"
 
 
+@pytest.mark.parametrize("given", ["yesterday", "2026-01-31", "2026-01-31T09:30:00"])
+def test_a_time_that_is_none_is_told_with_an_example(given: str) -> None:
+    def handler(entry: LogEntry, other: int = 0) -> None: ...
+
+    entry = {"id": "1", "level": "info", "source": "cli", "target": "t", "message": "m"}
+    with serve(handler) as client:
+        error = refused(client, "x/do", {"entry": {**entry, "ts": given}})
+    assert error.data["issues"] == [
+        {
+            "path": "entry.ts",
+            "message": "Expected an RFC 3339 date-time such as 2026-01-31T09:30:00Z",
+            "code": "date-time",
+        }
+    ]
+
+
 def test_pydantic_refusals_do_not_repeat_the_value() -> None:
     with serve(take_model) as client:
         error = refused(client, "x/do", {"x": "s3cret"})
@@ -399,7 +416,7 @@ def test_open_argument_lists_are_reported() -> None:
 
 
 def test_a_builtin_is_reported() -> None:
-    assert "not a Python function" in problems(print)
+    assert problems(print).endswith("\n  'x/do': it is not a Python function")
 
 
 def test_a_field_as_a_default_is_reported_with_the_right_spelling() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from making import full_app, issues, refused, subject, subject_app
+from msgspec import Meta
 from pydantic import BaseModel
 
 from animus_routes import (
@@ -177,6 +178,28 @@ def test_list_takes_fields_with_the_wires_own_defaults() -> None:
         client.call("task/list")
         client.call("task/list", {"status": ["done"], "limit": 3, "cursor": "c"})
     assert seen == [([], None, "first"), (["done"], 3, "c")]
+
+
+def test_create_by_field_fills_what_the_host_left_out() -> None:
+    app = subject_app()
+    seen: list[Any] = []
+
+    @app.method("subject/create")
+    def create(
+        title: str,
+        custom: dict[str, Any],
+        labels: list[str],
+        assignee: Annotated[str | None, Meta(description="Whose")],
+        parent: structs.SubjectId | None,
+    ) -> dict[str, Any]:
+        seen.append((title, custom, labels, assignee, parent))
+        return subject("task:1")
+
+    app.method("subject/list")(nothing)
+    app.method("subject/get")(lambda id: None)
+    with TestClient(app) as client:
+        client.call("task/create", {"title": "t"})
+    assert seen == [("t", {}, [], None, None)]
 
 
 @pytest.mark.parametrize(

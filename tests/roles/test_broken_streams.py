@@ -54,6 +54,7 @@ def test_a_refused_watch_keeps_the_process() -> None:
             plugin.call("trigger/watch", {"config": {"then": "refuse"}})
         assert caught.value.code == -32602
         assert plugin.call("$/ping") == {}
+        assert plugin.shutdown() == 0
 
 
 def test_a_broken_watch_ends_the_process_with_1() -> None:

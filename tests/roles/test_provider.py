@@ -409,6 +409,15 @@ def test_keys_beyond_the_protocol_reach_the_author(handler: Callable[..., Any]) 
         assert client.call("agent/run", {**REQUEST, **extra})["metadata"] == [extra]
 
 
+@pytest.mark.parametrize("params", [[1], "prompt", {"prompt": 1}, {}])
+def test_params_that_are_no_request_are_refused(params: Any) -> None:
+    with TestClient(provider(takes_struct)) as client:
+        with pytest.raises(RpcError) as caught:
+            client.call("agent/run", params)
+        assert caught.value.code == -32602
+        assert client.notifications == []
+
+
 def test_a_handler_may_take_single_fields() -> None:
     def handler(prompt: str, model: str | None, *, approvals: bool = False) -> str:
         return f"{prompt} {model} {approvals}"
