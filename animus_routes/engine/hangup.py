@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from animus_routes.engine.server import Server
 
 LOOK_S: Final = 0.01
+STUCK_LOOKS: Final = 5
 
 
 def guard(server: Server) -> None:
@@ -24,11 +25,13 @@ def guard(server: Server) -> None:
 
 
 def _watch(server: Server) -> None:
-    server.wire.wait_for_hang_up()
-    reads = -1
+    wire = server.wire
+    wire.wait_for_hang_up()
+    looks, seen = 0, -1
     while not server.ended:
-        if server.wire.lock.locked() and reads == server.reads:
+        # One and the same write: a host that reads what it has asked for is not gone.
+        stuck = wire.lock.locked() and wire.writes == seen
+        looks, seen = looks + 1 if stuck else 0, wire.writes
+        if looks >= STUCK_LOOKS:
             server.end(EOF)
-            return
-        reads = server.reads
         sleep(LOOK_S)

@@ -73,6 +73,17 @@ class Process:
                 server.end(EOF)
                 server.process(self.splitter.finish())
             server.flush()
+        if server.ended == EOF:
+            self._read_rest()
+
+    def _read_rest(self) -> None:
+        """The end was seen while this thread was writing: there may be something left to read."""
+        server = self.server
+        while chunk := self.wire.read():
+            server.process(self.splitter.feed(chunk))
+            server.flush()
+        server.process(self.splitter.finish())
+        server.flush()
 
     def _recover(self, standby: Standby, error: BaseException) -> None:
         """Something was raised into the engine's own code: go on with the next request."""

@@ -32,10 +32,11 @@ class Wire:
         fd: The descriptor that requests come from.
         lock: Held while a frame is written.
         closed: The host closed its end; what is written from then on goes nowhere.
+        writes: Counts writes; it stands still while one waits for the host to read.
         on_close: Called once, when that is found out.
     """
 
-    __slots__ = ("_null", "_out", "closed", "fd", "lock", "on_close")
+    __slots__ = ("_null", "_out", "closed", "fd", "lock", "on_close", "writes")
 
     def __init__(self, fd_in: int, fd_out: int) -> None:
         self.fd = fd_in
@@ -44,6 +45,7 @@ class Wire:
         self._null = os.open(os.devnull, os.O_RDWR)
         self.lock = allocate_lock()
         self.closed = False
+        self.writes = 0
         self.on_close: Callable[[], object] = _nothing
         for fd in (fd_in, fd_out):
             os.set_blocking(fd, True)
@@ -57,6 +59,7 @@ class Wire:
         """As `write`, by a thread that holds `lock`."""
         if self.closed:
             return
+        self.writes += 1
         try:
             sent = os.write(self._out, data)
             if sent < len(data):

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -252,6 +253,39 @@ def test_a_host_that_hangs_up_is_seen_while_every_thread_waits_for_it_to_read() 
         process.wait()
         stdin.close()
         stdout.close()
+
+
+def test_a_host_that_closes_its_end_and_reads_at_leisure_gets_every_answer() -> None:
+    """More is unread and unanswered than the pipes hold, and answers often wait for room."""
+    count = 5000
+    process = subprocess.Popen(
+        PROBE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=host_environment((), INSTALLED),
+    )
+    assert process.stdin
+    assert process.stdout
+    stdin = process.stdin
+
+    def ask() -> None:
+        stdin.write(HANDSHAKE)
+        for number in range(count):
+            stdin.write(frame(number, "x/sized", {"size": 5000}))
+        stdin.close()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        answers = [msgspec.json.decode(line)["id"] for line in process.stdout]
+        assert answers == [90_001, *range(count)]
+        assert process.wait(WAIT_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+        asking.join(WAIT_S)
+        process.stdout.close()
 
 
 HOST = """

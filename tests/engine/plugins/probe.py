@@ -66,6 +66,11 @@ def echo(params: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
+@app.method("x/sized")
+def sized(size: int) -> str:
+    return "y" * size
+
+
 @app.method("x/ident")
 def ident() -> dict[str, Any]:
     return {"main": threading.current_thread() is threading.main_thread()}
