@@ -159,12 +159,14 @@ class Call:
             frame = self.run.farewell() + frame
         with wire.lock:
             self.context.cancelled = True
+            # Once: a second cancellation would cut the `finally` off that the first one runs.
+            abort, self.abort = self.abort, None
             if not self.answered and request_id:
                 self.answered = True
                 wire.write_locked(frame)
         self.context.cancel()
-        if self.abort is not None:
-            self.abort()
+        if abort is not None:
+            abort()
 
 
 class Refused(Exception):  # noqa: N818 - a signal between two functions, not an error to show

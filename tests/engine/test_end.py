@@ -88,13 +88,14 @@ def test_the_process_ends_in_time_whatever_it_does(end: str) -> None:
 
 def test_the_end_lets_finally_blocks_run_and_trips_what_waits() -> None:
     with probe() as plugin:
-        for method, params in (("x/endless", None), ("x/async", {"s": 20}), ("x/wait", None)):
-            plugin.request(method, params)
+        for method in ("x/endless", "x/async", "x/async_clean_up", "x/wait"):
+            plugin.request(method, {"s": 20} if method == "x/async" else None)
         ping_s(plugin)
         plugin.close_stdin()
         assert plugin.wait(WAIT_S) == 0
         plugin.kill()
-        for text in ("endless finally", "async finally", "waited True True", "lifespan left"):
+        noted = ("endless finally", "async finally", "async cleaned up", "waited True True")
+        for text in (*noted, "lifespan left"):
             assert text in plugin.stderr_text()
 
 

@@ -136,6 +136,16 @@ def test_the_finally_block_of_a_cancelled_stream_runs(method: str, word: str) ->
         stderr_with(plugin, f"noted: {word}")
 
 
+def test_a_second_cancellation_does_not_cut_the_clean_up_of_the_first_off() -> None:
+    with probe() as plugin:
+        request = plugin.request("x/async_clean_up")
+        plugin.call("x/async", {"s": 0}, timeout_s=WAIT_S)
+        plugin.notify("$/cancelRequest", {"id": request})
+        stderr_with(plugin, "noted: async clean-up")
+        plugin.notify("$/cancelRequest", {"id": request})
+        stderr_with(plugin, "noted: async cleaned up")
+
+
 def test_one_and_its_text_and_its_float_are_three_ids() -> None:
     with probe() as plugin:
         for name in (b"1", b'"1"', b"1.0"):

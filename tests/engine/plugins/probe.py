@@ -400,6 +400,16 @@ async def asynchronous(s: float) -> str:
     return "slept"
 
 
+@app.method("x/async_clean_up")
+async def async_clean_up() -> None:
+    try:
+        await asyncio.sleep(20)
+    finally:
+        note("async clean-up")
+        await asyncio.sleep(0.05)
+        note("async cleaned up")
+
+
 @app.method("x/async_exit")
 async def async_exit() -> str:
     async def leave() -> None:
