@@ -248,6 +248,7 @@ def test_log_storage_has_no_kind_capabilities() -> None:
         ("memory/list_scopes", [SCOPE], {"scopes": [SCOPE]}),
         ("memory/delete_scope", None, {"ack": True}),
         ("memory/delete_scope", False, {"ack": False}),
+        ("memory/delete_scope", {"ack": True, "note": "kept"}, {"ack": True, "note": "kept"}),
         (
             "memory/put",
             memory_store.PutMemoryResponse(ack=True, indexed_immediately=False),
