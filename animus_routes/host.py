@@ -285,13 +285,18 @@ class Plugin:
     def wait(self, timeout_s: float = 5.0) -> int:
         """Wait for the process to end by itself and return its exit code.
 
+        `stderr_text` is complete then, unless a child of the plugin's still has stderr open.
+
         Raises:
             PluginTimeoutError: It still runs after `timeout_s` seconds.
         """
         try:
-            return self._process.wait(max(timeout_s, 0.0))
+            code = self._process.wait(max(timeout_s, 0.0))
         except subprocess.TimeoutExpired:
             raise PluginTimeoutError(f"the plugin still runs after {timeout_s:g} s") from None
+        if self._stderr:
+            self._stderr.join(CLOSE_S)
+        return code
 
     def shutdown(self) -> int:
         """End the plugin as the host does: `shutdown`, `exit`, a wait, a kill; 2 s for each.

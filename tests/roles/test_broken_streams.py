@@ -88,6 +88,7 @@ def test_a_tail_that_breaks_says_why_as_its_last_event(how: str, text: str) -> N
         assert error["message"].endswith(text)
         assert error["data"] == {"category": "unavailable"}
         assert plugin.call("$/ping") == {}
+        assert plugin.shutdown() == 0
         assert text in plugin.stderr_text()
 
 
@@ -96,7 +97,7 @@ def test_a_bug_in_a_tail_is_told_with_the_id_that_the_operator_finds() -> None:
         error = error_of(plugin, plugin.request("log_storage/tail", {"cursor": "bug"}))
         assert (error["code"], error["message"]) == (-32603, "internal error")
         found = f"error {error['data']['error_id']} in the stream of log_storage/tail"
-        plugin.call("$/ping")
+        assert plugin.shutdown() == 0
         assert found in plugin.stderr_text()
         assert "ZeroDivisionError" in plugin.stderr_text()
 
