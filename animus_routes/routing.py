@@ -203,7 +203,8 @@ class Route:
     def _mode(self) -> str:
         if self.signature.is_async:
             return "async"
-        if self.signature.is_generator or (self.row is not None and self.row.long_running):
+        lasting = self.row is not None and self.row.long_running
+        if lasting or self.stream is not None or self.signature.is_generator:
             return "thread"
         if self.registration.concurrent or self.registry.concurrency > 1:
             return "pool"

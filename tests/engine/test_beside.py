@@ -6,7 +6,16 @@ import time
 
 import msgspec
 import pytest
-from engine_host import HANDSHAKE, WAIT_S, conversation, frame, ping_s, probe, switches
+from engine_host import (
+    GREETING,
+    HANDSHAKE,
+    WAIT_S,
+    conversation,
+    frame,
+    ping_s,
+    probe,
+    switches,
+)
 
 from animus_routes import RpcError
 from animus_routes.host import Plugin
@@ -62,6 +71,19 @@ def test_what_was_asked_before_a_stream_is_answered_before_its_first_item() -> N
     data = HANDSHAKE + frame(1, "x/echo", {}) + frame(2, "x/rows", {"n": 3})
     _, frames, _ = conversation(data + frame(3, "x/sleep", {"s": 0.1}))
     assert [one.get("id") for one in frames] == [90_001, 1, None, None, None, 2, 3]
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_call_is_heard_in_the_order_it_speaks_and_of_progress_only_on_demand(
+    accepted: bool,
+) -> None:
+    greeting = {**GREETING, "capabilities": {"progress": accepted}}
+    data = frame(0, "initialize", greeting) + frame(None, "initialized")
+    _, frames, _ = conversation(data + frame(1, "x/mixed"))
+    one = ["x/row", "x/row", "x/note", *(["$/progress"] if accepted else [])]
+    assert [said.get("method") for said in frames] == [None, *one, *one, *one, None]
+    shown = [said["params"] for said in frames if said.get("method") == "$/progress"]
+    assert shown == [{"id": 1, "value": number} for number in range(3) if accepted]
 
 
 def test_every_notification_of_a_run_comes_before_its_reply() -> None:

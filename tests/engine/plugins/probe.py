@@ -431,6 +431,17 @@ def rows(n: int, s: float = 0) -> Iterator[int]:
         note("rows finally")
 
 
+@app.method("x/mixed", notification="x/row")
+def mixed(ctx: Context) -> str:
+    """Items, which may wait for one another, between notifications, which do not."""
+    for number in range(3):
+        ctx.emit(number)
+        ctx.emit(number)
+        ctx.notify("x/note")
+        ctx.progress(number)
+    return "mixed"
+
+
 @app.method("x/endless", notification="x/row")
 def endless(ctx: Context) -> Iterator[int]:
     try:
