@@ -58,8 +58,8 @@ EVENTS: Final = """SELECT seq, event FROM events
     WHERE (:run_id IS NULL OR run_id = :run_id) AND moment >= :since ORDER BY moment, seq"""
 CHECKPOINT: Final = """INSERT INTO checkpoints (workflow_id, num, blob) VALUES (?, ?, ?)
     ON CONFLICT (workflow_id, num) DO UPDATE SET blob = excluded.blob"""
-PRUNE: Final = """DELETE FROM checkpoints WHERE workflow_id = ?1 AND num NOT IN
-    (SELECT num FROM checkpoints WHERE workflow_id = ?1 ORDER BY num DESC LIMIT ?2)"""
+PRUNE: Final = """DELETE FROM checkpoints WHERE workflow_id = :workflow_id AND num NOT IN
+    (SELECT num FROM checkpoints WHERE workflow_id = :workflow_id ORDER BY num DESC LIMIT :keep)"""
 # A host sends a call again when the plugin died before the answer: the same event counts once.
 RECORD: Final = """INSERT INTO events (run_id, moment, event) VALUES (?, ?, ?)
     ON CONFLICT (run_id, event) DO NOTHING"""
@@ -98,7 +98,7 @@ def document(value: Any, path: str) -> str:
 
 
 def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout_s, isolation_level=None)
+    db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
     # FULL: what was answered is on the disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
     return db
@@ -265,7 +265,7 @@ def checkpoint_list(workflow_id: str, journal: Journal) -> wire.CheckpointListRe
 
 @app.method("journal/checkpoint_prune")
 def checkpoint_prune(request: wire.CheckpointPruneParams, journal: Journal) -> None:
-    journal.db.execute(PRUNE, [request.workflow_id, request.keep])
+    journal.db.execute(PRUNE, {"workflow_id": request.workflow_id, "keep": request.keep})
 
 
 @app.method("journal/record")

@@ -181,7 +181,7 @@ def entry_of(row: tuple[Any, ...]) -> wire.LogEntry:
 
 
 def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout_s, isolation_level=None)
+    db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
     # FULL: what was answered is on the disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
     db.create_function(

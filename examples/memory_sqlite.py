@@ -67,8 +67,8 @@ RANKED: Final = """SELECT m.key, m.value, -bm25(words, 2.0, 1.0) AS score
     WHERE words MATCH ? AND m.scope = ? AND (m.expires_at IS NULL OR m.expires_at > ?)
     ORDER BY score DESC, m.seq DESC LIMIT ?"""
 SCOPES: Final = """SELECT DISTINCT scope FROM memories
-    WHERE (?1 IS NULL OR project_id = ?1) AND scope > ?2
-    AND (expires_at IS NULL OR expires_at > ?3) ORDER BY scope LIMIT ?4"""
+    WHERE (:project_id IS NULL OR project_id = :project_id) AND scope > :after
+    AND (expires_at IS NULL OR expires_at > :moment) ORDER BY scope LIMIT :limit"""
 BIND: Final = "INSERT INTO projects (root, project_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 
@@ -113,7 +113,7 @@ def any_word(query: str) -> str:
 
 
 def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout_s, isolation_level=None)
+    db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
     # FULL: what was answered is on the disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
     return db
@@ -207,7 +207,12 @@ class Store:
             project_id = next((known for (known,) in bound), "")
         given = DEFAULT_PAGE if request.page_size is None else request.page_size
         size = min(max(given, 1), MAX_PAGE)
-        terms = [project_id, request.cursor or "", time.time(), size + 1]
+        terms = {
+            "project_id": project_id,
+            "after": request.cursor or "",
+            "moment": time.time(),
+            "limit": size + 1,
+        }
         found = [scope for (scope,) in self.db.execute(SCOPES, terms)]
         return wire.ListScopesResponse(
             scopes=[scope_of(scope) for scope in found[:size]],

@@ -133,7 +133,7 @@ class Outbox:
             db.execute("DELETE FROM outbox WHERE state = 'sent' AND due < ?", [time() - KEPT_S])
 
     def connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, BUSY_S, isolation_level=None)
+        db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
         # FULL: what was accepted is on the disk, whatever happens to this process or the machine.
         db.execute("PRAGMA synchronous = FULL")
         return db

@@ -17,8 +17,9 @@ EXAMPLES = ROOT / "examples"
 TASKS = [sys.executable, str(EXAMPLES / "tasks_sqlite.py")]
 TOOLS = [sys.executable, str(EXAMPLES / "tools_custom.py")]
 REQUIREMENTS = EXAMPLES / "data" / "protocol-requirements.csv"
-# The host clears the environment; this stands for an installed package.
-INSTALLED = {"PYTHONPATH": str(ROOT)}
+# The host clears the environment; this stands for an installed package, and for the next Python,
+# where what is deprecated today fails.
+INSTALLED = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error::DeprecationWarning:__main__"}
 
 Task = dict[str, Any]
 
