@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _thread import start_new_thread
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
 from animus_routes.engine.server import EOF
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from animus_routes.engine.server import Server
 
 LOOK_S: Final = 0.01
-STUCK_LOOKS: Final = 5
+PATIENCE_S: Final = 0.2
 
 
 def guard(server: Server) -> None:
@@ -27,11 +27,12 @@ def guard(server: Server) -> None:
 def _watch(server: Server) -> None:
     wire = server.wire
     wire.wait_for_hang_up()
-    looks, seen = 0, -1
+    write, since = -1, 0.0
     while not server.ended:
         # One and the same write: a host that reads what it has asked for is not gone.
-        stuck = wire.lock.locked() and wire.writes == seen
-        looks, seen = looks + 1 if stuck else 0, wire.writes
-        if looks >= STUCK_LOOKS:
-            server.end(EOF)
+        moment = monotonic()
+        if wire.writes != write or not wire.lock.locked():
+            write, since = wire.writes, moment
+        elif moment - since > PATIENCE_S:
+            server.end(EOF, since)
         sleep(LOOK_S)

@@ -304,14 +304,18 @@ class Server:
         self.standby.expect(emitter)
         return True
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: str, since: float = 0.0) -> None:
         """Stop serving; the first reason stays. Safe on any thread and in a signal's handler.
 
         What was read before the end of input is still answered, within the bound of the end.
+
+        Args:
+            reason: See `ended`.
+            since: When the end began, if that was a while ago.
         """
         if not self._end_once.acquire(blocking=False):
             return
-        self.ended_at = monotonic()
+        self.ended_at = since or monotonic()
         self.ended = reason
         if reason != EOF:
             self.drop()
