@@ -166,14 +166,15 @@ def plans(params: TriggerWatchParams) -> dict[str, Plan]:
     """
     given: Any = {trigger.id: trigger.config for trigger in params.triggers} or params.config
     found: dict[str, Plan] = {}
+    where = ""
     try:
         given = given or json.loads(os.environ.get("CRON_TRIGGERS") or "{}")
         for trigger, config in msgspec.convert(given, dict[str, dict[str, Any]]).items():
+            where = f"trigger '{trigger}': "
             found[trigger] = plan = msgspec.convert(config, Plan)
             ZoneInfo(plan.timezone)
             next(Schedule(trigger, plan, datetime.now(UTC)).ticks(datetime.now(UTC)))
-    except (ValueError, LookupError, CroniterError, OSError) as problem:
-        where = f"trigger '{[*found][-1]}': " if found else ""
+    except (ValueError, LookupError, CroniterError, OSError, msgspec.ValidationError) as problem:
         raise InvalidRequest(f"{where}{problem}") from None
     return found
 

@@ -198,7 +198,7 @@ def watchers(params: TriggerWatchParams, project_root: str) -> list[Watcher]:
     try:
         given = given or json.loads(os.environ.get("WATCHED_FILES") or "{}")
         found = msgspec.convert(given, dict[str, Watched])
-    except ValueError as problem:
+    except (ValueError, msgspec.ValidationError) as problem:
         raise InvalidRequest(f"config: {problem}") from None
     root = Path(project_root).resolve()
     return [Watcher(trigger, config, root) for trigger, config in found.items()]
