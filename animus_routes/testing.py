@@ -148,6 +148,7 @@ class TestClient:
     ) -> None:
         self.call("shutdown")
         self._open = False
+        self._server.calls.close()
 
     @property
     def notifications(self) -> list[Notification]:

@@ -271,6 +271,15 @@ class Calls:
         self.cancel_all()
         self._wait(deadline)
 
+    def close(self) -> None:
+        """Let the threads go, for a process that lives on; a handler that still runs keeps its."""
+        if self._loop is not None and not self.active:
+            self._loop.close()
+            self._loop = None
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
     def cancel_all(self) -> None:
         """Cancel what is under way."""
         for call in tuple(self.active.values()):
@@ -313,7 +322,7 @@ class Pool:
 
         self._size = size
         self._work = work
-        self._queue: SimpleQueue[Call] = SimpleQueue()
+        self._queue: SimpleQueue[Call | None] = SimpleQueue()
         self._lock = allocate_lock()
         self._spare = 0  # threads without work, less the calls that wait for one
         self._started = 0
@@ -328,9 +337,13 @@ class Pool:
                 self._spare += 1
         self._queue.put(call)
 
+    def close(self) -> None:
+        """End every thread, once it has nothing to do."""
+        for _ in range(self._started):
+            self._queue.put(None)
+
     def _serve(self) -> None:
-        while True:
-            call = self._queue.get()
+        while (call := self._queue.get()) is not None:
             if call.answered:
                 call.calls.finished(call)
             else:

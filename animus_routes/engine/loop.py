@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from _thread import allocate_lock, start_new_thread
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.calls import Refused
 from animus_routes.engine.wire import log
+
+CLOSE_S: Final = 1.0
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -21,6 +24,9 @@ class Loop:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._closed = allocate_lock()
+        self._closed.acquire()
         started = allocate_lock()
         started.acquire()
         start_new_thread(self._serve, (started.release,))
@@ -29,11 +35,29 @@ class Loop:
     def _serve(self, started: Callable[[], None]) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.call_soon(started)
-        while True:
+        while not self._closing:
             try:
                 self._loop.run_forever()
             except BaseException as error:  # noqa: BLE001 - an author's own task raised SystemExit
                 log(f"a task ended with {type(error).__name__}, which ends nothing here")
+        with suppress(BaseException):
+            self._loop.run_until_complete(self._wind_up())
+        self._loop.close()
+        self._closed.release()
+
+    async def _wind_up(self) -> None:
+        """What authors left running is cancelled, as `asyncio.run` does it."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._loop.shutdown_asyncgens()
+
+    def close(self) -> None:
+        """End the loop and its thread; nothing may run on it any more."""
+        self._closing = True
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._closed.acquire(timeout=CLOSE_S)
 
     def start(self, call: Call, finished: Callable[[Call], None]) -> None:
         """Run a call as a task."""

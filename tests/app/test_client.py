@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
+import os
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -123,6 +126,43 @@ def test_what_does_not_come_is_told_with_what_did(app: App) -> None:
 def test_a_client_that_is_not_open_says_so(app: App) -> None:
     with pytest.raises(RuntimeError, match="with TestClient"):
         TestClient(app).call("x/echo")
+
+
+def resources() -> tuple[int, int]:
+    """Threads and file descriptors of this process."""
+    return _thread._count(), len(os.listdir("/dev/fd"))  # noqa: PTH208
+
+
+def test_a_client_leaves_no_thread_and_no_descriptor_behind() -> None:
+    """A test suite opens hundreds of them."""
+    app = custom_app()
+    ended: list[str] = []
+
+    @app.method("x/async")
+    async def on_the_loop() -> None:
+        async def background() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("background")
+
+        app.kept = asyncio.create_task(background())  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+
+    @app.method("x/pool", concurrent=True)
+    def on_the_pool() -> None:
+        """Nothing."""
+
+    before = resources()
+    for _ in range(20):
+        with TestClient(app) as client:
+            client.call("x/async")
+            client.call("x/pool")
+    deadline = monotonic() + 5
+    while resources() > before and monotonic() < deadline:
+        os.sched_yield()
+    assert resources() <= before
+    assert len(ended) == 20
 
 
 def test_an_app_with_problems_is_refused_at_once() -> None:
