@@ -253,6 +253,8 @@ def _wrap_beside(middleware: Callable[..., Any], call: Call) -> Call:
             return await call(values, inner)
 
         def call_next(inner: Context = ctx) -> Any:
+            if over:
+                raise asyncio.CancelledError
             return asyncio.run_coroutine_threadsafe(run(inner), loop).result()
 
         try:
@@ -271,6 +273,7 @@ def _wrap_beside(middleware: Callable[..., Any], call: Call) -> Call:
 async def _on_thread(work: Callable[[], Any]) -> Any:
     """As `asyncio.to_thread`, but on a thread of its own: runs that last would fill any pool."""
     import asyncio
+    from contextlib import suppress
     from contextvars import copy_context
 
     loop = asyncio.get_running_loop()
@@ -282,12 +285,13 @@ async def _on_thread(work: Callable[[], Any]) -> Any:
             ended.set_result((result, error))
 
     def run() -> None:
+        result = failure = None
         try:
             result = variables.run(work)
         except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
-            loop.call_soon_threadsafe(settle, None, error)
-        else:
-            loop.call_soon_threadsafe(settle, result, None)
+            failure = error
+        with suppress(RuntimeError):  # the loop is closed: the call was cancelled long ago
+            loop.call_soon_threadsafe(settle, result, failure)
 
     start_new_thread(run, ())
     result, error = await ended
