@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from animus_routes.engine.calls import Refused
 from animus_routes.engine.wire import log
 
-CLOSE_S: Final = 1.0
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from animus_routes.engine.calls import Call
+
+CLOSE_S: Final = 1.0
 
 
 class Loop:

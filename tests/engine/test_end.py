@@ -152,8 +152,9 @@ def test_a_signal_drops_the_requests_that_are_not_begun() -> None:
 # A host that goes away ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("work", [b"", frame(1, "x/flood"), frame(1, "x/sleep", {"s": 0.05})])
-def test_a_closed_stdout_ends_the_process_silently(work: bytes) -> None:
+@contextmanager
+def piped() -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]]:
+    """A probe whose host decides when its pipes are read and closed."""
     process = subprocess.Popen(
         PROBE,
         stdin=subprocess.PIPE,
@@ -161,54 +162,53 @@ def test_a_closed_stdout_ends_the_process_silently(work: bytes) -> None:
         stderr=subprocess.PIPE,
         env=host_environment((), INSTALLED),
     )
-    assert process.stdin
-    assert process.stdout
-    assert process.stderr
+    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+    assert stdin
+    assert stdout
+    assert stderr
     try:
-        process.stdin.write(HANDSHAKE)
-        process.stdin.flush()
-        assert b"90001" in process.stdout.readline()
-        process.stdout.close()
-        process.stdin.write(work + frame(2, "$/ping"))  # the first write finds it out
-        process.stdin.flush()
-        assert process.wait(WAIT_S) == 0
-        assert b"Traceback" not in process.stderr.read()
+        yield process, stdin, stdout
+        assert b"Traceback" not in stderr.read()
     finally:
         process.kill()
         process.wait()
-        process.stdin.close()
-        process.stderr.close()
+        for pipe in (stdin, stdout, stderr):
+            pipe.close()
+
+
+def send(stdin: IO[bytes], data: bytes) -> None:
+    stdin.write(data)
+    stdin.flush()
+
+
+def ends_in_time(process: subprocess.Popen[bytes]) -> bool:
+    start = time.monotonic()
+    process.wait(WAIT_S)
+    return time.monotonic() - start < SEEN_S
+
+
+@pytest.mark.parametrize("work", [b"", frame(1, "x/flood"), frame(1, "x/sleep", {"s": 0.05})])
+def test_a_closed_stdout_ends_the_process_silently(work: bytes) -> None:
+    with piped() as (process, stdin, stdout):
+        send(stdin, HANDSHAKE)
+        assert b"90001" in stdout.readline()
+        stdout.close()
+        send(stdin, work + frame(2, "$/ping"))  # the first write finds it out
+        assert process.wait(WAIT_S) == 0
 
 
 @pytest.mark.parametrize("end", ["eof", "SIGTERM"])
 @pytest.mark.parametrize("method", ["x/flood", "x/result"])
 def test_a_host_that_does_not_read_holds_no_end_up(end: str, method: str) -> None:
     """More is on its way than the pipe takes, so writers block."""
-    process = subprocess.Popen(
-        PROBE,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=host_environment((), INSTALLED),
-    )
-    assert process.stdin
-    assert process.stdout
-    try:
-        process.stdin.write(HANDSHAKE + frame(1, method, {"what": "fits"}))
-        process.stdin.flush()
-        process.stdout.read(200)
+    with piped() as (process, stdin, stdout):
+        send(stdin, HANDSHAKE + frame(1, method, {"what": "fits"}))
+        stdout.read(200)
         if end == "eof":
-            process.stdin.close()
+            stdin.close()
         else:
             os.kill(process.pid, signal.SIGTERM)
-        start = time.monotonic()
-        process.wait(WAIT_S)
-        assert time.monotonic() - start < SEEN_S
-    finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
+        assert ends_in_time(process)
 
 
 def unread(pipe: IO[bytes]) -> int:
@@ -227,66 +227,32 @@ def soon(fact: Callable[[], bool]) -> bool:
 
 def test_a_host_that_hangs_up_is_seen_while_every_thread_waits_for_it_to_read() -> None:
     """The stream's thread, the one that reads requests, and the standby with items to flush."""
-    process = subprocess.Popen(
-        PROBE,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=host_environment((), INSTALLED),
-    )
-    assert process.stdin
-    assert process.stdout
-    stdin, stdout = process.stdin, process.stdout
-    try:
-        stdin.write(HANDSHAKE + frame(1, "x/flood", {}))
-        stdin.flush()
+    with piped() as (process, stdin, stdout):
+        send(stdin, HANDSHAKE + frame(1, "x/flood", {}))
         full = fcntl.fcntl(stdout, fcntl.F_GETPIPE_SZ)
         assert soon(lambda: unread(stdout) >= full - select.PIPE_BUF)
-        stdin.write(frame(2, "$/ping"))
-        stdin.flush()
+        send(stdin, frame(2, "$/ping"))
         assert soon(lambda: unread(stdin) == 0)
         stdin.close()
-        start = time.monotonic()
-        process.wait(WAIT_S)
-        assert time.monotonic() - start < SEEN_S
-    finally:
-        process.kill()
-        process.wait()
-        stdin.close()
-        stdout.close()
+        assert ends_in_time(process)
 
 
 def test_a_host_that_closes_its_end_and_reads_at_leisure_gets_every_answer() -> None:
     """More is unread and unanswered than the pipes hold, and answers often wait for room."""
     count = 5000
-    process = subprocess.Popen(
-        PROBE,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=host_environment((), INSTALLED),
-    )
-    assert process.stdin
-    assert process.stdout
-    stdin = process.stdin
+    sent = HANDSHAKE + b"".join(frame(n, "x/sized", {"size": 5000}) for n in range(count))
+    with piped() as (process, stdin, stdout):
 
-    def ask() -> None:
-        stdin.write(HANDSHAKE)
-        for number in range(count):
-            stdin.write(frame(number, "x/sized", {"size": 5000}))
-        stdin.close()
+        def ask() -> None:
+            stdin.write(sent)
+            stdin.close()
 
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
-        answers = [msgspec.json.decode(line)["id"] for line in process.stdout]
+        asking = threading.Thread(target=ask)
+        asking.start()
+        answers = [msgspec.json.decode(line)["id"] for line in stdout]
+        asking.join(WAIT_S)
         assert answers == [90_001, *range(count)]
         assert process.wait(WAIT_S) == 0
-    finally:
-        process.kill()
-        process.wait()
-        asking.join(WAIT_S)
-        process.stdout.close()
 
 
 HOST = """
