@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from animus_routes.app import App
+    from animus_routes.engine.emitter import Emitter
     from animus_routes.engine.frames import Request
     from animus_routes.engine.server import Server
-    from animus_routes.engine.streams import Emitter
     from animus_routes.session import Session
 
 LEVELS: Final = frozenset({"trace", "debug", "info", "warn", "error"})

@@ -68,7 +68,7 @@ def _with_choices(invalid: Invalid, signature: Signature) -> Invalid:
 
 
 class Boundary(ABC):
-    """Turns what is raised into error frames (the failing half of `engine.plugin.Plugin`).
+    """Turns what is raised into error frames (the failing half of `engine.ports.Plugin`).
 
     Attributes:
         failures: What went wrong on the author's side, for the test client; None = only logged.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
-    from animus_routes.engine.plugin import Stream
+    from animus_routes.engine.ports import Stream
 
 
 class Internal:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
-    from animus_routes.engine.plugin import Stream as EngineStream
+    from animus_routes.engine.ports import Stream as EngineStream
     from animus_routes.roles import Method, Role
 
 PLAIN: Final = frozenset({type(None), bool, int, str, dict, list, tuple})
@@ -160,7 +160,7 @@ def described_by(name: str) -> Any:
 
 
 class Route:
-    """One wire method with its handler, compiled at its first call (see `engine.plugin.Route`)."""
+    """One wire method with its handler, compiled at its first call (see `engine.ports.Route`)."""
 
     def __init__(
         self,

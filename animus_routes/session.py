@@ -1,6 +1,6 @@
 """The app as the engine serves it: what a route, a context, an error frame is made of.
 
-Implements `engine.plugin.Plugin`. One session is one connection of one host.
+Implements `engine.ports.Plugin`. One session is one connection of one host.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from animus_routes.app import App
-    from animus_routes.engine.plugin import Route as EngineRoute
+    from animus_routes.engine.ports import Route as EngineRoute
     from animus_routes.engine.server import Server
     from animus_routes.logs import Sink
 

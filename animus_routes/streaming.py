@@ -20,12 +20,12 @@ from animus_routes.signature import NOTHING, Signature
 if TYPE_CHECKING:
     from msgspec import Raw
 
-    from animus_routes.engine.plugin import StreamRun, Write
+    from animus_routes.engine.ports import StreamRun, Write
     from animus_routes.roles import Run, Stream
 
 
 class StreamRoute:
-    """A stream's ack and how one call of it writes its items (see `engine.plugin.Stream`)."""
+    """A stream's ack and how one call of it writes its items (see `engine.ports.Stream`)."""
 
     def __init__(self, stream: Stream, signature: Signature) -> None:
         self.stream = stream

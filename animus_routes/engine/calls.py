@@ -6,9 +6,9 @@ from _thread import allocate_lock, start_new_thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
+from animus_routes.engine.emitter import Emitter
 from animus_routes.engine.exit import Interrupted
 from animus_routes.engine.frames import NO_PARAMS, error_frame, id_key, result_frame
-from animus_routes.engine.streams import Emitter
 from animus_routes.errors import CANCELLED, INVALID_REQUEST
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from animus_routes.engine.frames import Request
     from animus_routes.engine.loop import Loop
-    from animus_routes.engine.plugin import Route, StreamRun
+    from animus_routes.engine.ports import Route, StreamRun
     from animus_routes.engine.server import Server
 
 WAIT_STEP_S: Final = 0.005

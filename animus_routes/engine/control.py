@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
-    from animus_routes.engine.plugin import Route
+    from animus_routes.engine.ports import Route
     from animus_routes.engine.server import Server
 
 SHUTDOWN_BOUND_S: Final = 1.2  # the host waits 2 s

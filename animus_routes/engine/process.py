@@ -21,7 +21,7 @@ from animus_routes.engine.wire import Wire, log
 if TYPE_CHECKING:
     from types import FrameType
 
-    from animus_routes.engine.plugin import Plugin
+    from animus_routes.engine.ports import Plugin
 
 FINISH_S: Final = 0.2  # after the end: calls that the host has sent may still be answered
 CLEAN_UP_S: Final = 0.3  # and then their `finally` blocks run

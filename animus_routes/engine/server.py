@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
-    from animus_routes.engine.plugin import Outcome, Plugin, Route
+    from animus_routes.engine.emitter import Emitter
+    from animus_routes.engine.ports import Outcome, Plugin, Route
     from animus_routes.engine.standby import Standby
-    from animus_routes.engine.streams import Emitter
     from animus_routes.engine.wire import Wire
 
 FLUSH_BYTES: Final = 60_000

@@ -30,8 +30,8 @@ from animus_routes.engine.server import EOF
 from animus_routes.engine.wire import log
 
 if TYPE_CHECKING:
+    from animus_routes.engine.emitter import Emitter
     from animus_routes.engine.server import Server
-    from animus_routes.engine.streams import Emitter
 
 TICK_MS: Final = 5
 PARK_TICKS: Final = 40  # 200 ms without a read

@@ -11,7 +11,7 @@ from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, TooLargeError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from animus_routes.engine.plugin import Write
+    from animus_routes.engine.ports import Write
     from animus_routes.engine.server import Server
 
 FLUSH_BYTES: Final = 60_000
