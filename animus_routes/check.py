@@ -6,17 +6,6 @@ import os
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from animus_routes.errors import ConfigurationError
-from animus_routes.hints import (
-    bare,
-    is_generated,
-    is_model,
-    is_object,
-    is_open,
-    json_type,
-    members,
-    mixed_struct,
-    shown,
-)
 from animus_routes.roles import unknown
 from animus_routes.routing import described_by
 from animus_routes.signature import (
@@ -27,6 +16,17 @@ from animus_routes.signature import (
     is_coroutine_function,
     location,
     name_of,
+)
+from animus_routes.values.hints import (
+    bare,
+    is_generated,
+    is_model,
+    is_object,
+    is_open,
+    json_type,
+    members,
+    mixed_struct,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def _undecodable(signature: Signature) -> Iterator[str]:
 
 
 def _try_decoder(field: Parameter) -> Iterator[str]:
-    from animus_routes.codecs import decoder
+    from animus_routes.values.codecs import decoder
 
     mixed = mixed_struct(field.hint)
     if mixed is not None:

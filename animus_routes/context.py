@@ -7,8 +7,8 @@ from _thread import allocate_lock
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict, cast
 
-from animus_routes import codecs
 from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, id_key, notification_frame
+from animus_routes.values import codecs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from animus_routes import codecs
 from animus_routes.engine.exit import Interrupted
 from animus_routes.engine.frames import TooLargeError, error_frame, error_object
 from animus_routes.errors import (
@@ -21,6 +20,7 @@ from animus_routes.errors import (
     NotSupported,
     RpcError,
 )
+from animus_routes.values import codecs
 
 if TYPE_CHECKING:
     from msgspec import Raw

@@ -6,9 +6,9 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from animus_routes import codecs
 from animus_routes.engine.control import HEALTH
 from animus_routes.errors import RpcError
+from animus_routes.values import codecs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

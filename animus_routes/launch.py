@@ -75,7 +75,7 @@ def serve(app: App) -> NoReturn:
 
 def print_manifest(app: App) -> NoReturn:
     """Print one JSON document and nothing else."""
-    from animus_routes.codecs import encode
+    from animus_routes.values.codecs import encode
 
     _, out = claim()
     try:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.codecs import encode
 from animus_routes.engine.wire import tell
 from animus_routes.timestamps import now
+from animus_routes.values.codecs import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

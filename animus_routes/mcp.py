@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from animus_routes import codecs
-from animus_routes.hints import bare, is_open, needs_pydantic
 from animus_routes.signature import NOTHING
+from animus_routes.values import codecs
+from animus_routes.values.hints import bare, is_open, needs_pydantic
 
 if TYPE_CHECKING:
     from animus_routes.router import Registration

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import NODEFAULT, Raw
 
-from animus_routes import codecs
-from animus_routes.hints import accepts_none, bare, is_open, json_type, members
 from animus_routes.signature import NOTHING, is_coroutine_function
+from animus_routes.values import codecs
+from animus_routes.values.hints import accepts_none, bare, is_open, json_type, members
 
 if TYPE_CHECKING:
     from animus_routes.context import Context

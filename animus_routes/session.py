@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw
 
-from animus_routes import codecs
 from animus_routes.context import Context
 from animus_routes.engine.exit import BROKEN
 from animus_routes.engine.frames import Request, notification_frame
@@ -23,6 +22,7 @@ from animus_routes.internal import Internal
 from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.routing import Route, covers
 from animus_routes.streaming import ItemRun
+from animus_routes.values import codecs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

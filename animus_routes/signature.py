@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, get_type_hints
 from msgspec import Struct
 
 from animus_routes.depends import Depends
-from animus_routes.hints import bare, is_object, json_type
+from animus_routes.values.hints import bare, is_object, json_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-from animus_routes import codecs
 from animus_routes.engine.frames import (
     NOTIFICATION,
     PARAMS,
@@ -14,8 +13,9 @@ from animus_routes.engine.frames import (
     id_key,
     notification_frame,
 )
-from animus_routes.hints import is_pydantic
 from animus_routes.signature import NOTHING, Signature
+from animus_routes.values import codecs
+from animus_routes.values.hints import is_pydantic
 
 if TYPE_CHECKING:
     from msgspec import Raw

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 import msgspec
 from msgspec import Struct
 
-from animus_routes.codecs import encode
 from animus_routes.engine.server import Server
 from animus_routes.engine.wire import Wire, release
 from animus_routes.errors import INTERNAL_ERROR, NamedError, RpcError
 from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.routing import wire_type
+from animus_routes.values.codecs import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from animus_routes.check import problems
 from animus_routes.cli.find import fail, load, only_target
-from animus_routes.codecs import encode
 from animus_routes.engine.wire import claim
 from animus_routes.errors import ConfigurationError
 from animus_routes.launch import say
 from animus_routes.signature import NOTHING, name_of
+from animus_routes.values.codecs import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

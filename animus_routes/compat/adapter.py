@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, cast, get_type_hints
 
 from animus_routes.context import Context
-from animus_routes.hints import bare, is_model
+from animus_routes.values.hints import bare, is_model
 
 if TYPE_CHECKING:
     from animus_routes.roles import Method

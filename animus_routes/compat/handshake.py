@@ -11,10 +11,10 @@ from typing import IO, Any, Final
 import msgspec
 from msgspec import Struct
 
-from animus_routes.codecs import encode, to_builtins
 from animus_routes.engine.wire import claim
 from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.types import plugin as wire
+from animus_routes.values.codecs import encode, to_builtins
 
 __all__ = [
     "ErrorCode",

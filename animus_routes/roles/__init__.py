@@ -198,7 +198,7 @@ def agreeing(
     """
 
     def declared(result: Any, _params: dict[str, Any], registry: Registry) -> Any:
-        from animus_routes.codecs import to_builtins
+        from animus_routes.values.codecs import to_builtins
 
         given: dict[str, Any] = to_builtins(result) or {}
         return {**schema(registry), **given, **flags(registry)}

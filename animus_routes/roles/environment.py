@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from animus_routes.codecs import to_builtins
 from animus_routes.roles import Method, Role, Stream
+from animus_routes.values.codecs import to_builtins
 
 if TYPE_CHECKING:
     from animus_routes.routing import Registry

@@ -12,8 +12,8 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.codecs import to_builtins
 from animus_routes.roles import ErrorRow, Method, Role, Stream
+from animus_routes.values.codecs import to_builtins
 
 if TYPE_CHECKING:
     from animus_routes.routing import Registry

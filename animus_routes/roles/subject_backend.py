@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from animus_routes.codecs import to_builtins
 from animus_routes.errors import Invalid, NotFound
-from animus_routes.hints import is_generated
 from animus_routes.roles import ErrorRow, Method, Role, Stream
 from animus_routes.timestamps import now
+from animus_routes.values.codecs import to_builtins
+from animus_routes.values.hints import is_generated
 
 if TYPE_CHECKING:
     from animus_routes.routing import Registry

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from animus_routes.codecs import to_builtins
 from animus_routes.roles import Method, Role, Stream
+from animus_routes.values.codecs import to_builtins
 
 
 class WorkflowRun:

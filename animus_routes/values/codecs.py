@@ -15,7 +15,7 @@ import msgspec
 from msgspec import NODEFAULT, Raw, Struct, defstruct, field
 
 from animus_routes.errors import Invalid
-from animus_routes.hints import needs_pydantic
+from animus_routes.values.hints import needs_pydantic
 
 Decode = Callable[[Raw], Any]
 NO_PARAMS: Final = frozenset({b"{}", b"null"})

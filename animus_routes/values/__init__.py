@@ -1,0 +1,1 @@
+"""What hints mean, and JSON bytes as typed values."""
