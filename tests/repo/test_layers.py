@@ -12,7 +12,7 @@ from animus_routes.roles import KINDS, REFUSED
 LAYERS = (
     ("errors", "timestamps", "_lean"),
     ("engine",),
-    ("types", "structs", "values", "values", "logs", "host", "_host_inbox", "_host_process"),
+    ("types", "structs", "values", "values", "logs", "host"),
     ("roles",),
     (
         "app",

@@ -17,8 +17,8 @@ from typing import IO, Any, Final, Self
 
 import msgspec
 
-from animus_routes._host_inbox import Inbox, Notification, ProtocolError, id_key
-from animus_routes._host_process import (
+from animus_routes.host.inbox import Inbox, Notification, ProtocolError, id_key
+from animus_routes.host.process import (
     CLOSE_S,
     Capture,
     HandshakeError,

@@ -9,7 +9,7 @@ from typing import IO, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from animus_routes._host_process import (
+from animus_routes.host.process import (
     BAD_JSON,
     CLOSE_S,
     QUOTE_CHARS,
