@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from msgspec import UNSET, UnsetType
 
     from animus_routes.app import App
-    from animus_routes.context import Context
-    from animus_routes.depends import Depends
     from animus_routes.errors import (
         Cancelled,
         ConfigurationError,
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
         Timeout,
         Unavailable,
     )
+    from animus_routes.handlers.context import Context
+    from animus_routes.handlers.depends import Depends
     from animus_routes.router import Router
 
 __all__ = [
@@ -50,8 +50,8 @@ __all__ = [
 
 _HOMES = {
     "App": "app",
-    "Context": "context",
-    "Depends": "depends",
+    "Context": "handlers.context",
+    "Depends": "handlers.depends",
     "Router": "router",
     "UNSET": "",
     "UnsetType": "",

@@ -6,9 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from animus_routes.errors import ConfigurationError
-from animus_routes.roles import unknown
-from animus_routes.routing import described_by
-from animus_routes.signature import (
+from animus_routes.handlers.signature import (
     NOTHING,
     Parameter,
     Signature,
@@ -17,6 +15,8 @@ from animus_routes.signature import (
     location,
     name_of,
 )
+from animus_routes.roles import unknown
+from animus_routes.routing import described_by
 from animus_routes.values.hints import (
     bare,
     is_generated,

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from animus_routes.app import App
     from animus_routes.engine.frames import Request
     from animus_routes.engine.server import Server
+    from animus_routes.handlers.signature import Signature
     from animus_routes.roles import Role
-    from animus_routes.signature import Signature
 
 
 class Value(Struct):
@@ -60,7 +60,7 @@ def _with_choices(invalid: Invalid, signature: Signature) -> Invalid:
     """The same with the words a closed set has, where the decoder names none."""
     for issue in invalid.issues:
         if issue["message"] in codecs.CLOSED:
-            from animus_routes.choices import choices
+            from animus_routes.handlers.choices import choices
 
             words = ", ".join(f"'{word}'" for word in choices(signature, issue["path"]))
             issue["message"] = f"Expected one of {words}" if words else issue["message"]

@@ -13,7 +13,7 @@ from animus_routes.values import codecs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from animus_routes.context import Context
+    from animus_routes.handlers.context import Context
     from animus_routes.internal import Internal
 
 
@@ -30,9 +30,9 @@ class Health:
 
     def route(self, check: Callable[..., Any]) -> Internal:
         """The author's check as a route; an async one runs on the loop."""
+        from animus_routes.handlers.plan import caller
+        from animus_routes.handlers.signature import analyse
         from animus_routes.internal import Internal
-        from animus_routes.plan import caller
-        from animus_routes.signature import analyse
 
         signature = analyse(check)
         call = caller(signature, [])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.signature import analyse, name_of
+from animus_routes.handlers.signature import analyse, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from animus_routes.app import App
-    from animus_routes.context import Context
     from animus_routes.engine.loop import Loop
+    from animus_routes.handlers.context import Context
 
 ASYNC_EXIT_BOUND_S = 1.0
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from animus_routes.signature import NOTHING
+from animus_routes.handlers.signature import NOTHING
 from animus_routes.values import codecs
 from animus_routes.values.hints import bare, is_open, needs_pydantic
 
 if TYPE_CHECKING:
+    from animus_routes.handlers.signature import Parameter, Signature
     from animus_routes.router import Registration
-    from animus_routes.signature import Parameter, Signature
 
 PARSERS: Final[tuple[Literal["google", "numpy", "sphinx"], ...]] = ("google", "numpy", "sphinx")
 

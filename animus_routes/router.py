@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from animus_routes.signature import location
+from animus_routes.handlers.signature import location
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 

@@ -6,9 +6,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes
+from animus_routes.handlers.signature import Signature, analyse
 from animus_routes.roles import Stream
 from animus_routes.router import Registration
-from animus_routes.signature import Signature, analyse
 from animus_routes.streaming import StreamRoute
 from animus_routes.values import codecs
 from animus_routes.values.hints import is_generated, is_model, is_pydantic, members
@@ -231,7 +231,7 @@ class Route:
 
     def _first(self, raw: Raw) -> Any:
         """Compile at the first call: a plugin pays only for the methods that are called."""
-        from animus_routes.plan import caller, params_decoder
+        from animus_routes.handlers.plan import caller, params_decoder
 
         self.call = caller(self.signature, self.middlewares)
         self.decode = params_decoder(self.signature, self.row, self.kind)

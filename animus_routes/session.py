@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw
 
-from animus_routes.context import Context
 from animus_routes.engine.exit import BROKEN
 from animus_routes.engine.frames import Request, notification_frame
 from animus_routes.errors import INVALID_PARAMS, INVALID_REQUEST, RpcError
 from animus_routes.failures import Boundary
+from animus_routes.handlers.context import Context
 from animus_routes.health import Health
 from animus_routes.internal import Internal
 from animus_routes.roles import PROTOCOL_VERSION
@@ -175,8 +175,8 @@ class Session(Boundary):
             server.wire.write(notification_frame(method, codecs.encode(params)))
 
     def _run_hook(self, server: Server, hook: Callable[..., Any], params: Raw, ctx: Context) -> Any:
-        from animus_routes.plan import caller, params_decoder
-        from animus_routes.signature import analyse
+        from animus_routes.handlers.plan import caller, params_decoder
+        from animus_routes.handlers.signature import analyse
 
         signature = analyse(hook)
         values = _decoded(params_decoder(signature, None, None), params)

@@ -13,7 +13,7 @@ from animus_routes.engine.frames import (
     id_key,
     notification_frame,
 )
-from animus_routes.signature import NOTHING, Signature
+from animus_routes.handlers.signature import NOTHING, Signature
 from animus_routes.values import codecs
 from animus_routes.values.hints import is_pydantic
 

@@ -9,17 +9,17 @@ from animus_routes.check import problems
 from animus_routes.cli.find import fail, load, only_target
 from animus_routes.engine.wire import claim
 from animus_routes.errors import ConfigurationError
+from animus_routes.handlers.signature import NOTHING, name_of
 from animus_routes.launch import say
-from animus_routes.signature import NOTHING, name_of
 from animus_routes.values.codecs import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from animus_routes.app import App
+    from animus_routes.handlers.signature import Signature
     from animus_routes.roles import Method, Role
     from animus_routes.router import Registration
-    from animus_routes.signature import Signature
 
 COLUMNS = ("method", "need", "handler", "params", "result", "where")
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, cast, get_type_hints
 
-from animus_routes.context import Context
+from animus_routes.handlers.context import Context
 from animus_routes.values.hints import bare, is_model
 
 if TYPE_CHECKING:

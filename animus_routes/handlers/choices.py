@@ -9,7 +9,7 @@ from msgspec import inspect as types
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from animus_routes.signature import Signature
+    from animus_routes.handlers.signature import Signature
 
 
 def choices(signature: Signature, path: str) -> list[Any]:

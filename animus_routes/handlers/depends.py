@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from animus_routes.context import Context
+    from animus_routes.handlers.context import Context
 
 
 class Depends:
@@ -46,7 +46,7 @@ _chain: list[Callable[..., Any]] = []
 
 def resolve(marker: Depends, problems: list[str]) -> Dependency:
     """Read a dependency and everything it depends on; what is wrong goes to `problems`."""
-    from animus_routes.signature import NOT_PYTHON, analyse, name_of
+    from animus_routes.handlers.signature import NOT_PYTHON, analyse, name_of
 
     function = marker.function
     name = name_of(function)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import NODEFAULT, Raw
 
-from animus_routes.signature import NOTHING, is_coroutine_function
+from animus_routes.handlers.signature import NOTHING, is_coroutine_function
 from animus_routes.values import codecs
 from animus_routes.values.hints import accepts_none, bare, is_open, json_type, members
 
 if TYPE_CHECKING:
-    from animus_routes.context import Context
+    from animus_routes.handlers.context import Context
+    from animus_routes.handlers.signature import Parameter, Signature
     from animus_routes.roles import Method
-    from animus_routes.signature import Parameter, Signature
 
 Middlewares = list[Callable[..., Any]]
 Call = Callable[[Any, "Context"], Any]
@@ -171,7 +171,7 @@ def _binder(signature: Signature) -> Bind:
 
 
 def _plain_call(signature: Signature, bind: Bind) -> Call:
-    from animus_routes.depends import make
+    from animus_routes.handlers.depends import make
 
     def call(values: Any, ctx: Context) -> Any:
         arguments = bind(values)
@@ -185,7 +185,7 @@ def _plain_call(signature: Signature, bind: Bind) -> Call:
 
 
 def _async_call(signature: Signature, bind: Bind) -> Call:
-    from animus_routes.depends import make_async
+    from animus_routes.handlers.depends import make_async
 
     async def call(values: Any, ctx: Context) -> Any:
         arguments = bind(values)

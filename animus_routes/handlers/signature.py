@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
 from msgspec import Struct
 
-from animus_routes.depends import Depends
+from animus_routes.handlers.depends import Depends
 from animus_routes.values.hints import bare, is_object, json_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from animus_routes.depends import Dependency
+    from animus_routes.handlers.depends import Dependency
 
 VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x04, 0x08, 0x20, 0x80, 0x200
 
@@ -184,7 +184,7 @@ def _hints_one_by_one(
 ) -> dict[str, Any]:
     import collections.abc
 
-    from animus_routes.context import Context
+    from animus_routes.handlers.context import Context
 
     # Names that are often imported for the type checker alone, and can mean nothing else.
     known: dict[str, Any] = {**vars(collections.abc), "Any": Any, "Context": Context}
@@ -253,8 +253,8 @@ def _calls_on_self(layer: Any, layers: list[Any]) -> bool:
 
 
 def _sort_parameters(signature: Signature, context_names: frozenset[str]) -> None:
-    from animus_routes.context import Context
-    from animus_routes.depends import resolve
+    from animus_routes.handlers.context import Context
+    from animus_routes.handlers.depends import resolve
 
     fields: list[Parameter] = []
     for parameter in signature.parameters:

@@ -1,0 +1,1 @@
+"""The author's function: read once, decoded for, called."""
