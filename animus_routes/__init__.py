@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from animus_routes.handlers.context import Context
     from animus_routes.handlers.depends import Depends
-    from animus_routes.router import Router
+    from animus_routes.routing.router import Router
 
 __all__ = [
     "UNSET",
@@ -52,7 +52,7 @@ _HOMES = {
     "App": "app",
     "Context": "handlers.context",
     "Depends": "handlers.depends",
-    "Router": "router",
+    "Router": "routing.router",
     "UNSET": "",
     "UnsetType": "",
 }

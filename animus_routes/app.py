@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from animus_routes.errors import ConfigurationError
 from animus_routes.handlers.signature import location
-from animus_routes.router import Registration, Router
-from animus_routes.routing import Registry
+from animus_routes.routing.registry import Registry
+from animus_routes.routing.router import Registration, Router
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

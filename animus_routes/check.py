@@ -16,7 +16,7 @@ from animus_routes.handlers.signature import (
     name_of,
 )
 from animus_routes.roles import unknown
-from animus_routes.routing import described_by
+from animus_routes.routing.registry import described_by
 from animus_routes.values.hints import (
     bare,
     is_generated,
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from animus_routes.app import App
     from animus_routes.roles import Method
-    from animus_routes.router import Registration
-    from animus_routes.routing import Registry
+    from animus_routes.routing.registry import Registry
+    from animus_routes.routing.router import Registration
 
 LIFECYCLE = {
     "initialize": "use @app.on_initialize",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.routing import answer_any
+from animus_routes.routing.registry import answer_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable

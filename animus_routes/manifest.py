@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from animus_routes.roles import PROTOCOL_VERSION
-from animus_routes.routing import wire_type
+from animus_routes.routing.registry import wire_type
 from animus_routes.values.codecs import to_builtins
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from animus_routes.values.hints import bare, is_open, needs_pydantic
 
 if TYPE_CHECKING:
     from animus_routes.handlers.signature import Parameter, Signature
-    from animus_routes.router import Registration
+    from animus_routes.routing.router import Registration
 
 PARSERS: Final[tuple[Literal["google", "numpy", "sphinx"], ...]] = ("google", "numpy", "sphinx")
 

@@ -20,8 +20,8 @@ from animus_routes.handlers.context import Context
 from animus_routes.health import Health
 from animus_routes.internal import Internal
 from animus_routes.roles import PROTOCOL_VERSION
-from animus_routes.routing import Route, covers
-from animus_routes.streaming import ItemRun
+from animus_routes.routing.registry import Route, covers
+from animus_routes.routing.streaming import ItemRun
 from animus_routes.values import codecs
 
 if TYPE_CHECKING:

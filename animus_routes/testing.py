@@ -14,7 +14,7 @@ from animus_routes.engine.server import Server
 from animus_routes.engine.wire import Wire, release
 from animus_routes.errors import INTERNAL_ERROR, NamedError, RpcError
 from animus_routes.roles import PROTOCOL_VERSION
-from animus_routes.routing import wire_type
+from animus_routes.routing.registry import wire_type
 from animus_routes.values.codecs import encode
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from animus_routes.app import App
-    from animus_routes.routing import Registry
+    from animus_routes.routing.registry import Registry
 
 WAIT_STEP_S: Final = 0.01
 BREAK: Final = {"id", "error"}  # what a notification holds that ends a broken stream

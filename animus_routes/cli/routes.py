@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from animus_routes.app import App
     from animus_routes.handlers.signature import Signature
     from animus_routes.roles import Method, Role
-    from animus_routes.router import Registration
+    from animus_routes.routing.router import Registration
 
 COLUMNS = ("method", "need", "handler", "params", "result", "where")
 

@@ -240,6 +240,6 @@ def _read(method: Handler) -> tuple[bool, bool, Any]:
 def _wire(row: Method | None) -> Any:
     if row is None or row.params is None:
         return None
-    from animus_routes.routing import wire_type
+    from animus_routes.routing.registry import wire_type
 
     return wire_type(row.params)

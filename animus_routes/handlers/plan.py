@@ -65,7 +65,7 @@ def _optional_fields(row: Method | None) -> dict[str, type | None]:
     """The fields of the wire params that hosts may leave out, and their JSON types."""
     if row is None or row.params is None:
         return {}
-    from animus_routes.routing import described_by
+    from animus_routes.routing.registry import described_by
 
     wire = described_by(row.params)
     return {

@@ -13,7 +13,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from animus_routes.routing import Registry
+    from animus_routes.routing.registry import Registry
 
     ParamsAdapter = Callable[[dict[str, Any], str | None], dict[str, Any]]
     ResultAdapter = Callable[[Any, dict[str, Any], Registry], Any]

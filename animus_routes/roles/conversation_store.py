@@ -12,7 +12,7 @@ from animus_routes.roles import Method, Role, listed
 
 if TYPE_CHECKING:
     from animus_routes.roles import ResultAdapter
-    from animus_routes.routing import Registry
+    from animus_routes.routing.registry import Registry
 
 
 def _empty(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:

@@ -13,7 +13,7 @@ from animus_routes.roles import Method, Role, Stream
 from animus_routes.values.codecs import to_builtins
 
 if TYPE_CHECKING:
-    from animus_routes.routing import Registry
+    from animus_routes.routing.registry import Registry
 
 NOTIFICATIONS = {"output": "environment/output", "journal": "environment/journal"}
 KEPT_CHARS: Final = 512 * 1024  # of each stream: two of them fit, however JSON writes them

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from animus_routes.roles import Method, Role, agreeing
 
 if TYPE_CHECKING:
-    from animus_routes.routing import Registry
+    from animus_routes.routing.registry import Registry
 
 
 def _schema(_registry: Registry) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from animus_routes.roles import ErrorRow, Method, Role, Stream
 from animus_routes.values.codecs import to_builtins
 
 if TYPE_CHECKING:
-    from animus_routes.routing import Registry
+    from animus_routes.routing.registry import Registry
 
 NOTIFICATIONS: Final = {
     "output": "agent/output",

@@ -15,7 +15,7 @@ from animus_routes.values.codecs import to_builtins
 from animus_routes.values.hints import is_generated
 
 if TYPE_CHECKING:
-    from animus_routes.routing import Registry
+    from animus_routes.routing.registry import Registry
 
 STATUSES = ("ready", "in-progress", "blocked", "done", "cancelled")
 PRIORITIES = {"none": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}

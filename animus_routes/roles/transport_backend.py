@@ -11,7 +11,7 @@ from animus_routes.roles import ErrorRow, Method, Role, agreeing
 from animus_routes.timestamps import now
 
 if TYPE_CHECKING:
-    from animus_routes.routing import Registry
+    from animus_routes.routing.registry import Registry
 
 
 def _started(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:

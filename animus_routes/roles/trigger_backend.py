@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from animus_routes.roles import Method, Role, Stream, agreeing
 
 if TYPE_CHECKING:
-    from animus_routes.routing import Registry
+    from animus_routes.routing.registry import Registry
 
 
 def _acked(result: Any, params: dict[str, Any], _registry: Registry) -> Any:

@@ -8,7 +8,7 @@ from animus_routes.roles import ErrorRow, Method, Role, agreeing, listed
 
 if TYPE_CHECKING:
     from animus_routes.roles import ResultAdapter
-    from animus_routes.routing import Registry
+    from animus_routes.routing.registry import Registry
 
 
 def _schema(_registry: Registry) -> dict[str, Any]:

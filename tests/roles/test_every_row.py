@@ -16,7 +16,7 @@ import pytest
 
 from animus_routes import App, ConfigurationError, NotFound, RpcError
 from animus_routes.roles import Method, role
-from animus_routes.routing import wire_type
+from animus_routes.routing.registry import wire_type
 from animus_routes.testing import TestClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "types"))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes
 from animus_routes.handlers.signature import Signature, analyse
 from animus_routes.roles import Stream
-from animus_routes.router import Registration
-from animus_routes.streaming import StreamRoute
+from animus_routes.routing.router import Registration
+from animus_routes.routing.streaming import StreamRoute
 from animus_routes.values import codecs
 from animus_routes.values.hints import is_generated, is_model, is_pydantic, members
 
