@@ -126,7 +126,7 @@ class App(Router):
         Raises:
             ConfigurationError: Every problem at once, each with `file:line` where it has one.
         """
-        from animus_routes.check import problems
+        from animus_routes.describe.check import problems
 
         found = problems(self)
         if found:
@@ -138,7 +138,7 @@ class App(Router):
         Raises:
             ConfigurationError: The app is not complete.
         """
-        from animus_routes.manifest import manifest
+        from animus_routes.describe.manifest import manifest
 
         self.check()
         return manifest(self)

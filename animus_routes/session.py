@@ -114,7 +114,7 @@ class Session(Boundary):
 
     def initialize(self, server: Server, params: Raw) -> dict[str, Any]:
         """Check the version, run the hooks, enter the lifespan, describe the plugin."""
-        from animus_routes.manifest import initialize_result
+        from animus_routes.describe.manifest import initialize_result
 
         greeting = _decoded(codecs.plain, params)
         _check_version(greeting.get("protocol_version"))

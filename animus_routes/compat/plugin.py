@@ -75,7 +75,7 @@ class PluginHandle:
     def initialize(self, params: InitializeParams | dict[str, Any]) -> RpcResponse:
         """The answer to `initialize`, for tests; an incompatible host gets an error response."""
         from animus_routes.compat.handshake import error_response
-        from animus_routes.manifest import initialize_result
+        from animus_routes.describe.manifest import initialize_result
 
         refusal = validate_initialize_params(params)
         if refusal is not None:

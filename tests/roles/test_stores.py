@@ -17,7 +17,7 @@ from animus_routes import (
     RpcError,
     Unavailable,
 )
-from animus_routes.manifest import manifest
+from animus_routes.describe.manifest import manifest
 from animus_routes.roles import role
 from animus_routes.structs import log_storage, memory_store, plugin, workflow_journal
 from animus_routes.testing import TestClient

@@ -73,7 +73,7 @@ def initialize_result(app: App) -> dict[str, Any]:
         capabilities["projections"] = list(app.projections)
     tools = [r for r in registry.handlers.values() if r.tool]
     if tools:
-        from animus_routes.mcp import describe
+        from animus_routes.describe.tools import describe
 
         capabilities["mcp_tools"] = [describe(tool, registry.signature(tool)) for tool in tools]
     result: dict[str, Any] = {

@@ -1,0 +1,1 @@
+"""An app told without running it."""
