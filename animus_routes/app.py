@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from animus_routes.roles import Role
-    from animus_routes.session import Session
+    from animus_routes.serving.session import Session
 
 
 class App(Router):
@@ -149,7 +149,7 @@ class App(Router):
         Raises:
             ConfigurationError: The app is not complete.
         """
-        from animus_routes.session import Session
+        from animus_routes.serving.session import Session
 
         self.check()
         self._session = Session(self)
@@ -169,7 +169,7 @@ class App(Router):
         Exits with 0 at the host's `exit` or the end of input, 1 if the app has problems, 2 on a
         terminal, which has nobody to talk the protocol.
         """
-        from animus_routes.launch import launch
+        from animus_routes.serving.launch import launch
 
         launch(self, list(sys.argv[1:] if argv is None else argv))
 

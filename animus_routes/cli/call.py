@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from animus_routes.cli.find import NotAnApp, configured, fail
 from animus_routes.errors import RpcError
-from animus_routes.launch import say
+from animus_routes.serving.launch import say
 
 if TYPE_CHECKING:
     from animus_routes.host import Plugin

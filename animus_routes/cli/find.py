@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from animus_routes.app import App
-from animus_routes.launch import importing, say
+from animus_routes.serving.launch import importing, say
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from animus_routes.cli.find import load, only_target
 from animus_routes.engine.wire import claim
-from animus_routes.launch import print_manifest
+from animus_routes.serving.launch import print_manifest
 
 
 def main(arguments: list[str]) -> NoReturn:

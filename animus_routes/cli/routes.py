@@ -10,7 +10,7 @@ from animus_routes.describe.check import problems
 from animus_routes.engine.wire import claim
 from animus_routes.errors import ConfigurationError
 from animus_routes.handlers.signature import NOTHING, name_of
-from animus_routes.launch import say
+from animus_routes.serving.launch import say
 from animus_routes.values.codecs import encode
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from animus_routes.cli.find import load, only_target
 from animus_routes.engine.wire import claim
-from animus_routes.launch import MANIFEST_FLAGS, on_terminal, print_manifest, say, serve
+from animus_routes.serving.launch import MANIFEST_FLAGS, on_terminal, print_manifest, say, serve
 
 
 def main(arguments: list[str]) -> NoReturn:

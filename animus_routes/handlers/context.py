@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from animus_routes.engine.emitter import Emitter
     from animus_routes.engine.frames import Request
     from animus_routes.engine.server import Server
-    from animus_routes.session import Session
+    from animus_routes.serving.session import Session
 
 LEVELS: Final = frozenset({"trace", "debug", "info", "warn", "error"})
 LONGEST_S: Final = 1e9  # what the platform's clocks take for "no bound"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from animus_routes import App, Context
-from animus_routes.logs import Sink
-from animus_routes.stdlib_logging import StderrHandler, take_over
+from animus_routes.serving.logs import Sink
+from animus_routes.serving.stdlib_logging import StderrHandler, take_over
 from animus_routes.testing import TestClient
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from animus_routes.handlers.context import Context
-    from animus_routes.internal import Internal
+    from animus_routes.serving.internal import Internal
 
 
 class Health:
@@ -32,7 +32,7 @@ class Health:
         """The author's check as a route; an async one runs on the loop."""
         from animus_routes.handlers.plan import caller
         from animus_routes.handlers.signature import analyse
-        from animus_routes.internal import Internal
+        from animus_routes.serving.internal import Internal
 
         signature = analyse(check)
         call = caller(signature, [])

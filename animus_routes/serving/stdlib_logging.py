@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from animus_routes.logs import Sink
+    from animus_routes.serving.logs import Sink
 
 LEVELS: Final = {
     "trace": 5,

@@ -15,13 +15,13 @@ from msgspec import Raw
 from animus_routes.engine.exit import BROKEN
 from animus_routes.engine.frames import Request, notification_frame
 from animus_routes.errors import INVALID_PARAMS, INVALID_REQUEST, RpcError
-from animus_routes.failures import Boundary
 from animus_routes.handlers.context import Context
-from animus_routes.health import Health
-from animus_routes.internal import Internal
 from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.routing.registry import Route, covers
 from animus_routes.routing.streaming import ItemRun
+from animus_routes.serving.failures import Boundary
+from animus_routes.serving.health import Health
+from animus_routes.serving.internal import Internal
 from animus_routes.values import codecs
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from animus_routes.app import App
     from animus_routes.engine.ports import Route as EngineRoute
     from animus_routes.engine.server import Server
-    from animus_routes.logs import Sink
+    from animus_routes.serving.logs import Sink
 
 
 class Session(Boundary):
@@ -124,7 +124,7 @@ class Session(Boundary):
         ctx = Context(self, server, Request("initialize", 0, params), None)
         self._run_hooks(server, params, ctx)
         if self.app.lifespan is not None and self._lifespan is None:
-            from animus_routes.lifespan import enter
+            from animus_routes.serving.lifespan import enter
 
             self.state, self._lifespan = enter(self.app, ctx, lambda: server.calls.loop)
         return initialize_result(self.app)
@@ -147,7 +147,7 @@ class Session(Boundary):
     def _set_up_logging(self) -> None:
         """Take standard `logging` over, if the program uses it, before its first hook runs."""
         if "logging" in sys.modules:
-            from animus_routes.stdlib_logging import take_over
+            from animus_routes.serving.stdlib_logging import take_over
 
             take_over(self.sink)
 
@@ -155,7 +155,7 @@ class Session(Boundary):
     def sink(self) -> Sink:
         """Where log lines go."""
         if self._sink is None:
-            from animus_routes.logs import Sink
+            from animus_routes.serving.logs import Sink
 
             self._sink = Sink(
                 self.app.log_format, self._log_entry if self.app.log_entries else None

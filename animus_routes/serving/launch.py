@@ -45,7 +45,7 @@ def launch(app: App, arguments: list[str]) -> NoReturn:
     if arguments[:1] and arguments[0] in MANIFEST_FLAGS:
         print_manifest(app)
     if arguments and arguments[0] in [role.command for role in app.roles]:
-        from animus_routes.execute import main
+        from animus_routes.serving.execute import main
 
         leave(main(arguments[1:]))
     if arguments:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from animus_routes.errors import RpcError
-from animus_routes.launch import say
+from animus_routes.serving.launch import say
 from animus_routes.timestamps import now
 
 if TYPE_CHECKING:
