@@ -7,8 +7,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from animus_routes.cli.find import NotAnApp, configured, fail
 from animus_routes.errors import RpcError
+from animus_routes.loading import NotAnApp, configured, fail
 from animus_routes.serving.launch import say
 
 if TYPE_CHECKING:

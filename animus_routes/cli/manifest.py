@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from animus_routes.cli.find import load, only_target
 from animus_routes.engine.wire import claim
+from animus_routes.loading import load, only_target
 from animus_routes.serving.launch import print_manifest
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.cli.find import fail, load, only_target
 from animus_routes.describe.check import problems
 from animus_routes.engine.wire import claim
 from animus_routes.errors import ConfigurationError
 from animus_routes.handlers.signature import NOTHING, name_of
+from animus_routes.loading import fail, load, only_target
 from animus_routes.serving.launch import say
 from animus_routes.values.codecs import encode
 

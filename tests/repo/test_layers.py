@@ -21,6 +21,7 @@ LAYERS = (
         "routing",
     ),
     ("testing", "pytest_plugin", "compat"),
+    ("loading",),
     ("cli",),
 )
 OUTSIDE = frozenset({"__init__", "__main__"})  # they only lead into the others
