@@ -282,7 +282,7 @@ def test_shutdown_ends_a_plugin_politely_and_returns_its_exit_code(command: Comm
 def test_shutdown_kills_a_plugin_that_does_not_listen(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("animus_routes.host.SHUTDOWN_STEP_S", 0.1)
+    monkeypatch.setattr("animus_routes.host.running.SHUTDOWN_STEP_S", 0.1)
     plugin = Plugin.start(script(LOOP + 'send({"method": "up"})\nwhile True: time.sleep(1)'))
     assert plugin.next_notification().method == "up"
     assert plugin.shutdown() == -signal.SIGKILL

@@ -2,7 +2,6 @@
 
 import ast
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -41,30 +40,20 @@ def tree(name: str) -> ast.Module:
     return ast.parse((REPO / name).read_text("utf-8"), name)
 
 
-def run_time_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those under `if TYPE_CHECKING`."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
-            for other in child.orelse:
-                yield other
-                yield from run_time_nodes(other)
-            continue
-        yield child
-        yield from run_time_nodes(child)
-
-
 def imports(name: str) -> list[tuple[int, str]]:
-    """The package's own modules that a file imports at run time: line and dotted name.
+    """The package's own modules that a file names in an import: line and dotted name.
 
+    Imports under `if TYPE_CHECKING` and inside functions count: a reader has to follow them too.
     A name taken from a package counts as a module of its own, if there is such a file.
     """
     found: list[tuple[int, str]] = []
-    for node in run_time_nodes(tree(name)):
+    for node in ast.walk(tree(name)):
         if isinstance(node, ast.Import):
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.append((node.lineno, node.module))
-            found += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
+            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+            # Taking a module out of its package is no use of what the package itself holds.
+            found += [(node.lineno, m if is_module(m) else node.module) for m in modules]
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "__import__":
             text = ast.unparse(node.args[0]).strip("f'\"")
             found.append((node.lineno, text.partition("{")[0].rstrip(".")))
