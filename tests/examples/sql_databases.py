@@ -19,8 +19,9 @@ ACCOUNT = "postgres"
 def tool(name: str) -> Path | None:
     """A server tool; distributions keep them beside the server, off the path."""
     server = shutil.which("postgres")
-    found = Path(server).resolve().parent / name if server else None
-    return found if found is not None and found.exists() else None
+    beside = [Path(server).resolve().parent] if server else []
+    places = [*beside, *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
+    return next((place / name for place in places if (place / name).exists()), None)
 
 
 def run(account: str | None, *command: str | Path) -> None:
