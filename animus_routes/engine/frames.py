@@ -15,6 +15,8 @@ from animus_routes.errors import INVALID_REQUEST, PARSE_ERROR
 
 MAX_INBOUND_BYTES: Final = 16 * 1024 * 1024  # spec section 1.1
 MAX_OUTBOUND_BYTES: Final = 8 * 1024 * 1024  # the host tears the link down above this
+MAX_ID_BYTES: Final = 1024 * 1024  # every frame about a request repeats its id
+MAX_ERROR_BYTES: Final = MAX_OUTBOUND_BYTES - 2 * MAX_ID_BYTES  # without the id
 MAX_TEXT: Final = 10_000  # characters of a message that cannot go out as it is
 SCANNED_BYTES: Final = 65_536
 ABSENT: Final = Raw(b"")
@@ -159,12 +161,31 @@ def refusal(line: bytes) -> tuple[bytes, str] | None:
         text = "the frame is nested too deeply" if deep else "the frame is not UTF-8"
         return error_frame(scanned_id(line), PARSE_ERROR, text), f"{text}: {_excerpt(line)}"
     except msgspec.DecodeError:
-        text = "the frame is not JSON"
-        return error_frame(NULL_ID, PARSE_ERROR, text), f"{text}: {_excerpt(line)}"
+        half = _halved(line)
+        text = "the frame has half of a surrogate pair" if half else "the frame is not JSON"
+        shown = scanned_id(line) if half else NULL_ID
+        return error_frame(shown, PARSE_ERROR, text), f"{text}: {_excerpt(line)}"
     fault = _fault(value)
     if fault is None:
         return None
     return error_frame(readable_id(line), INVALID_REQUEST, fault), f"{fault}: {_excerpt(line)}"
+
+
+def _halved(line: bytes) -> bool:
+    r"""Is it JSON but for an escape such as `\ud800`, which stands for half a character?"""
+    if b"\\u" not in line:
+        return False
+    import json
+
+    try:
+        json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 def _fault(value: object) -> str | None:
@@ -175,7 +196,7 @@ def _fault(value: object) -> str | None:
         return "a frame is a JSON object"
     frame = cast("dict[str, Any]", value)
     if isinstance(frame.get("method"), str):
-        return "an id is a string, a number or null"
+        return f"an id is a string, a number or null, of at most {MAX_ID_BYTES >> 20} MiB"
     if "method" not in frame and ("result" in frame or "error" in frame):
         return None
     return "a request needs a `method`, a string"
@@ -198,7 +219,8 @@ def scanned_id(line: bytes) -> Raw:
     """
     import re
 
-    token = rb'"(?:[^"\\]|\\.)*"|[{}\[\]:]|[-+.\w]+'
+    # Possessive, and a string need not end: no byte is looked at twice.
+    token = rb'"(?:[^"\\]|\\.)*+"?|[{}\[\]:]|[-+.\w]++'
     depth, found, key, value = 0, NULL_ID, b"", False
     for match in re.finditer(token, line[:SCANNED_BYTES], re.DOTALL):
         text = match[0]
@@ -222,7 +244,7 @@ def scanned_id(line: bytes) -> Raw:
 def is_id(raw: Raw) -> bool:
     """A JSON-RPC id is a string, a number or null; one that cannot go back is none."""
     first = bytes(raw)[:1]
-    if not first or first in b"{[tf":
+    if not first or first in b"{[tf" or len(raw) > MAX_ID_BYTES:
         return False
     try:
         msgspec.json.decode(raw)
@@ -257,7 +279,7 @@ def error_object(code: int, message: str, data: Any = None) -> bytes:
         body = encoder.encode(error)
     except Exception:  # noqa: BLE001 - whatever an author put there, the host waits for an answer
         body = b""
-    if not body or len(body) > MAX_OUTBOUND_BYTES:
+    if not body or len(body) > MAX_ERROR_BYTES:
         text = str(message)[:MAX_TEXT].encode(errors="replace").decode()
         body = encoder.encode({"code": int(code), "message": text})
     return body

@@ -105,6 +105,32 @@ def test_params_that_are_not_utf_8_or_hold_a_lone_surrogate_are_refused(plugin: 
     ping_s(plugin)
 
 
+def test_half_a_surrogate_pair_is_refused_with_the_id_of_its_frame(plugin: Plugin) -> None:
+    for text in (b"\\ud800", b"\\udc00 \\n", b"\\ud83d\\ud83d\\ude00"):
+        line = b'{"method":"x/echo","params":{"s":["' + text + b'"]},"id":"a-87"}'
+        assert refused(plugin, line, "a-87") == PARSE
+        assert refused(plugin, line + b"x") == PARSE
+
+
+@pytest.mark.parametrize("bad", [b'"' + b'\\"' * 32_000, b'"' * 64_000, b'"a\\' * 20_000])
+@pytest.mark.parametrize("wrong", [b"[" * 2_000, b'{"":"\xff",'])
+def test_refusing_a_frame_costs_what_its_size_costs(wrong: bytes, bad: bytes) -> None:
+    # A cost that grows with the square of the size takes over a minute here.
+    with probe() as plugin:
+        for _ in range(4):
+            plugin.send_raw(b'{"id":88,"a":' + wrong + bad + b"\n")
+            assert ping_s(plugin) < WAIT_S
+
+
+@pytest.mark.parametrize("digit", [b"a", b"7"])
+@pytest.mark.parametrize("method", ["x/echo", "x/async", "x/pool", "$/ping", "x/none", "x/sleep"])
+def test_an_id_that_would_end_the_link_is_refused_with_null(
+    plugin: Plugin, method: str, digit: bytes
+) -> None:
+    line = frame(b'"' + digit * 9_000_000 + b'"', method, {"s": 0})
+    assert refused(plugin, line) == INVALID
+
+
 def test_deep_params_that_the_envelope_can_skip_are_answered(plugin: Plugin) -> None:
     for depth in (50, 300, 900, 1000, 1100, 3000):
         params = b'{"a":' + b"[" * depth + b"]" * depth + b"}"
