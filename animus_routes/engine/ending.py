@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from animus_routes.engine.exit import Interrupted
 from animus_routes.engine.server import EOF
-from animus_routes.engine.wire import log
+from animus_routes.engine.stderr import log
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 from _thread import start_new_thread
 from time import sleep
 from typing import Final, NoReturn
 
+from animus_routes.engine.stderr import flush_prints, settle
+
 LEAVE_BOUND_S: Final = 0.4
+SETTLE_S: Final = 0.1  # for the last lines on stderr
 BROKEN: Final = "a broken stream"  # an end that a supervisor should see as a failure
 
 
@@ -26,9 +28,8 @@ def leave(code: int = 0) -> NoReturn:
         start_new_thread(_bound, (code,))
         # os._exit skips what authors registered.
         atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        for stream in (sys.__stdout__, sys.__stderr__):
-            if stream is not None:
-                stream.flush()
+        flush_prints()
+        settle(SETTLE_S)
     finally:
         os._exit(code)
 

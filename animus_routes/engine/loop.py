@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.calls import Refused
-from animus_routes.engine.wire import log
+from animus_routes.engine.stderr import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -16,7 +16,8 @@ from animus_routes.engine.frames import Splitter
 from animus_routes.engine.hangup import guard
 from animus_routes.engine.server import EOF, Server
 from animus_routes.engine.standby import ENDING_SIGNALS, Standby
-from animus_routes.engine.wire import Wire, log
+from animus_routes.engine.stderr import log
+from animus_routes.engine.wire import Wire
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -25,7 +25,7 @@ from animus_routes.engine.frames import (
     error_frame,
     refusal,
 )
-from animus_routes.engine.wire import log
+from animus_routes.engine.stderr import log
 from animus_routes.errors import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,

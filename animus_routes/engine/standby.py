@@ -27,7 +27,7 @@ from animus_routes.engine.frames import (
     result_frame,
 )
 from animus_routes.engine.server import EOF
-from animus_routes.engine.wire import log
+from animus_routes.engine.stderr import log
 
 if TYPE_CHECKING:
     from animus_routes.engine.emitter import Emitter

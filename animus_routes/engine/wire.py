@@ -10,18 +10,19 @@ import os
 import select
 import sys
 from _thread import allocate_lock
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+
+from animus_routes.engine import stderr
+from animus_routes.engine.stderr import STDERR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
 CHUNK_BYTES: Final = 65_536
-PIPE_BYTES: Final = 4096  # so much fits without waiting, once a pipe polls as writable
-LOG_WAIT_MS: Final = 50
 HALF_CLOSED: Final = getattr(select, "POLLRDHUP", 0)  # a socket's word for it; Linux only
 GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL | HALF_CLOSED
-STDERR: Final = 2
 CLOSE_S: Final = 0.05
 
 
@@ -117,6 +118,7 @@ class Wire:
         self.closed = True
         os.dup2(self._null, self.fd, inheritable=False)
         os.dup2(self._null, self._out, inheritable=False)
+        stderr.sever()
 
 
 def _nothing() -> None:
@@ -142,15 +144,17 @@ def claim() -> tuple[int, int]:
         return _claimed[0]
     null = _null_beyond_standard()
     pair = (os.dup(0), os.dup(1))
+    stderr.interpose()
     os.dup2(null, 0)
-    os.dup2(2, 1)
+    os.dup2(STDERR, 1)
     os.close(null)
-    stdout = sys.__stdout__
-    if stdout is not None:
-        # What was printed before this moment is still in the buffer: it follows to stderr. Later
-        # prints must be seen when they happen, and the process ends without a last flush.
-        stdout.flush()
-        stdout.reconfigure(line_buffering=True)
+    # What was printed before this moment is still in the buffers: it follows to stderr. Later
+    # prints must be seen when they happen.
+    stderr.flush_prints()
+    reconfigure = getattr(sys.__stdout__, "reconfigure", None)
+    if reconfigure is not None:
+        with suppress(ValueError, OSError):  # it is detached or closed
+            reconfigure(line_buffering=True)
     _claimed.append(pair)
     return pair
 
@@ -171,10 +175,10 @@ def release() -> None:
     """Give fd 0 and 1 back: for a program that made an App but does not serve it."""
     if _claimed:
         fd_in, fd_out = _claimed.pop()
-        if sys.__stdout__ is not None:
-            sys.__stdout__.flush()
+        stderr.flush_prints()
         os.dup2(fd_in, 0)
         os.dup2(fd_out, 1)
+        stderr.withdraw()
         os.close(fd_in)
         os.close(fd_out)
 
@@ -211,28 +215,3 @@ def _fed() -> bool:
     except OSError:
         return False
     return S_ISFIFO(mode) or S_ISSOCK(mode) or S_ISREG(mode)
-
-
-def log(text: str) -> None:
-    """One line for the operator, on stderr, past every buffer."""
-    tell(f"animus-routes: {text}\n".encode(errors="backslashreplace"))
-
-
-def tell(data: bytes) -> None:
-    """Write to stderr, and never block on it for long.
-
-    A host that does not drain stderr costs one short wait; then lines are dropped until it does.
-    """
-    global _log_wait_ms  # noqa: PLW0603 - one process has one stderr
-    try:
-        for start in range(0, len(data), PIPE_BYTES):
-            if not _ready(2, select.POLLOUT, _log_wait_ms):
-                _log_wait_ms = 0
-                return
-            os.write(2, data[start : start + PIPE_BYTES])
-    except OSError:
-        return
-    _log_wait_ms = LOG_WAIT_MS
-
-
-_log_wait_ms = LOG_WAIT_MS

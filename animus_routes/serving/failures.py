@@ -165,7 +165,7 @@ class Boundary(ABC):
         """Tell the operator, with the traceback; the id is what the host is told."""
         from traceback import format_exception
 
-        from animus_routes.engine.wire import log
+        from animus_routes.engine.stderr import log
 
         if isinstance(error, Interrupted):
             log(f"{what}: cut off, the plugin is ending")

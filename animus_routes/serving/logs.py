@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.engine.wire import tell
+from animus_routes.engine.stderr import write
 from animus_routes.timestamps import now
 from animus_routes.values.codecs import encode
 
@@ -70,6 +70,6 @@ class Sink:
     def write(self, level: str, target: str, message: str, fields: Any = None) -> None:
         """One entry, now."""
         found = entry(level, target, message, fields)
-        tell(self._format(found))
+        write(self._format(found))
         if self._notify is not None:
             self._notify(found)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from animus_routes import App, Context, Depends, RpcError
-from animus_routes.engine.wire import log
+from animus_routes.engine.stderr import log
 
 LIBC = ctypes.CDLL(None)
 SEEN: list[str] = []

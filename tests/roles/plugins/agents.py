@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from animus_routes import App, Context
-from animus_routes.engine.wire import log
+from animus_routes.engine.stderr import log
 from animus_routes.structs.provider import AgentRunRequest
 
 app = App(kind="provider", name="agents", version="1.0.0", description="Agents that count")

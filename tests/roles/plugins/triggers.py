@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from animus_routes import App, Context
-from animus_routes.engine.wire import log
+from animus_routes.engine.stderr import log
 from animus_routes.structs.plugin import TriggerEvent, TriggerWatchParams
 
 app = App(
