@@ -49,7 +49,7 @@ async def later(how: str) -> str:
 
 
 @app.method("x/stream", notification="x/item")
-def stream(how: str):
+def stream(how: str) -> Iterator[str]:
     shout(how)
     yield "done"
 
