@@ -64,10 +64,10 @@ def __getattr__(name: str) -> object:
     if name == "App":
         import sys
 
-        from animus_routes.engine.wire import claim_for_script
+        from animus_routes.engine.program import claim_for_program
 
         frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        claim_for_script(frame)
+        claim_for_program(frame)
     home = _HOMES.get(name, "errors")
     module = __import__(f"animus_routes.{home}" if home else "msgspec", fromlist=[name])
     value: object = getattr(module, name)

@@ -101,9 +101,9 @@ def __getattr__(name: str) -> object:
     if name.startswith("_"):
         raise AttributeError(name)
     if name == "define_plugin":
-        from animus_routes.engine.wire import claim_for_script
+        from animus_routes.engine.program import claim_for_program
 
-        claim_for_script(sys._getframe(1))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        claim_for_program(sys._getframe(1))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     wanted = _ALIASES.get(name, name)
     for module in (
         *(f"animus_routes.compat.{home}" for home in _HERE),

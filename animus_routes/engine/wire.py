@@ -18,7 +18,6 @@ from animus_routes.engine.stderr import STDERR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
 
 CHUNK_BYTES: Final = 65_536
 HALF_CLOSED: Final = getattr(select, "POLLRDHUP", 0)  # a socket's word for it; Linux only
@@ -171,6 +170,11 @@ def _null_beyond_standard() -> int:
         os.set_inheritable(null, True)
 
 
+def is_claimed() -> bool:
+    """Has this process given its fd 0 and 1 to the wire?"""
+    return bool(_claimed)
+
+
 def release() -> None:
     """Give fd 0 and 1 back: for a program that made an App but does not serve it."""
     if _claimed:
@@ -181,37 +185,3 @@ def release() -> None:
         stderr.withdraw()
         os.close(fd_in)
         os.close(fd_out)
-
-
-IMPORTERS = ("importlib.", "_frozen_importlib")
-SERVED_BY_FLAG = frozenset({"--manifest", "-m"})
-
-
-def claim_for_script(frame: FrameType | None) -> None:
-    """Claim early where a plugin file runs as a script, so that its own imports cannot print.
-
-    Only if it is started as hosts start it: no arguments and a pipe, socket or file on stdin, or
-    the manifest flag. Anything else keeps its stdout.
-
-    Args:
-        frame: Where `App` is asked for; the import machinery's own frames are passed over.
-    """
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(IMPORTERS):
-        frame = frame.f_back
-    if frame is None or frame.f_globals.get("__name__") != "__main__" or _claimed:
-        return
-    arguments = sys.argv[1:]
-    if SERVED_BY_FLAG.isdisjoint(arguments[:1]) and (arguments or not _fed()):
-        return
-    claim()
-
-
-def _fed() -> bool:
-    """Is stdin something that a host writes to: a pipe, a socket, a file?"""
-    from stat import S_ISFIFO, S_ISREG, S_ISSOCK
-
-    try:
-        mode = os.fstat(0).st_mode
-    except OSError:
-        return False
-    return S_ISFIFO(mode) or S_ISSOCK(mode) or S_ISREG(mode)

@@ -1,0 +1,116 @@
+"""What program is this: one that comes to serve, or one that has imported `App` for another purpose?
+
+The wire is claimed where `App` is first asked for, so that what a plugin imports cannot print on
+it, if two things hold: the process was started as a host starts it, and the text of the program
+shows a call of `run`. The text is the program's own file; a function of a module on the way from
+there to the import, if a file above names it; or the function that the program is in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Final
+
+from animus_routes.engine.wire import claim, is_claimed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+SERVED_BY_FLAG: Final = frozenset({"--manifest", "-m"})
+MODULE: Final = "<module>"
+MACHINERY: Final = ("importlib.", "_frozen_importlib", "runpy")
+RUNS: Final = re.compile(r"^(?P<indent>[ \t]*).*?\b(?P<what>\w+)\.run\(", re.MULTILINE)
+FUNCTION: Final = re.compile(r"^(?P<indent>[ \t]*)(?:async )?def (?P<name>\w+)", re.MULTILINE)
+PLAIN_IMPORT: Final = re.compile(r"^[ \t]*import ([\w., \t]+)", re.MULTILINE)
+TAKEN: Final = r"\bimport\b[^\n(]*(?:\([^)]*)?\b{name}\b|\b{module}\.{name}\("
+
+
+def claim_for_program(frame: FrameType | None) -> None:
+    """Claim the wire early if the program is a plugin that a host has started.
+
+    Args:
+        frame: Where `App` is asked for.
+    """
+    if is_claimed() or not _started_by_a_host():
+        return
+    frames = [found for found in _stack(frame) if not _is_machinery(found)]
+    if frames and frames[-1].f_globals.get("__name__") == "__main__" and _comes_to_run(frames):
+        claim()
+
+
+def _started_by_a_host() -> bool:
+    """No arguments and something to read on stdin, or the manifest flag."""
+    arguments = sys.argv[1:]
+    return not SERVED_BY_FLAG.isdisjoint(arguments[:1]) or (not arguments and _fed())
+
+
+def _fed() -> bool:
+    """Is stdin something that a host writes to: a pipe, a socket, a file?"""
+    from stat import S_ISFIFO, S_ISREG, S_ISSOCK
+
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return False
+    return S_ISFIFO(mode) or S_ISSOCK(mode) or S_ISREG(mode)
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _is_machinery(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).startswith(MACHINERY)
+
+
+def _comes_to_run(frames: list[FrameType]) -> bool:
+    """Do these frames, from the import of `App` up to the program, show a call of `run`?"""
+    program = frames[-1]
+    above = [frame for frame in frames if frame.f_code.co_name == MODULE]
+    if len(above) < len(frames):
+        # A function has imported the rest: the program's own main function, or somebody else's.
+        names = frames[-2].f_code.co_names
+        return len(above) == len(frames) - 1 and above[-1] is program and "run" in names
+    if next(_runs(_text(program)), None) is not None:
+        return True
+    texts = [_text(frame) for frame in above]
+    for i, frame in enumerate(above[:-1]):
+        module = str(frame.f_globals.get("__name__", "")).rpartition(".")[2]
+        for name in filter(None, _runs(texts[i])):
+            taken = re.compile(TAKEN.format(name=name, module=re.escape(module)))
+            if any(taken.search(text) for text in texts[i + 1 :]):
+                return True
+    return False
+
+
+def _text(frame: FrameType) -> str:
+    """A module's source; of a program that has none (`-c`, stdin), the names that it uses."""
+    try:
+        with open(frame.f_code.co_filename, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - pathlib costs 5 ms
+            return file.read()
+    except OSError:
+        names = frame.f_code.co_names
+        runs = "app.run(" if "run" in names else ""
+        return f"from . import {', '.join(names)}\n{runs}"
+
+
+def _runs(text: str) -> Iterator[str]:
+    """The functions that call `run` on something that is not a module; "" for the module itself."""
+    modules = {
+        name.strip().rpartition(" ")[2].partition(".")[0]
+        for names in PLAIN_IMPORT.findall(text)
+        for name in names.split(",")
+    }
+    for found in RUNS.finditer(text):
+        if found["what"] not in modules:
+            yield _function_around(text[: found.start()], len(found["indent"]))
+
+
+def _function_around(before: str, indent: int) -> str:
+    around = [f for f in FUNCTION.finditer(before) if len(f["indent"]) < indent]
+    return around[-1]["name"] if around else ""
