@@ -37,7 +37,7 @@ def claim_for_program(frame: FrameType | None) -> None:
     if is_claimed() or not _started_by_a_host():
         return
     frames = [found for found in _stack(frame) if not _is_machinery(found)]
-    if frames and frames[-1].f_globals.get("__name__") == "__main__" and _comes_to_run(frames):
+    if frames and _is_program(frames[-1]) and _comes_to_run(frames):
         claim()
 
 
@@ -59,9 +59,16 @@ def _fed() -> bool:
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frames up to the program's; below it are those of who runs it, such as a profiler."""
     while frame is not None:
         yield frame
+        if _is_program(frame):
+            return
         frame = frame.f_back
+
+
+def _is_program(frame: FrameType) -> bool:
+    return frame.f_code.co_name == MODULE and frame.f_globals.get("__name__") == "__main__"
 
 
 def _is_machinery(frame: FrameType) -> bool:

@@ -86,6 +86,10 @@ PLUGINS: dict[str, tuple[dict[str, str], list[str]]] = {
         {**PACKAGE, "p.py": f"import acme.plugin\n{GUARD}    acme.plugin.main()\n"},
         ["p.py"],
     ),
+    "a script under a profiler": (
+        {"p.py": f"{IMPORT}{NOISE}{APP}{GUARD}    app.run()\n"},
+        ["-m", "cProfile", "-o", "profile", "p.py"],
+    ),
     "a program text": (PACKAGE, ["-c", "from acme.plugin import app; app.run()"]),
 }
 
