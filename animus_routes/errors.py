@@ -4,6 +4,33 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
+__all__ = [
+    "CANCELLED",
+    "INTERNAL_ERROR",
+    "INVALID_PARAMS",
+    "INVALID_REQUEST",
+    "METHOD_NOT_FOUND",
+    "METHOD_NOT_SUPPORTED",
+    "NOT_INITIALIZED",
+    "PARSE_ERROR",
+    "AddressInUse",
+    "Cancelled",
+    "ConfigurationError",
+    "InvalidRequest",
+    "ModelNotSupported",
+    "NamedError",
+    "NotFound",
+    "NotSupported",
+    "Other",
+    "PermissionDenied",
+    "QuotaExceeded",
+    "RpcError",
+    "RunFailed",
+    "SessionStartFailed",
+    "Timeout",
+    "Unavailable",
+]
+
 # JSON-RPC 2.0 section 5.1 and the protocol's own codes (spec section 8).
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
