@@ -13,6 +13,7 @@ from animus_routes.routing.router import Registration, Router
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from animus_routes.names import Kind, PluginNotification
     from animus_routes.roles import Role
     from animus_routes.serving.session import Session
 
@@ -48,8 +49,8 @@ class App(Router):
     def __init__(
         self,
         *,
-        kind: str | None = None,
-        kinds: Sequence[str] = (),
+        kind: Kind | None = None,
+        kinds: Sequence[Kind] = (),
         name: str,
         version: str,
         description: str,
@@ -67,7 +68,7 @@ class App(Router):
         exit_on_broken_stream: bool = True,
     ) -> None:
         super().__init__()
-        self.kinds = [*([kind] if kind else []), *kinds]
+        self.kinds: list[str] = [*([kind] if kind else []), *kinds]
         self.name = name
         self.version = version
         self.description = description
@@ -155,7 +156,7 @@ class App(Router):
         self._session = Session(self)
         return self._session
 
-    def notify(self, method: str, params: Any = None) -> None:
+    def notify(self, method: PluginNotification | str, params: Any = None) -> None:
         """Send a notification that belongs to no request, such as `config/changed`.
 
         Any thread may call it. Nothing is sent while no host has finished its handshake.

@@ -1,7 +1,7 @@
-"""Writes the wire types of both families from ``schemas/``.
+"""Writes the wire types of both families from ``schemas/``, and the names from the role tables.
 
-``python tools/codegen.py`` writes ``animus_routes/types/`` and ``animus_routes/structs/``;
-``--check`` writes nothing and fails, naming every file that differs, is missing or is unexpected.
+``python tools/codegen.py`` writes ``animus_routes/types/``, ``animus_routes/structs/`` and
+``animus_routes/names.py``; ``--check`` writes nothing and fails, naming every file that differs, is missing or is unexpected.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from _codegen import reader
+from _codegen import names, reader
 from _codegen.model import GenerationError
 from _codegen.structs import Structs
 from _codegen.types import Types
@@ -32,17 +32,20 @@ FAMILIES: dict[str, Callable[[Bundle], Family]] = {
 
 def generate() -> dict[Path, str]:
     """Every generated file and its content."""
-    return {
-        ROOT / "animus_routes" / folder / f"{bundle.module}.py": module(bundle, family(bundle))
+    package = ROOT / "animus_routes"
+    written = {
+        package / folder / f"{bundle.module}.py": module(bundle, family(bundle))
         for bundle in reader.read(ROOT / "schemas")
         for folder, family in FAMILIES.items()
     }
+    return {**written, package / "names.py": names.module()}
 
 
 def present() -> set[Path]:
     """Every file that stands where generated ones do."""
     folders = [ROOT / "animus_routes" / folder for folder in FAMILIES]
-    return {path for folder in folders for path in folder.glob("[a-z]*.py")}
+    found = {path for folder in folders for path in folder.glob("[a-z]*.py")}
+    return found | {*(ROOT / "animus_routes").glob("names.py")}
 
 
 def differences(wanted: dict[Path, str]) -> list[str]:

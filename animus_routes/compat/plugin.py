@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from msgspec.structs import replace
 
@@ -16,6 +16,7 @@ from animus_routes.types.plugin import InitializeParams, PluginManifest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from animus_routes.names import Kind
     from animus_routes.roles import Role
 
 __all__ = ["DefinitionError", "PluginHandle", "PluginKind", "define_plugin"]
@@ -125,7 +126,7 @@ def define_plugin(
         raise DefinitionError([f"define_plugin(kind={kind!r}): {_advice(kind)}"])
     known = role(kind)
     app = App(
-        kind=kind,
+        kind=cast("Kind", kind),
         name=name,
         version=version,
         description=description,

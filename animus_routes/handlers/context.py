@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from animus_routes.engine.emitter import Emitter
     from animus_routes.engine.frames import Request
     from animus_routes.engine.server import Server
+    from animus_routes.names import Level, PluginNotification
     from animus_routes.serving.session import Session
 
-LEVELS: Final = frozenset({"trace", "debug", "info", "warn", "error"})
+# The wire's levels, least urgent first, and the number that standard `logging` has for each.
+LEVELS: Final = {"trace": 5, "debug": 10, "info": 20, "warn": 30, "error": 40}
+SAME_LEVEL: Final = {"warning": "warn"}
 LONGEST_S: Final = 1e9  # what the platform's clocks take for "no bound"
 
 
@@ -163,7 +166,7 @@ class Context:
             self.opening()  # the ack goes out before the first item
         self.emitter.emit(item)
 
-    def notify(self, method: str, params: Any = None) -> None:
+    def notify(self, method: PluginNotification | str, params: Any = None) -> None:
         """Send a notification now; dropped once the request is cancelled.
 
         Raises:
@@ -189,20 +192,21 @@ class Context:
         if capabilities.get("progress") and self._request.id:
             self.notify("$/progress", {"id": self.id, "value": value})
 
-    def log(self, level: str, message: str, **fields: Any) -> None:
+    def log(self, level: Level, message: str, **fields: Any) -> None:
         """One line for the operator, on stderr.
 
         Args:
-            level: trace, debug, info, warn or error.
+            level: trace, debug, info, warn (or warning), or error.
             message: What happened.
             fields: Appended as `key=value`.
 
         Raises:
             ValueError: There is no such level.
         """
-        if level not in LEVELS:
-            raise ValueError(f"level is one of {', '.join(sorted(LEVELS))}, not '{level}'")
-        self._session.sink.write(level, self.method, message, fields or None)
+        word = SAME_LEVEL.get(level, level)
+        if word not in LEVELS:
+            raise ValueError(f"level is one of {', '.join(LEVELS)}, not '{level}'")
+        self._session.sink.write(word, self.method, message, fields or None)
 
     # For the engine -------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
@@ -30,6 +30,9 @@ from animus_routes.host.process import (
     read_manifest,
     spawn,
 )
+
+if TYPE_CHECKING:
+    from animus_routes.names import HostMethodName, HostNotification, PluginNotification
 
 __all__ = [
     "HandshakeError",
@@ -185,7 +188,9 @@ class Plugin:
         self.initialize_result = result
         return self.initialize_result or {}
 
-    def call(self, method: str, params: Any = None, *, timeout_s: float = 30.0) -> Any:
+    def call(
+        self, method: "HostMethodName | str", params: Any = None, *, timeout_s: float = 30.0
+    ) -> Any:
         """Send a request and wait for its result.
 
         Raises:
@@ -196,7 +201,9 @@ class Plugin:
         """
         return self.reply(self.request(method, params, timeout_s=timeout_s), timeout_s)
 
-    def request(self, method: str, params: Any = None, *, timeout_s: float = 30.0) -> int:
+    def request(
+        self, method: "HostMethodName | str", params: Any = None, *, timeout_s: float = 30.0
+    ) -> int:
         """Send a request and return its id at once; `reply` waits for the answer.
 
         Params of None are left out of the frame.
@@ -231,11 +238,15 @@ class Plugin:
             raise RpcError(frame.error.code, frame.error.message, frame.error.data)
         return msgspec.json.decode(frame.result)
 
-    def notify(self, method: str, params: Any = None, *, timeout_s: float = 30.0) -> None:
+    def notify(
+        self, method: "HostNotification | str", params: Any = None, *, timeout_s: float = 30.0
+    ) -> None:
         """Send a notification; params of None are left out of the frame."""
         self._send({"jsonrpc": "2.0", "method": method}, params, timeout_s)
 
-    def next_notification(self, method: str | None = None, timeout_s: float = 5.0) -> Notification:
+    def next_notification(
+        self, method: "PluginNotification | str | None" = None, timeout_s: float = 5.0
+    ) -> Notification:
         """Wait for the oldest notification that was not returned here before.
 
         Args:

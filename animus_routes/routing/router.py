@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
 from animus_routes.handlers.signature import location
+
+if TYPE_CHECKING:
+    from animus_routes.names import HandledNotification, MethodName, PluginNotification
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -42,10 +45,10 @@ class Router:
 
     def method(
         self,
-        name: str,
+        name: MethodName | str,
         *,
         concurrent: bool = False,
-        notification: str | None = None,
+        notification: PluginNotification | str | None = None,
         extra: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Serve a wire method.
@@ -82,7 +85,7 @@ class Router:
 
         return register
 
-    def notification(self, name: str) -> Callable[[Handler], Handler]:
+    def notification(self, name: HandledNotification | str) -> Callable[[Handler], Handler]:
         """Handle a notification from the host; it is never answered."""
 
         def register(function: Handler) -> Handler:

@@ -6,16 +6,11 @@ import logging
 import os
 from typing import TYPE_CHECKING, Final
 
+from animus_routes.handlers.context import LEVELS, SAME_LEVEL
+
 if TYPE_CHECKING:
     from animus_routes.serving.logs import Sink
 
-LEVELS: Final = {
-    "trace": 5,
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warn": logging.WARNING,
-    "error": logging.ERROR,
-}
 # What `logging` puts on every record; anything else came with `extra=`.
 STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
@@ -53,4 +48,4 @@ def take_over(sink: Sink) -> None:
         return
     wanted = os.environ.get("RUST_LOG", "").strip().lower()
     root.addHandler(StderrHandler(sink))
-    root.setLevel(LEVELS.get(wanted, logging.INFO))
+    root.setLevel(LEVELS.get(SAME_LEVEL.get(wanted, wanted), logging.INFO))

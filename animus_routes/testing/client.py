@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from animus_routes.app import App
+    from animus_routes.names import HostMethodName, HostNotification, MethodName, PluginNotification
     from animus_routes.routing.registry import Registry
 
 WAIT_STEP_S: Final = 0.01
@@ -163,7 +164,9 @@ class TestClient:
         """
         return self.app.dependency_overrides
 
-    def call(self, method: str, params: Any = None, *, timeout_s: float | None = None) -> Any:
+    def call(
+        self, method: HostMethodName | str, params: Any = None, *, timeout_s: float | None = None
+    ) -> Any:
         """Call a method.
 
         Returns:
@@ -180,14 +183,14 @@ class TestClient:
         return result
 
     async def acall(
-        self, method: str, params: Any = None, *, timeout_s: float | None = None
+        self, method: HostMethodName | str, params: Any = None, *, timeout_s: float | None = None
     ) -> Any:
         """As `call`, for async tests."""
         import asyncio
 
         return await asyncio.to_thread(self.call, method, params, timeout_s=timeout_s)
 
-    def request(self, method: str, params: Any = None) -> int:
+    def request(self, method: HostMethodName | str, params: Any = None) -> int:
         """Send a request without waiting; `reply` waits. Returns its id.
 
         A plain handler that runs one at a time has ended when this returns.
@@ -214,7 +217,7 @@ class TestClient:
             raise error from self._cause(error)
         return frame.result
 
-    def notify(self, method: str, params: Any = None) -> None:
+    def notify(self, method: HostNotification | str, params: Any = None) -> None:
         """Send a notification."""
         self._feed({"jsonrpc": "2.0", "method": method}, params)
 
@@ -222,12 +225,16 @@ class TestClient:
         """Send `$/cancelRequest` for a request under way."""
         self.notify("$/cancelRequest", {"id": request_id})
 
-    def stream(self, method: str, params: Any = None) -> Stream:
+    def stream(self, method: MethodName | str, params: Any = None) -> Stream:
         """Open a stream and take its notifications' params as they come."""
         return Stream(self, method, params)
 
     def next_notification(
-        self, method: str | None = None, *, after: int = 0, timeout_s: float | None = None
+        self,
+        method: PluginNotification | str | None = None,
+        *,
+        after: int = 0,
+        timeout_s: float | None = None,
     ) -> Notification:
         """The first notification (of a method) from position `after` on; waits for it.
 
@@ -236,10 +243,8 @@ class TestClient:
         """
 
         def find() -> Notification | None:
-            for found in self.notifications[after:]:
-                if method is None or found.method == method:
-                    return found
-            return None
+            these = (n for n in self.notifications[after:] if method in {None, n.method})
+            return next(these, None)
 
         what = f"notification {method or ''}".strip()
         self.wait(find, what, timeout_s)

@@ -236,16 +236,29 @@ def test_the_working_directory_stands_in_for_a_missing_root(binding: Any) -> Non
 
 def test_log_writes_one_line_and_knows_its_levels(capfd: pytest.CaptureFixture[str]) -> None:
     app = custom_app()
+    loud: Any = "loud"
 
     @app.method("x/do")
     def handler(ctx: Context) -> None:
         ctx.log("info", "done", count=3, name="a b")
         with pytest.raises(ValueError, match="level is one of"):
-            ctx.log("loud", "hello")
+            ctx.log(loud, "hello")
 
     with TestClient(app) as client:
         client.call("x/do")
     assert "x/do: done count=3 name='a b'\n" in capfd.readouterr().err
+
+
+def test_warning_is_another_spelling_of_warn(capfd: pytest.CaptureFixture[str]) -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(ctx: Context) -> None:
+        ctx.log("warning", "low on disk")
+
+    with TestClient(app) as client:
+        client.call("x/do")
+    assert " WARN  x/do: low on disk\n" in capfd.readouterr().err
 
 
 def test_a_notification_over_the_hosts_cap_is_refused_to_its_author() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 REPO: Final = Path(__file__).resolve().parents[2]
-GENERATED: Final = ("animus_routes/types/", "animus_routes/structs/")
+GENERATED: Final = ("animus_routes/types/", "animus_routes/structs/", "animus_routes/names.py")
 
 
 def files(*patterns: str) -> list[str]:

@@ -1,6 +1,8 @@
 """No layer imports upward, and only the roles know a role by name."""
 
 import ast
+import subprocess
+import sys
 from pathlib import PurePosixPath
 
 import pytest
@@ -12,7 +14,7 @@ from animus_routes.roles import KINDS, REFUSED
 # share a floor do not know each other.
 FLOORS = (
     ("_lean",),
-    ("errors",),
+    ("errors", "names"),
     ("timestamps",),
     ("engine", "structs", "types", "host"),
     ("values",),
@@ -26,6 +28,7 @@ FLOORS = (
     ("pytest_plugin", "cli"),
 )
 OUTSIDE = frozenset({"__init__", "__main__"})  # they only lead into the others
+FOR_CHECKERS = ("names",)
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 ROLES = "animus_routes.roles"
 # Generated, named after crates; and the surface of a foreign SDK, which names every kind.
@@ -58,6 +61,16 @@ def test_a_module_imports_nothing_above_it(name: str) -> None:
         if room(other) not in {own, *OUTSIDE} and LEVEL.get(room(other), 0) >= LEVEL.get(own, 0)
     ]
     assert upward == []
+
+
+def test_what_is_for_type_checkers_alone_is_never_loaded() -> None:
+    modules = [dotted(name) for name in files("animus_routes/*.py") if "__main__" not in name]
+    loaded = ", ".join(module for module in modules if room(module) not in FOR_CHECKERS)
+    code = f"import sys, {loaded}; print([n for n in {FOR_CHECKERS} if f'animus_routes.{{n}}' in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"
 
 
 def circles(arrows: dict[str, set[str]]) -> list[list[str]]:

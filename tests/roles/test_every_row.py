@@ -46,7 +46,7 @@ def example(wire: str | None) -> Any:
     return payload(module, name, full=True)
 
 
-def app_with(kind: str, *methods: str, raising: Exception | None = None) -> App:
+def app_with(kind: Any, *methods: str, raising: Exception | None = None) -> App:
     """An app with these methods and the required ones; each takes and gives plain JSON."""
     subjects = ["task"] if role(kind).subjects else []
     app = App(kind=kind, name="n", version="1.0.0", description="d", subject_kinds=subjects)
@@ -103,7 +103,7 @@ def test_params_come_in_whole_and_the_result_is_one_a_host_decodes(kind: str, me
 
 @pytest.mark.parametrize(("kind", "method"), METHODS)
 def test_a_method_without_a_handler_is_derived_refused_or_a_startup_problem(
-    kind: str, method: str
+    kind: Any, method: str
 ) -> None:
     row = row_of(kind, method)
     if row.required and row.default is None:

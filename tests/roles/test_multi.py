@@ -15,7 +15,7 @@ from animus_routes.testing import TestClient
 TASK: dict[str, Any] = {"id": "task:1", "kind": "task", "title": "x"}
 
 
-def several(*kinds: str, **options: Any) -> App:
+def several(*kinds: Any, **options: Any) -> App:
     return App(kinds=kinds, name="animus-several", version="1.0.0", description="x", **options)
 
 
@@ -210,7 +210,7 @@ def test_a_kind_that_is_named_twice_is_reported() -> None:
         ("notifyer", "did you mean 'notifier'"),
     ],
 )
-def test_kinds_that_are_gone_or_unknown_are_refused_with_advice(kind: str, advice: str) -> None:
+def test_kinds_that_are_gone_or_unknown_are_refused_with_advice(kind: Any, advice: str) -> None:
     for app in (
         App(kind=kind, name="n", version="1.0.0", description="x"),
         several("notifier", kind),

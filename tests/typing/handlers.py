@@ -72,13 +72,22 @@ def depends(value: Annotated[int, Depends(number)]) -> int:
     return assert_type(value, int)
 
 
+App(kinds=["queue", "config_source"], name="n", version="1", description="d")
+App(kind="queues", name="n", version="1", description="d")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+App(kind="agent_runner", name="n", version="1", description="d")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+App(kind="task_backend", name="n", version="1", description="d")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+App(kinds=["queues"], name="n", version="1", description="d")  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+
+
 class Backend:
     @app.method("a/method")
     def method(self, id: str) -> bytes:
         return id.encode()
 
 
-def check(ctx: Context) -> None:
+def check(ctx: Context, text: str) -> None:
+    App(kind=text, name="n", version="1", description="d")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    app.method(text)(plain)
     assert_type(plain(SubjectFilter(), limit=1), SubjectList)
     found: Awaitable[Subject | None] = asynchronous("a")
     assert_type(stream(ctx), Iterator[int])
@@ -95,5 +104,8 @@ def check(ctx: Context) -> None:
     assert_type(ctx.project_root, str)
     assert_type(app.manifest(), dict[str, Any])
     assert_type(middleware(ctx, lambda _ctx: found), Any)
+    ctx.log("warning", "w")
+    ctx.log("loud", "w")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ctx.notify("vendor/own")
     plain("wrong")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     tool("a", 3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
