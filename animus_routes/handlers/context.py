@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, NotRequired, TypedDict, cast
 
 from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, id_key, notification_frame
 from animus_routes.values import codecs
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from animus_routes.engine.server import Server
     from animus_routes.names import Level, PluginNotification
     from animus_routes.serving.session import Session
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    State_co = TypeVar("State_co", covariant=True, default=Any)
+else:  # loading typing_extensions would cost every start a few milliseconds
+    from typing import TypeVar
+
+    State_co = TypeVar("State_co", covariant=True)
 
 # The wire's levels, least urgent first, and the number that standard `logging` has for each.
 LEVELS: Final = {"trace": 5, "debug": 10, "info": 20, "warn": 30, "error": 40}
@@ -44,8 +53,11 @@ class ProjectBinding(TypedDict):
     repo_scope: NotRequired[str]
 
 
-class Context:
+class Context(Generic[State_co]):
     """One request. Take it by annotation, under any name: `def run(ctx: Context)`.
+
+    `Context[Store]` says what the lifespan yields, and so what `ctx.state` is; nothing checks it at
+    run time. A bare `Context` leaves `ctx.state` untyped.
 
     Attributes:
         app: The app that serves the request.
@@ -92,9 +104,10 @@ class Context:
     # The session ----------------------------------------------------------------------------------
 
     @property
-    def state(self) -> Any:
-        """What the lifespan yielded."""
-        return self._session.state
+    def state(self) -> State_co:
+        """What the lifespan yielded; None without one, and while it is entered."""
+        state: State_co = self._session.state
+        return state
 
     @property
     def host(self) -> dict[str, Any]:

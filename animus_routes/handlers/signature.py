@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 from types import FunctionType, MethodType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, get_origin, get_type_hints
 
 from msgspec import Struct
 
@@ -260,7 +260,7 @@ def _sort_parameters(signature: Signature, context_names: frozenset[str]) -> Non
     for parameter in signature.parameters:
         marker = _marker(parameter)
         unnamed = parameter.hint is NOTHING and parameter.name in context_names
-        if unnamed or bare(parameter.hint) is Context:
+        if unnamed or _origin(parameter.hint) is Context:
             signature.contexts = [*signature.contexts, parameter.name]
         elif marker is not None:
             dependency = resolve(marker, signature.problems)
@@ -274,6 +274,12 @@ def _sort_parameters(signature: Signature, context_names: frozenset[str]) -> Non
             signature.problems.extend(_of_default(parameter))
             fields.append(parameter)
     signature.fields = fields
+
+
+def _origin(hint: Any) -> Any:
+    """`Context` of `Context[Store]`."""
+    hint = bare(hint)
+    return get_origin(hint) or hint
 
 
 def _of_default(parameter: Parameter) -> Iterator[str]:

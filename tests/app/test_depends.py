@@ -45,6 +45,60 @@ def database(given: Annotated[str, Depends(settings)]) -> Iterator[str]:
 Database = Annotated[str, Depends(database)]
 
 
+class Store:
+    name = "the store"
+
+
+def the_name(ctx: Context[Store]) -> str:
+    return ctx.state.name
+
+
+def test_a_context_may_name_the_type_of_its_state() -> None:
+    app = custom_app(lifespan=store_lifespan)
+
+    @app.method("x/plain")
+    def plain(ctx: Context[Store]) -> str:
+        return ctx.state.name
+
+    @app.method("x/annotated")
+    def annotated(own: Annotated[Context[Store], "any note"], a: int) -> list[Any]:
+        return [own.state.name, a]
+
+    @app.method("x/optional")
+    def optional(ctx: Context[Store | None] | None = None) -> bool:
+        return ctx is not None and ctx.state is not None
+
+    @app.method("x/depends")
+    def depends(name: Annotated[str, Depends(the_name)]) -> str:
+        return name
+
+    @app.method("x/bare")
+    def bare(ctx: Context) -> str:
+        return str(ctx.state.name)
+
+    with TestClient(app) as client:
+        assert client.call("x/plain") == "the store"
+        assert client.call("x/annotated", {"a": 1}) == ["the store", 1]
+        assert client.call("x/optional") is True
+        assert client.call("x/depends") == "the store"
+        assert client.call("x/bare") == "the store"
+
+
+def store_lifespan(ctx: Context[Store | None]) -> Iterator[Store]:
+    assert ctx.state is None
+    yield Store()
+
+
+def test_a_context_for_type_checkers_alone_may_name_its_state_too() -> None:
+    app = custom_app(lifespan=store_lifespan)
+    names: dict[str, Any] = {"Store": Store}
+    code = "def handler(c: 'Context[Store]', items: 'Sequence[int]'): return c.state.name"
+    exec(code, names)
+    app.method("x/do")(names["handler"])
+    with TestClient(app) as client:
+        assert client.call("x/do", {"items": [1]}) == "the store"
+
+
 def test_dependencies_nest_are_made_once_and_closed_after_the_reply() -> None:
     app = custom_app()
 
