@@ -240,9 +240,8 @@ def lifespan() -> Iterator[Sources]:
     sources.thread.join(POLL_S)
 
 
-def the_sources(ctx: Context) -> Sources:
-    sources: Sources = ctx.state
-    return sources
+def the_sources(ctx: Context[Sources]) -> Sources:
+    return ctx.state
 
 
 Files = Annotated[Sources, Depends(the_sources)]

@@ -302,7 +302,7 @@ def lifespan(ctx: Context) -> Iterator[Store]:
     store.close()
 
 
-def the_archive(ctx: Context) -> Archive:
+def the_archive(ctx: Context[Store]) -> Archive:
     """Newer hosts name the tenant too, at the top or with the actor."""
     params = ctx.params
     tenant = params.get("tenant_id") or (ctx.actor and ctx.actor.get("tenant_id")) or ""
@@ -413,7 +413,7 @@ def delete(request: wire.ConversationDeleteRequest, chats: Chats) -> None:
 
 
 @app.health
-def health(ctx: Context) -> str | None:
+def health(ctx: Context[Store | None]) -> str | None:
     """Ask the database itself: can it be read, may it be written now?
 
     A reason that is returned means degraded, one that is raised means unhealthy.
@@ -422,8 +422,7 @@ def health(ctx: Context) -> str | None:
 
     if ctx.state is None:
         return "the database is opened at the first call"
-    store: Store = ctx.state
-    engine = store.connect(HEALTH_LOCK_S)
+    engine = ctx.state.connect(HEALTH_LOCK_S)
     try:
         with engine.begin() as db:
             if db.dialect.name == "postgresql":

@@ -294,9 +294,8 @@ def lifespan(ctx: Context) -> Iterator[Store]:
     store.close()
 
 
-def the_store(ctx: Context) -> Store:
-    store: Store = ctx.state
-    return store
+def the_store(ctx: Context[Store]) -> Store:
+    return ctx.state
 
 
 Shared = Annotated[Store, Depends(the_store)]

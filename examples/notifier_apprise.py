@@ -272,9 +272,8 @@ def lifespan(ctx: Context) -> Iterator[Outbox]:
     yield Outbox(Path(path), read_config(root))
 
 
-def the_outbox(ctx: Context) -> Outbox:
-    box: Outbox = ctx.state
-    return box
+def the_outbox(ctx: Context[Outbox]) -> Outbox:
+    return ctx.state
 
 
 Box = Annotated[Outbox, Depends(the_outbox)]
@@ -330,10 +329,10 @@ def schema(box: Box) -> wire.NotifierSchema:
 
 
 @app.health
-def health(ctx: Context) -> str | None:
+def health(ctx: Context[Outbox | None]) -> str | None:
     if ctx.state is None:
         return "the outbox is opened at initialize"
-    box = the_outbox(ctx)
+    box = ctx.state
     unset = [route.url_env for route in box.config.routes if route.url_env and not route.target()]
     if unset:
         return f"not set: {', '.join(unset)}"

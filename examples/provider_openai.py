@@ -94,7 +94,7 @@ app = App(
 
 
 @app.method("agent/run")
-async def run(request: AgentRunRequest, ctx: Context) -> dict[str, Any]:
+async def run(request: AgentRunRequest, ctx: Context[httpx.AsyncClient]) -> dict[str, Any]:
     session = request.session_id or request.extra.get("control_session_id") or uuid4().hex
     messages: list[Message] = []
     if request.system_prompt:
@@ -106,7 +106,7 @@ async def run(request: AgentRunRequest, ctx: Context) -> dict[str, Any]:
 
 
 @app.method("agent/resume")
-async def resume(request: AgentRunRequest, ctx: Context) -> dict[str, Any]:
+async def resume(request: AgentRunRequest, ctx: Context[httpx.AsyncClient]) -> dict[str, Any]:
     if not request.session_id:
         raise InvalidRequest("session_id: say which session to resume")
     file = session_file(request, ctx, request.session_id)
@@ -355,7 +355,12 @@ class Run:
     """One run: rounds of the model's messages and its tools' results, until it asks for none."""
 
     def __init__(
-        self, request: AgentRunRequest, ctx: Context, session: str, file: Path, told: list[Message]
+        self,
+        request: AgentRunRequest,
+        ctx: Context[httpx.AsyncClient],
+        session: str,
+        file: Path,
+        told: list[Message],
     ) -> None:
         self.request = request
         self.ctx = ctx
@@ -396,7 +401,7 @@ class Run:
         raise RunFailed(f"the model asked for tools {MAX_ROUNDS} times in a row")
 
     async def _turn(self, asked: dict[str, Any]) -> Turn:
-        client: httpx.AsyncClient = self.ctx.state
+        client = self.ctx.state
         base = setting(self.request, "OPENAI_BASE_URL") or OPENAI
         key = setting(self.request, "OPENAI_API_KEY")
         headers = {"authorization": f"Bearer {key}"} if key else {}

@@ -355,9 +355,8 @@ def lifespan(ctx: Context) -> Iterator[Queue]:
     queue.close()
 
 
-def the_queue(ctx: Context) -> Queue:
-    queue: Queue = ctx.state
-    return queue
+def the_queue(ctx: Context[Queue]) -> Queue:
+    return ctx.state
 
 
 Shared = Annotated[Queue, Depends(the_queue)]

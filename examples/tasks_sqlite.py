@@ -413,9 +413,8 @@ def lifespan(ctx: Context) -> Iterator[Store]:
         yield store
 
 
-def the_store(ctx: Context) -> Store:
-    store: Store = ctx.state
-    return store
+def the_store(ctx: Context[Store]) -> Store:
+    return ctx.state
 
 
 Tasks = Annotated[Store, Depends(the_store)]
@@ -530,14 +529,14 @@ def watch(
 
 
 @app.health
-def health(ctx: Context) -> str | None:
+def health(ctx: Context[Store | None]) -> str | None:
     """Ask the database itself: is the file still ours, can it be read, may it be written now?
 
     A reason that is returned means degraded, one that is raised means unhealthy.
     """
     if ctx.state is None:
         return "the database is opened at initialize"
-    store = the_store(ctx)
+    store = ctx.state
     try:
         if store.path.stat().st_ino != store.inode:
             raise Unavailable(f"{store.path} is another file by now")

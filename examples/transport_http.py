@@ -316,9 +316,8 @@ async def lifespan() -> AsyncIterator[Transport]:
     await transport.stop()
 
 
-def the_transport(ctx: Context) -> Transport:
-    transport: Transport = ctx.state
-    return transport
+def the_transport(ctx: Context[Transport]) -> Transport:
+    return ctx.state
 
 
 Serving = Annotated[Transport, Depends(the_transport)]

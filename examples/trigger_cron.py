@@ -180,7 +180,7 @@ def plans(params: TriggerWatchParams) -> dict[str, Plan]:
 
 
 @app.method("trigger/watch")
-def watch(params: TriggerWatchParams, ctx: Context) -> Iterator[TriggerEvent]:
+def watch(params: TriggerWatchParams, ctx: Context[Kept]) -> Iterator[TriggerEvent]:
     """A plan that cannot be followed refuses the watch; hence this is no generator itself."""
     now = datetime.now(UTC)
     resumed = None if params.cursor is None else moment(params.cursor)
@@ -207,13 +207,10 @@ def events(schedules: list[Schedule], ctx: Context) -> Iterator[TriggerEvent]:
 
 
 @app.method("trigger/ack")
-def acknowledge(event_id: str, status: str | None = None, *, ctx: Context) -> bool:
+def acknowledge(event_id: str, status: str | None = None, *, ctx: Context[Kept]) -> bool:
     """A host that is shutting down did not take the event: it comes again."""
     trigger, _, at = event_id.rpartition("@")
-    if status == "shutdown":
-        return False
-    taken: bool = ctx.state.advance(trigger, moment(at).strftime(FORMAT))
-    return taken
+    return status != "shutdown" and ctx.state.advance(trigger, moment(at).strftime(FORMAT))
 
 
 @app.method("trigger/schema")

@@ -225,7 +225,7 @@ def start(watcher: Watcher, state: Kept, cursor: datetime | None) -> None:
 
 
 @app.method("trigger/watch")
-async def watch(params: TriggerWatchParams, ctx: Context) -> AsyncIterator[TriggerEvent]:
+async def watch(params: TriggerWatchParams, ctx: Context[Kept]) -> AsyncIterator[TriggerEvent]:
     """A config that cannot be understood refuses the watch; hence this is no generator itself."""
     found = watchers(params, ctx.project_root)
     try:
@@ -298,10 +298,9 @@ def news(found: list[Watcher], state: Kept) -> Iterator[TriggerEvent]:
 
 
 @app.method("trigger/ack")
-async def acknowledge(event_id: str, status: str | None = None, *, ctx: Context) -> bool:
+async def acknowledge(event_id: str, status: str | None = None, *, ctx: Context[Kept]) -> bool:
     """A host that is shutting down did not take the event: it comes again."""
-    state: Kept = ctx.state
-    return status != "shutdown" and state.take(event_id)
+    return status != "shutdown" and ctx.state.take(event_id)
 
 
 @app.method("trigger/schema")

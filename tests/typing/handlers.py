@@ -63,6 +63,24 @@ def health() -> bool:
     return True
 
 
+class Store:
+    size = 1
+
+
+def the_store(ctx: Context[Store]) -> Store:
+    return ctx.state
+
+
+@app.method("a/state")
+def stateful(own: Annotated[Context[Store], "a note"], limit: int = 1) -> int:
+    return own.state.size + limit
+
+
+@app.health
+def stored(ctx: Context[Store | None]) -> str | None:
+    return "closed" if ctx.state is None else str(assert_type(ctx.state, Store).size)
+
+
 def number() -> int:
     return 1
 
@@ -79,13 +97,18 @@ App(kind="task_backend", name="n", version="1", description="d")  # type: ignore
 App(kinds=["queues"], name="n", version="1", description="d")  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
 
 
+@app.method("a/state/depends")
+def shared(store: Annotated[Store, Depends(the_store)]) -> int:
+    return assert_type(store, Store).size
+
+
 class Backend:
     @app.method("a/method")
     def method(self, id: str) -> bytes:
         return id.encode()
 
 
-def check(ctx: Context, text: str) -> None:
+def check(ctx: Context, own: Context[Store], text: str) -> None:
     App(kind=text, name="n", version="1", description="d")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     app.method(text)(plain)
     assert_type(plain(SubjectFilter(), limit=1), SubjectList)
@@ -105,6 +128,15 @@ def check(ctx: Context, text: str) -> None:
     assert_type(app.manifest(), dict[str, Any])
     assert_type(middleware(ctx, lambda _ctx: found), Any)
     ctx.log("warning", "w")
+    assert_type(ctx.state, Any)
+    assert_type(own.state, Store)
+    assert_type(the_store(ctx), Store)
+    assert_type(stateful(own, limit=2), int)
+    stored(own)
+    broad: Context[object] = own
+    stream(own)
+    the_store(broad)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    str(own.state.length)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     ctx.log("loud", "w")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ctx.notify("vendor/own")
     plain("wrong")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
