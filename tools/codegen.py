@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from _codegen import names, reader
+from _codegen import names, reader, shared
 from _codegen.model import GenerationError
 from _codegen.structs import Structs
 from _codegen.types import Types
@@ -35,7 +35,7 @@ def generate() -> dict[Path, str]:
     package = ROOT / "animus_routes"
     written = {
         package / folder / f"{bundle.module}.py": module(bundle, family(bundle))
-        for bundle in reader.read(ROOT / "schemas")
+        for bundle in shared.apart(reader.read(ROOT / "schemas"))
         for folder, family in FAMILIES.items()
     }
     return {**written, package / "names.py": names.module()}

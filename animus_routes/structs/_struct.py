@@ -12,6 +12,33 @@ from animus_routes.timestamps import RFC3339, now, rfc3339
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = [
+    "MAX_UINT64",
+    "Int32",
+    "Int64",
+    "OpenStruct",
+    "Timestamp",
+    "TimestampOrBlank",
+    "UInt8",
+    "UInt16",
+    "UInt32",
+    "UInt64",
+    "WireStruct",
+    "decode_open",
+    "encode_open",
+    "given",
+    "mend",
+    "new_list",
+    "null",
+    "object_or_empty",
+    "timestamp",
+    "timestamp_or_now",
+    "timestamp_or_null",
+    "uint64",
+    "uint64_or_null",
+    "unfold",
+]
+
 MAX_UINT64 = 2**64 - 1
 
 UInt8: TypeAlias = Annotated[int, Meta(ge=0, le=2**8 - 1)]

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from msgspec import field
 
 from animus_routes.structs._struct import UInt32, WireStruct
+from animus_routes.structs.actor import Actor
 
 __all__ = [
     "Actor",
@@ -25,31 +26,6 @@ __all__ = [
     "ConfigWriteResponse",
     "DiagnosticSeverity",
 ]
-
-
-class Actor(WireStruct, kw_only=True):
-    """An opaque, transport-asserted caller identity.
-
-    Constructed by the transport after it authenticates the caller, relayed verbatim by the
-    kernel, and consumed only by plugins for data scoping. See the crate-level docs for the full
-    contract.
-    """
-
-    user_id: str
-    """Stable identifier for the authenticated user. Opaque to the kernel; plugins use it to scope
-    owned rows to a user.
-    """
-
-    claims: list[str] = []
-    """Transport-asserted claims (e.g. `["admin"]`). Advisory only: the kernel never branches on
-    these. A plugin MAY consult them for its own authorization decisions. Omitted from the wire
-    when empty.
-    """
-
-    tenant_id: str | None = None
-    """Optional tenant / organization partition the user belongs to. Plugins use it for
-    multi-tenant data isolation. Omitted from the wire when absent.
-    """
 
 
 class CacheToken(WireStruct, kw_only=True):

@@ -6,24 +6,21 @@ Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
 """
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TypeAlias
 
 from msgspec import field
 
 from animus_routes.structs._struct import (
     MAX_UINT64,
-    Timestamp,
     UInt32,
     UInt64,
     WireStruct,
-    given,
     mend,
-    object_or_empty,
-    timestamp,
     uint64,
     uint64_or_null,
-    unfold,
 )
+from animus_routes.structs.actor import Actor
+from animus_routes.structs.dispatch import SubjectDispatch, SubjectRef
 
 __all__ = [
     "Actor",
@@ -51,31 +48,6 @@ __all__ = [
     "SubjectId",
     "SubjectRef",
 ]
-
-
-class Actor(WireStruct, kw_only=True):
-    """An opaque, transport-asserted caller identity.
-
-    Constructed by the transport after it authenticates the caller, relayed verbatim by the
-    kernel, and consumed only by plugins for data scoping. See the crate-level docs for the full
-    contract.
-    """
-
-    user_id: str
-    """Stable identifier for the authenticated user. Opaque to the kernel; plugins use it to scope
-    owned rows to a user.
-    """
-
-    claims: list[str] = []
-    """Transport-asserted claims (e.g. `["admin"]`). Advisory only: the kernel never branches on
-    these. A plugin MAY consult them for its own authorization decisions. Omitted from the wire
-    when empty.
-    """
-
-    tenant_id: str | None = None
-    """Optional tenant / organization partition the user belongs to. Plugins use it for
-    multi-tenant data isolation. Omitted from the wire when absent.
-    """
 
 
 class QueueCapabilities(WireStruct, kw_only=True):
@@ -113,85 +85,6 @@ class QueueDropRequest(WireStruct, kw_only=True):
 
     entry_id: str
     """Entry id to drop."""
-
-
-class SubjectRef(WireStruct, kw_only=True):
-    """Backend-qualified subject reference with optional display metadata."""
-
-    if TYPE_CHECKING:
-        kind: str
-        id: str
-    else:
-        kind: str = field(default_factory=str)
-        id: str = field(default_factory=str)
-        _custom: dict[str, str | None] | None = field(default=None, name="Custom")
-        _requirement: dict[str, str | None] | None = field(default=None, name="Requirement")
-        _task: dict[str, str | None] | None = field(default=None, name="Task")
-
-    description: str | None = None
-
-    labels: list[str] = []
-
-    metadata: Any = {}
-
-    title: str | None = None
-
-    def __post_init__(self) -> None:
-        try:
-            if self.kind and self.id and self.metadata is not None:
-                return
-        except TypeError:
-            pass
-        unfold(
-            self,
-            _custom=("custom", "title"),
-            _requirement=("animus.requirement", "id"),
-            _task=("animus.task", "id"),
-        )
-        mend(self, kind=given, id=given, metadata=object_or_empty)
-
-
-class SubjectDispatch(WireStruct, kw_only=True):
-    """Full dispatch envelope handed off from queue / scheduler / trigger to the workflow runner.
-
-    Carries the subject identity (`subject`), the workflow ref to run, and optional input +
-    variables + priority + trigger source + requested-at timestamp. The shape is wire-compatible
-    with the previous home in ao-cli's `protocol` crate.
-    """
-
-    subject: SubjectRef
-    """The subject this dispatch targets."""
-
-    workflow_ref: str
-    """Workflow YAML ref to execute (e.g., `"standard"`, `"quick-fix"`)."""
-
-    trigger_source: str
-    """Tag identifying which subsystem produced this dispatch (e.g., `"ready-queue"`,
-    `"trigger:slack"`, `"schedule:nightly"`).
-    """
-
-    requested_at: Timestamp
-    """When the dispatch was created."""
-
-    actor: Actor | None = None
-    """Who caused the dispatch, if a transport vouched for someone."""
-
-    input: Any = None
-    """Optional initial input JSON for workflow variables."""
-
-    priority: str | None = None
-    """Optional priority hint (`"low"`, `"medium"`, `"high"`, `"critical"`)."""
-
-    vars: dict[str, str] = {}
-    """Workflow scalar variables."""
-
-    def __post_init__(self) -> None:
-        try:
-            if self.requested_at > "":
-                return
-        except TypeError:
-            pass
-        mend(self, requested_at=timestamp)
 
 
 class QueueEnqueueRequest(WireStruct, kw_only=True):

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field
 
 from animus_routes.types._model import Bool, UInt32, WireModel, is_null, new_list
+from animus_routes.types.actor import Actor
 
 __all__ = [
     "Actor",
@@ -26,31 +27,6 @@ __all__ = [
     "ConfigWriteResponse",
     "DiagnosticSeverity",
 ]
-
-
-class Actor(WireModel):
-    """An opaque, transport-asserted caller identity.
-
-    Constructed by the transport after it authenticates the caller, relayed verbatim by the
-    kernel, and consumed only by plugins for data scoping. See the crate-level docs for the full
-    contract.
-    """
-
-    user_id: str
-    """Stable identifier for the authenticated user. Opaque to the kernel; plugins use it to scope
-    owned rows to a user.
-    """
-
-    claims: list[str] = Field(default_factory=new_list, exclude_if=not_)
-    """Transport-asserted claims (e.g. `["admin"]`). Advisory only: the kernel never branches on
-    these. A plugin MAY consult them for its own authorization decisions. Omitted from the wire
-    when empty.
-    """
-
-    tenant_id: str | None = Field(default=None, exclude_if=is_null)
-    """Optional tenant / organization partition the user belongs to. Plugins use it for
-    multi-tenant data isolation. Omitted from the wire when absent.
-    """
 
 
 class CacheToken(WireModel):

@@ -9,21 +9,20 @@ Written by `python tools/codegen.py`: do not edit. Read from
 from operator import not_
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from animus_routes.types._model import (
     Bool,
     Float,
-    Timestamp,
     UInt32,
     UInt64,
     WireModel,
-    flatten_legacy,
-    is_empty_object,
     is_null,
     new_dict,
     new_list,
 )
+from animus_routes.types.actor import Actor
+from animus_routes.types.dispatch import SubjectDispatch, SubjectRef
 
 __all__ = [
     "Actor",
@@ -41,31 +40,6 @@ __all__ = [
     "WorkflowRunnerCapabilities",
     "WorkflowRunnerManifest",
 ]
-
-
-class Actor(WireModel):
-    """An opaque, transport-asserted caller identity.
-
-    Constructed by the transport after it authenticates the caller, relayed verbatim by the
-    kernel, and consumed only by plugins for data scoping. See the crate-level docs for the full
-    contract.
-    """
-
-    user_id: str
-    """Stable identifier for the authenticated user. Opaque to the kernel; plugins use it to scope
-    owned rows to a user.
-    """
-
-    claims: list[str] = Field(default_factory=new_list, exclude_if=not_)
-    """Transport-asserted claims (e.g. `["admin"]`). Advisory only: the kernel never branches on
-    these. A plugin MAY consult them for its own authorization decisions. Omitted from the wire
-    when empty.
-    """
-
-    tenant_id: str | None = Field(default=None, exclude_if=is_null)
-    """Optional tenant / organization partition the user belongs to. Plugins use it for
-    multi-tenant data isolation. Omitted from the wire when absent.
-    """
 
 
 class PhaseStarted(WireModel):
@@ -148,65 +122,6 @@ class PhaseResultSnapshot(WireModel):
 
     next_phase_id: str | None = Field(default=None, exclude_if=is_null)
     """Next phase id, if available."""
-
-
-class SubjectRef(WireModel):
-    """Backend-qualified subject reference with optional display metadata."""
-
-    kind: str
-
-    id: str
-
-    description: str | None = Field(default=None, exclude_if=is_null)
-
-    labels: list[str] = Field(default_factory=new_list, exclude_if=not_)
-
-    metadata: Any = Field(default_factory=new_dict, exclude_if=is_empty_object)
-
-    title: str | None = Field(default=None, exclude_if=is_null)
-
-    _legacy = model_validator(mode="before")(
-        flatten_legacy(
-            Custom=("custom", "title"),
-            Requirement=("animus.requirement", "id"),
-            Task=("animus.task", "id"),
-        )
-    )
-
-
-class SubjectDispatch(WireModel):
-    """Full dispatch envelope handed off from queue / scheduler / trigger to the workflow runner.
-
-    Carries the subject identity (`subject`), the workflow ref to run, and optional input +
-    variables + priority + trigger source + requested-at timestamp. The shape is wire-compatible
-    with the previous home in ao-cli's `protocol` crate.
-    """
-
-    subject: SubjectRef
-    """The subject this dispatch targets."""
-
-    workflow_ref: str
-    """Workflow YAML ref to execute (e.g., `"standard"`, `"quick-fix"`)."""
-
-    trigger_source: str
-    """Tag identifying which subsystem produced this dispatch (e.g., `"ready-queue"`,
-    `"trigger:slack"`, `"schedule:nightly"`).
-    """
-
-    requested_at: Timestamp
-    """When the dispatch was created."""
-
-    actor: Actor | None = Field(default=None, exclude_if=is_null)
-    """Who caused the dispatch, if a transport vouched for someone."""
-
-    input: Any = Field(default=None, exclude_if=is_null)
-    """Optional initial input JSON for workflow variables."""
-
-    priority: str | None = Field(default=None, exclude_if=is_null)
-    """Optional priority hint (`"low"`, `"medium"`, `"high"`, `"critical"`)."""
-
-    vars: dict[str, str] = Field(default_factory=new_dict, exclude_if=not_)
-    """Workflow scalar variables."""
 
 
 class WorkflowExecuteRequest(WireModel):

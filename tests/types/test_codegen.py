@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shutil
@@ -11,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _codegen import reader
-from _codegen.model import GenerationError
+from _codegen import reader, shared
+from _codegen.model import Bundle, GenerationError, Object
 from _codegen.prose import docstring, tidy
 from wire_payloads import BUNDLES, ROOT
 
@@ -38,7 +39,7 @@ def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_what_is_committed_is_what_the_schemas_say() -> None:
     done = run(ROOT, "--check")
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "29 files are up to date")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "33 files are up to date")
 
 
 def test_check_names_every_file_that_drifted(tree: Path) -> None:
@@ -152,6 +153,35 @@ def test_no_class_is_numbered_and_none_is_a_root_model() -> None:
             assert not re.search(r"^class \w+\d\(|RootModel", text, re.MULTILINE)
             assert max(len(line) for line in text.splitlines()) <= 100
             assert "[`" not in text
+
+
+@pytest.mark.parametrize("family", ["types", "structs"])
+def test_a_type_that_several_crates_have_is_one_class(family: str) -> None:
+    crates = {
+        crate: importlib.import_module(f"animus_routes.{family}.{crate}")
+        for crate in ("config", "queue", "workflow_runner")
+    }
+    queue, runner = crates["queue"], crates["workflow_runner"]
+    assert queue.Actor is runner.Actor is crates["config"].Actor
+    assert queue.SubjectDispatch is runner.SubjectDispatch
+    assert queue.SubjectRef is runner.SubjectRef
+    plugin = importlib.import_module(f"animus_routes.{family}.plugin")
+    trigger = importlib.import_module(f"animus_routes.{family}.trigger")
+    assert plugin.TriggerEvent is not trigger.TriggerEvent
+
+
+def bundle(crate: str, *definitions: Object) -> Bundle:
+    return Bundle(crate, crate, (), {}, definitions)
+
+
+def test_types_of_one_name_are_one_or_two_on_purpose() -> None:
+    names = (*shared.HOMES, "New")
+    every = [Object(name, "", ()) for name in names]
+    with pytest.raises(GenerationError, match="a and b have a type New: is it one"):
+        shared.apart([bundle("a", *every), bundle("b", *every)])
+    other = [Object(name, "another", ()) for name in shared.HOMES]
+    with pytest.raises(GenerationError, match="a and b define Actor differently"):
+        shared.apart([bundle("a", *every), bundle("b", *other)])
 
 
 def test_rustdoc_links_become_plain_words() -> None:

@@ -153,10 +153,12 @@ class Bundle:
         sources: Repository path and sha256 of each file that it was read from.
         schema: The JSON Schema after all corrections; tests use it as their oracle.
         definitions: The types.
+        borrowed: For each of them that another module of the family holds, which one.
     """
 
     crate: str
     module: str
     sources: tuple[tuple[str, str], ...]
     schema: dict[str, Any]
-    definitions: tuple[Definition, ...] = field(default=())
+    definitions: tuple[Definition, ...] = ()
+    borrowed: dict[str, str] = field(default_factory=dict[str, str])

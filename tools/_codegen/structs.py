@@ -18,33 +18,10 @@ _SCALARS = {
     Shape.TIMESTAMP: "Timestamp",
 }
 _UNBOUNDED = frozenset({"uint", "uint64"})
-_IMPORTS = {
+_ORIGINS = {
     "typing": ("TYPE_CHECKING", "Any", "ClassVar", "Literal", "TypeAlias"),
     "msgspec": ("UNSET", "UnsetType", "field"),
-    "animus_routes.structs._struct": (
-        "MAX_UINT64",
-        "Int32",
-        "Int64",
-        "OpenStruct",
-        "Timestamp",
-        "TimestampOrBlank",
-        "UInt8",
-        "UInt16",
-        "UInt32",
-        "UInt64",
-        "WireStruct",
-        "given",
-        "mend",
-        "new_list",
-        "null",
-        "object_or_empty",
-        "timestamp",
-        "timestamp_or_now",
-        "timestamp_or_null",
-        "uint64",
-        "uint64_or_null",
-        "unfold",
-    ),
+    "animus_routes.structs._struct": writing.public_names("animus_routes.structs._struct"),
     "animus_routes.timestamps": ("now",),
 }
 
@@ -57,6 +34,8 @@ class Structs:
     """
 
     title = "msgspec Structs"
+    package = "animus_routes.structs"
+    origins = _ORIGINS
 
     def __init__(self, bundle: Bundle) -> None:
         self._words: dict[str, dict[str, bool]] = {}
@@ -111,10 +90,6 @@ class Structs:
         for block in filter(None, blocks):
             lines += ["", *block]
         return lines
-
-    def imports(self, body: str) -> list[str]:
-        """The imports that ``body`` needs."""
-        return writing.imports(body, _IMPORTS)
 
     def _field(self, field: Field) -> list[str]:
         annotation = self.annotation(field.type)

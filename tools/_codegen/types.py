@@ -17,35 +17,13 @@ _SCALARS = {
     Shape.FLOAT: "Float",
     Shape.TIMESTAMP: "Timestamp",
 }
-_IMPORTS = {
+_ORIGINS = {
     "operator": ("not_",),
     "typing": ("Annotated", "Any", "ClassVar", "Literal", "TypeAlias"),
     "msgspec": ("UnsetType",),
     "pydantic": ("Field", "model_validator"),
     "animus_routes.timestamps": ("now",),
-    "animus_routes.types._model": (
-        "Bool",
-        "Clearable",
-        "Float",
-        "Int32",
-        "Int64",
-        "OrWord",
-        "Timestamp",
-        "TimestampOrNow",
-        "TimestampOrNull",
-        "UInt8",
-        "UInt16",
-        "UInt32",
-        "UInt64",
-        "WireModel",
-        "flatten_legacy",
-        "is_empty_object",
-        "is_null",
-        "is_unset",
-        "new_dict",
-        "new_list",
-        "unset",
-    ),
+    "animus_routes.types._model": writing.public_names("animus_routes.types._model"),
 }
 
 
@@ -53,6 +31,8 @@ class Types:
     """pydantic models."""
 
     title = "pydantic models"
+    package = "animus_routes.types"
+    origins = _ORIGINS
 
     def annotation(self, kind: Type) -> str:
         """The Python type of a value."""
@@ -91,10 +71,6 @@ class Types:
                 lines.append(f'            {form.tag}=("{form.kind}", "{form.id_from}"),')
             lines += ["        )", "    )"]
         return lines
-
-    def imports(self, body: str) -> list[str]:
-        """The imports that ``body`` needs."""
-        return writing.imports(body, _IMPORTS)
 
     def _field(self, field: Field) -> list[str]:
         annotation = self.annotation(field.type)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from _codegen.model import Alias, ClosedEnum, GenerationError, Object, Shape, Type
 from _codegen.prose import docstring
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from _codegen.model import Bundle, Definition, Field, Union
 
 INT_NAMES = {
@@ -22,6 +25,7 @@ INT_NAMES = {
     "int64": "Int64",
 }
 MAX_COLUMNS = 100
+PACKAGE = Path(__file__).resolve().parents[2] / "animus_routes"
 
 
 class Family(Protocol):
@@ -44,8 +48,14 @@ class Family(Protocol):
         """What follows a closed enum: each block stands by itself."""
         ...
 
-    def imports(self, body: str) -> list[str]:
-        """The imports that ``body`` needs."""
+    @property
+    def package(self) -> str:
+        """The package that its modules are in."""
+        ...
+
+    @property
+    def origins(self) -> dict[str, tuple[str, ...]]:
+        """The modules that its own ones import from, and the names that they have."""
         ...
 
 
@@ -61,6 +71,8 @@ def module(bundle: Bundle, family: Family) -> str:
     """
     blocks: list[list[str]] = []
     for definition in bundle.definitions:
+        if definition.name in bundle.borrowed:
+            continue
         blocks.append(_definition(definition, family))
         if isinstance(definition, ClosedEnum):
             blocks += family.enum_helpers(definition)
@@ -68,7 +80,7 @@ def module(bundle: Bundle, family: Family) -> str:
     head = [
         *docstring(_header(bundle, family), ""),
         "",
-        *family.imports(body),
+        *imports(body, {**family.origins, **_homes(bundle, family)}, bundle.borrowed),
         "",
         "__all__ = [",
         *(f'    "{name}",' for name in sorted(one.name for one in bundle.definitions)),
@@ -200,18 +212,41 @@ def literal(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def imports(body: str, sources: dict[str, tuple[str, ...]]) -> list[str]:
+def public_names(module: str) -> tuple[str, ...]:
+    """What a hand-written module exports: its `__all__`, read without loading it."""
+    path = PACKAGE / Path(*module.split(".")[1:]).with_suffix(".py")
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            names: list[str] = ast.literal_eval(node.value)
+            return tuple(names)
+    raise GenerationError(f"{module} has no __all__")
+
+
+def _homes(bundle: Bundle, family: Family) -> dict[str, tuple[str, ...]]:
+    """The modules that hold what a bundle borrows."""
+    return {
+        f"{family.package}.{home}": tuple(
+            sorted(name for name, other in bundle.borrowed.items() if other == home)
+        )
+        for home in sorted(set(bundle.borrowed.values()))
+    }
+
+
+def imports(
+    body: str, sources: dict[str, tuple[str, ...]], exported: Iterable[str] = ()
+) -> list[str]:
     """The import lines for those names that occur in a module's body.
 
     Args:
         body: The module's source so far.
         sources: For each module to import from, the names that it has.
+        exported: Names that the module hands on, used or not.
 
     Returns:
         One import statement per module, in the order given; a blank line before each new group.
     """
     names_read = (node for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name))
-    words = {node.id for node in names_read if isinstance(node.ctx, ast.Load)}
+    words = {node.id for node in names_read if isinstance(node.ctx, ast.Load)} | {*exported}
     lines: list[str] = []
     last_group = -1
     for origin, names in sources.items():
