@@ -30,7 +30,7 @@ types: $(READY)    ## both type checkers
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pyright --pythonpath $(BIN)/python
 
-codegen: $(READY)  ## write animus_routes/types and animus_routes/structs from schemas/
+codegen: $(READY)  ## write the wire types from schemas/, names and Protocols from the role tables
 	$(BIN)/python tools/codegen.py
 
 drift: $(READY)    ## fail if generated code differs from what the schemas give

@@ -1,7 +1,8 @@
 """Writes the wire types of both families from ``schemas/``, and the names from the role tables.
 
-``python tools/codegen.py`` writes ``animus_routes/types/``, ``animus_routes/structs/`` and
-``animus_routes/names.py``; ``--check`` writes nothing and fails, naming every file that differs, is missing or is unexpected.
+``python tools/codegen.py`` writes ``animus_routes/types/``, ``animus_routes/structs/``,
+``animus_routes/backends/`` and ``animus_routes/names.py``; ``--check`` writes nothing and fails,
+naming every file that differs, is missing or is unexpected.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from _codegen import names, reader, shared
+from _codegen import backends, names, reader, shared
 from _codegen.model import GenerationError
 from _codegen.structs import Structs
 from _codegen.types import Types
@@ -28,6 +29,7 @@ FAMILIES: dict[str, Callable[[Bundle], Family]] = {
     "types": lambda _: Types(),
     "structs": Structs,
 }
+TITLES = {"types": Types.title, "structs": Structs.title}
 
 
 def generate() -> dict[Path, str]:
@@ -38,12 +40,15 @@ def generate() -> dict[Path, str]:
         for bundle in shared.apart(reader.read(ROOT / "schemas"))
         for folder, family in FAMILIES.items()
     }
-    return {**written, package / "names.py": names.module()}
+    written[package / "names.py"] = names.module()
+    for folder, title in TITLES.items():
+        written[package / "backends" / f"{folder}.py"] = backends.module(folder, title)
+    return written
 
 
 def present() -> set[Path]:
     """Every file that stands where generated ones do."""
-    folders = [ROOT / "animus_routes" / folder for folder in FAMILIES]
+    folders = [ROOT / "animus_routes" / folder for folder in (*FAMILIES, "backends")]
     found = {path for folder in folders for path in folder.glob("[a-z]*.py")}
     return found | {*(ROOT / "animus_routes").glob("names.py")}
 

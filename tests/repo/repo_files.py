@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Final
 
 REPO: Final = Path(__file__).resolve().parents[2]
-GENERATED: Final = ("animus_routes/types/", "animus_routes/structs/", "animus_routes/names.py")
+GENERATED: Final = (
+    "animus_routes/types/",
+    "animus_routes/structs/",
+    "animus_routes/backends/",
+    "animus_routes/names.py",
+)
 
 
 def files(*patterns: str) -> list[str]:

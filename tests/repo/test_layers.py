@@ -24,11 +24,11 @@ FLOORS = (
     ("describe",),
     ("serving",),
     ("app",),
-    ("testing", "compat", "loading"),
+    ("testing", "compat", "loading", "backends"),
     ("pytest_plugin", "cli"),
 )
 OUTSIDE = frozenset({"__init__", "__main__"})  # they only lead into the others
-FOR_CHECKERS = ("names",)
+FOR_CHECKERS = ("names", "backends")
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 ROLES = "animus_routes.roles"
 # Generated, named after crates; and the surface of a foreign SDK, which names every kind.
