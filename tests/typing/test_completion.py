@@ -72,6 +72,13 @@ def test_there_are_as_many_methods_as_the_tables_have(server: LanguageServer) ->
     assert len(server.completions(HEAD + '@app.method("<|>")')) == len(METHODS) > 75
 
 
+def test_an_editor_knows_the_state_of_a_context(server: LanguageServer) -> None:
+    code = (
+        "from animus_routes import Context\ndef f(ctx: Context[bytes]) -> None:\n    ctx.state.<|>"
+    )
+    assert {"decode", "hex"} <= server.completions(code)
+
+
 @pytest.mark.parametrize(
     "code", ["from animus_routes.errors import <|>", "from animus_routes import errors\nerrors.<|>"]
 )
