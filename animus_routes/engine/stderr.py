@@ -239,6 +239,7 @@ def _farewell() -> None:
     relay = _stderr.relay
     settle(PATIENCE_S)
     if relay is not None and _writable(relay.sink, 0):
+        _stderr.relay = None
         os.dup2(relay.sink, STDERR)
         os.dup2(relay.sink, STDOUT)
 

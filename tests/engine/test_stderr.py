@@ -201,6 +201,8 @@ def test_the_last_words_of_a_process_arrive(tmp_path: Path) -> None:
     _, said = run(late + APP + "print('no newline', end='')\n" + RUN, tmp_path)
     assert b"no newline" in said
     assert b"at exit" in said
+    assert b"settled" not in said
+    assert b"\0" not in said
 
 
 REPLACED = {
