@@ -136,7 +136,7 @@ def _app_of(module: ModuleType, attribute: str, place: str) -> App:
     if attribute:
         found = getattr(module, attribute, None)
         if found is None:
-            from animus_routes.roles import unknown
+            from animus_routes.errors import unknown
 
             raise NotAnApp(f"{place}: {unknown('attribute', attribute, apps or vars(module))}")
         if not isinstance(found, App):

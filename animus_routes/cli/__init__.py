@@ -33,7 +33,7 @@ def main() -> NoReturn:
         say(__version__)
         sys.exit(0)
     if name not in COMMANDS:
-        from animus_routes.roles import unknown
+        from animus_routes.errors import unknown
 
         say((unknown("command", name, COMMANDS) + "\n\n" if name else "") + usage())
         sys.exit(2)

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from animus_routes.app import App
 from animus_routes.compat.adapter import adapted, adapted_health
 from animus_routes.compat.handshake import RpcResponse, ok_response, validate_initialize_params
-from animus_routes.errors import INVALID_REQUEST, ConfigurationError
-from animus_routes.roles import REFUSED, role, unknown
+from animus_routes.errors import INVALID_REQUEST, ConfigurationError, unknown
+from animus_routes.roles import REFUSED, role
 from animus_routes.types.plugin import InitializeParams, PluginManifest
 
 if TYPE_CHECKING:

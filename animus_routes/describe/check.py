@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from animus_routes.errors import ConfigurationError
+from animus_routes.errors import ConfigurationError, unknown
 from animus_routes.handlers.signature import (
     NOTHING,
     Parameter,
@@ -15,7 +15,6 @@ from animus_routes.handlers.signature import (
     location,
     name_of,
 )
-from animus_routes.roles import unknown
 from animus_routes.routing.registry import described_by
 from animus_routes.values.hints import (
     bare,

@@ -13,13 +13,25 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from animus_routes.routing.registry import Registry
-
     ParamsAdapter = Callable[[dict[str, Any], str | None], dict[str, Any]]
-    ResultAdapter = Callable[[Any, dict[str, Any], Registry], Any]
-    Derived = Callable[[Registry], Any]
+    ResultAdapter = Callable[[Any, dict[str, Any], "Registered"], Any]
+    Derived = Callable[["Registered"], Any]
 
 PROTOCOL_VERSION: Final = "1.1.0"
+
+
+class Registered(Protocol):
+    """What a role may ask of the app that it adapts for.
+
+    Attributes:
+        subject_kinds: The subject kinds it serves, exact or `x.*`.
+    """
+
+    subject_kinds: list[str]
+
+    def has(self, name: str) -> bool:
+        """Is this method served by a handler of the author's?"""
+        ...
 
 
 class ErrorRow(Struct, frozen=True, gc=False):
@@ -86,7 +98,7 @@ class Method(Struct, frozen=True, gc=False):
         stream: Set where a generator's items become notifications.
         adapt_params: Turns every form that hosts send into the one the wire type describes.
         adapt_result: Turns the conveniences a handler may return (None, bool, dict, list) into
-            the wire's result. Called as `(result, params, registry)`.
+            the wire's result. Called as `(result, params, registered)`.
         adapts_all: Typed results go through `adapt_result` too.
         default: The answer when the author registered nothing.
         advertised: A default alone puts the method on the list that hosts read.
@@ -185,31 +197,39 @@ REFUSED: Final[Mapping[str, str]] = {
 
 
 def agreeing(
-    name: str, result: str, schema: Derived, flags: Derived, *, required: bool = True
+    name: str,
+    result: str,
+    schema: Derived,
+    flags: Derived,
+    *,
+    required: bool = True,
+    aliases: bool = False,
 ) -> Method:
-    """A `*/schema` method: derived where nobody wrote one, and never at odds with the registry.
+    """A `*/schema` method: derived where nobody wrote one, and never at odds with what is served.
 
     Args:
         name: The method.
         result: Its wire type.
         schema: What to say without a handler, beside the flags.
-        flags: What is derived from the registry, whatever a handler says.
+        flags: What follows from the registered methods, whatever a handler says.
         required: As in the role's table.
+        aliases: As in the role's table.
     """
 
-    def declared(result: Any, _params: dict[str, Any], registry: Registry) -> Any:
+    def declared(result: Any, _params: dict[str, Any], registered: Registered) -> Any:
         from animus_routes.values.codecs import to_builtins
 
         given: dict[str, Any] = to_builtins(result) or {}
-        return {**schema(registry), **given, **flags(registry)}
+        return {**schema(registered), **given, **flags(registered)}
 
     return Method(
         name,
         result=result,
         required=required,
+        aliases=aliases,
         adapt_result=declared,
         adapts_all=True,
-        default=lambda _registry: {},
+        default=lambda _registered: {},
     )
 
 
@@ -221,7 +241,7 @@ def listed(key: str, **rest: Any) -> ResultAdapter:
         rest: What it has beside it.
     """
 
-    def adapt(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+    def adapt(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
         items: Any = result or []
         return {key: items, **rest} if result is None or isinstance(result, list) else result
 
@@ -235,15 +255,9 @@ def role(kind: str) -> Role:
         KeyError: There is no such role; the argument is the reason.
     """
     if kind not in KINDS:
+        from animus_routes.errors import unknown
+
         raise KeyError(REFUSED.get(kind) or unknown("plugin kind", kind, KINDS))
     module = __import__(f"animus_routes.roles.{KINDS[kind]}", fromlist=["ROLE"])
     found: Role = module.ROLE
     return found
-
-
-def unknown(what: str, name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    """`unknown <what> 'x'`, with the nearest known name where one is near."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, list(known), n=1)
-    return f"unknown {what} '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")

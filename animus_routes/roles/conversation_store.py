@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 from animus_routes.roles import Method, Role, listed
 
 if TYPE_CHECKING:
-    from animus_routes.roles import ResultAdapter
-    from animus_routes.routing.registry import Registry
+    from animus_routes.roles import Registered, ResultAdapter
 
 
-def _empty(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+def _empty(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
     """Nothing is said about what was done, whatever the handler returns."""
     return {} if result is None or isinstance(result, (bool, list)) else result
 
 
-def _found(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+def _found(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
     """None: no such conversation, which the wire says by leaving `meta` out."""
     return {} if result is None else result
 

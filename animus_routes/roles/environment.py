@@ -13,7 +13,7 @@ from animus_routes.roles import Method, Role, Stream
 from animus_routes.values.codecs import to_builtins
 
 if TYPE_CHECKING:
-    from animus_routes.routing.registry import Registry
+    from animus_routes.roles import Registered
 
 NOTIFICATIONS = {"output": "environment/output", "journal": "environment/journal"}
 KEPT_CHARS: Final = 512 * 1024  # of each stream: two of them fit, however JSON writes them
@@ -80,7 +80,7 @@ class ExecRun:
         """Nothing is said before a cancelled call's answer."""
 
 
-def _done(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+def _done(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
     """A teardown has nothing to say."""
     return result or {}
 

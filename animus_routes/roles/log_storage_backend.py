@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.roles import Method, Role, Stream, agreeing
+from animus_routes.roles import Method, Role, Stream, agreeing, listed
 
 if TYPE_CHECKING:
-    from animus_routes.routing.registry import Registry
+    from animus_routes.roles import Registered
 
 
-def _stored(result: Any, params: dict[str, Any], _registry: Registry) -> Any:
+def _stored(result: Any, params: dict[str, Any], _registered: Registered) -> Any:
     """None or True: every entry of the batch; a number: so many."""
     if result is None or result is True:
         return {"stored": len(params.get("entries", ()))}
     return {"stored": int(result)} if isinstance(result, int) else result
 
 
-def _found(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
-    """A list: the whole page; None: nothing matches."""
-    entries: Any = result or []
-    return {"entries": entries} if result is None or isinstance(result, list) else result
-
-
-def _schema(_registry: Registry) -> dict[str, Any]:
+def _schema(_registered: Registered) -> dict[str, Any]:
     return {
         "supports_dedup": False,
         "supports_filtering": {
@@ -36,10 +30,10 @@ def _schema(_registry: Registry) -> dict[str, Any]:
     }
 
 
-def _flags(registry: Registry) -> dict[str, Any]:
+def _flags(registered: Registered) -> dict[str, Any]:
     return {
-        "supports_query": registry.has("log_storage/query"),
-        "supports_tail": registry.has("log_storage/tail"),
+        "supports_query": registered.has("log_storage/query"),
+        "supports_tail": registered.has("log_storage/tail"),
     }
 
 
@@ -60,7 +54,7 @@ ROLE = Role(
             "log_storage/query",
             params="log_storage.LogQuery",
             result="log_storage.LogQueryResult",
-            adapt_result=_found,
+            adapt_result=listed("entries"),
             returns=("list",),
         ),
         Method(

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 from animus_routes.roles import Method, Role, listed
 
 if TYPE_CHECKING:
-    from animus_routes.roles import ResultAdapter
-    from animus_routes.routing.registry import Registry
+    from animus_routes.roles import Registered, ResultAdapter
 
 
-def _got(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+def _got(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
     """None: no such key."""
     return {"found": False} if result is None else result
 
 
-def _deleted(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+def _deleted(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
     """None: gone, which it is too when it was never there."""
     if result is None or isinstance(result, bool):
         return {"ack": result is not False}

@@ -7,31 +7,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.roles import Method, Role, agreeing
+from animus_routes.roles import Method, Role, agreeing, listed
 
 if TYPE_CHECKING:
-    from animus_routes.routing.registry import Registry
+    from animus_routes.roles import Registered
 
 
-def _schema(_registry: Registry) -> dict[str, Any]:
+def _schema(_registered: Registered) -> dict[str, Any]:
     return {"connector_kinds": []}
 
 
-def _flags(registry: Registry) -> dict[str, Any]:
-    return {"supports_flush": registry.has("notifier/flush")}
+def _flags(registered: Registered) -> dict[str, Any]:
+    return {"supports_flush": registered.has("notifier/flush")}
 
 
-def _accepted(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+def _accepted(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
     """None and True: accepted; False: no connector took it."""
     accepted = result is None or bool(result)
     bare: Any = {"accepted": accepted, "delivered": 0, "lifecycle_events": []}
     return bare if result is None or isinstance(result, bool) else result
-
-
-def _flushed(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
-    """None: nothing happened; a list: the events."""
-    events: Any = result or []
-    return {"lifecycle_events": events} if result is None or isinstance(result, list) else result
 
 
 ROLE = Role(
@@ -50,9 +44,9 @@ ROLE = Role(
             "notifier/flush",
             params="notifier.NotifierFlushParams",
             result="notifier.NotifierFlushResult",
-            adapt_result=_flushed,
+            adapt_result=listed("lifecycle_events"),
             returns=("list",),
-            default=lambda _registry: {"lifecycle_events": []},
+            default=lambda _registered: {"lifecycle_events": []},
             advertised=False,
         ),
         agreeing("notifier/schema", "notifier.NotifierSchema", _schema, _flags),

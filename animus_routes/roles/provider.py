@@ -16,7 +16,7 @@ from animus_routes.roles import ErrorRow, Method, Role, Stream
 from animus_routes.values.codecs import to_builtins
 
 if TYPE_CHECKING:
-    from animus_routes.routing.registry import Registry
+    from animus_routes.roles import Registered
 
 NOTIFICATIONS: Final = {
     "output": "agent/output",
@@ -140,7 +140,7 @@ def _cancelled(name: Any, found: bool) -> dict[str, Any]:  # noqa: FBT001 - see 
     return {"session_id": name, "cancelled": found}
 
 
-def _responded(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+def _responded(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
     return {"accepted": result is not False} if isinstance(result, bool | None) else result
 
 

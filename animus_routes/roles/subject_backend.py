@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from animus_routes.errors import Invalid, NotFound
-from animus_routes.roles import ErrorRow, Method, Role, Stream
+from animus_routes.roles import ErrorRow, Method, Role, Stream, agreeing
 from animus_routes.timestamps import now
 from animus_routes.values.codecs import to_builtins
 from animus_routes.values.hints import is_generated
 
 if TYPE_CHECKING:
-    from animus_routes.routing.registry import Registry
+    from animus_routes.roles import Registered
 
 STATUSES = ("ready", "in-progress", "blocked", "done", "cancelled")
 PRIORITIES = {"none": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}
@@ -98,25 +98,25 @@ def _unwrap(result: Any) -> Any:
     return result
 
 
-def _next(result: Any, _params: Params, _registry: Registry) -> Any:
+def _next(result: Any, _params: Params, _registered: Registered) -> Any:
     return _fill(_unwrap(result))
 
 
-def _subject(result: Any, params: Params, _registry: Registry) -> Any:
+def _subject(result: Any, params: Params, _registered: Registered) -> Any:
     found = _fill(_unwrap(result))
     if found is None:
         raise NotFound(f"subject '{params.get('id', '')}'")
     return found
 
 
-def _created(result: Any, _params: Params, _registry: Registry) -> Any:
+def _created(result: Any, _params: Params, _registered: Registered) -> Any:
     found = _fill(_unwrap(result))
     if found is None:
         raise TypeError("the handler returned None: hosts want the new subject")
     return found
 
 
-def _subjects(result: Any, _params: Params, _registry: Registry) -> Any:
+def _subjects(result: Any, _params: Params, _registered: Registered) -> Any:
     if is_generated(type(result)):
         return result
     found: Params = {"subjects": []}
@@ -129,32 +129,25 @@ def _subjects(result: Any, _params: Params, _registry: Registry) -> Any:
     return found
 
 
-def _deleted(result: Any, _params: Params, _registry: Registry) -> Any:
+def _deleted(result: Any, _params: Params, _registered: Registered) -> Any:
     return {"ok": result is None or result} if isinstance(result, bool | None) else result
 
 
-def _flags(registry: Registry) -> Params:
-    """What can be derived from the registry; the author's own schema may not contradict it."""
+def _flags(registered: Registered) -> Params:
+    """What follows from the registered methods; the author's own schema may not contradict it."""
     return {
-        "supports_watch": registry.has("subject/watch"),
-        "supports_create": registry.has("subject/create"),
-        "supports_delete": registry.has("subject/delete"),
+        "supports_watch": registered.has("subject/watch"),
+        "supports_create": registered.has("subject/create"),
+        "supports_delete": registered.has("subject/delete"),
     }
 
 
-def _schema(registry: Registry) -> Params:
+def _schema(registered: Registered) -> Params:
     return {
-        "kinds": list(registry.subject_kinds),
+        "kinds": list(registered.subject_kinds),
         "status_values": list(STATUSES),
         "supports_pagination": False,
-        **_flags(registry),
     }
-
-
-def _declared(result: Any, _params: Params, registry: Registry) -> Any:
-    """Whatever the author declares, the flags agree with what is registered."""
-    given: Params = to_builtins(result) or {}
-    return {**_schema(registry), **given, **_flags(registry)}
 
 
 SUBJECT = "subject.Subject"
@@ -222,15 +215,7 @@ ROLE = Role(
             adapt_result=_deleted,
             returns=("bool",),
         ),
-        Method(
-            "subject/schema",
-            required=True,
-            result="subject.SubjectSchema",
-            aliases=True,
-            adapt_result=_declared,
-            adapts_all=True,
-            default=_schema,
-        ),
+        agreeing("subject/schema", "subject.SubjectSchema", _schema, _flags, aliases=True),
         Method(
             "subject/watch",
             params="subject.SubjectWatchRequest",

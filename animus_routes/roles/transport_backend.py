@@ -11,26 +11,26 @@ from animus_routes.roles import ErrorRow, Method, Role, agreeing
 from animus_routes.timestamps import now
 
 if TYPE_CHECKING:
-    from animus_routes.routing.registry import Registry
+    from animus_routes.roles import Registered
 
 
-def _started(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+def _started(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
     """An address alone is enough: it started now."""
     info: Any = {"bound_addr": result} if isinstance(result, str) else result
     untimed = isinstance(result, str | dict) and not info.get("started_at")
     return {**info, "started_at": now()} if untimed else info
 
 
-def _stopped(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+def _stopped(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
     """None will do."""
     return {"shutdown": True} if result is None or isinstance(result, bool) else result
 
 
-def _schema(_registry: Registry) -> dict[str, Any]:
+def _schema(_registered: Registered) -> dict[str, Any]:
     return {"kinds": [], "supports_streaming": False, "supports_websocket": False}
 
 
-def _no_flags(_registry: Registry) -> dict[str, Any]:
+def _no_flags(_registered: Registered) -> dict[str, Any]:
     return {}
 
 
@@ -51,7 +51,7 @@ ROLE = Role(
             "transport/shutdown",
             required=True,
             adapt_result=_stopped,
-            default=lambda _registry: {"shutdown": True},
+            default=lambda _registered: {"shutdown": True},
         ),
         agreeing("transport/schema", "transport.TransportSchema", _schema, _no_flags),
     ),

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 from animus_routes.roles import Method, Role, Stream, agreeing
 
 if TYPE_CHECKING:
-    from animus_routes.routing.registry import Registry
+    from animus_routes.roles import Registered
 
 
-def _acked(result: Any, params: dict[str, Any], _registry: Registry) -> Any:
+def _acked(result: Any, params: dict[str, Any], _registered: Registered) -> Any:
     if result is None or isinstance(result, bool):
         return {"event_id": params.get("event_id"), "acked": result is not False}
     return result
 
 
-def _schema(_registry: Registry) -> dict[str, Any]:
+def _schema(_registered: Registered) -> dict[str, Any]:
     return {"kinds": [], "supports_resume": False, "supports_dedup": False}
 
 
-def _flags(registry: Registry) -> dict[str, Any]:
-    return {"supports_ack": registry.has("trigger/ack")}
+def _flags(registered: Registered) -> dict[str, Any]:
+    return {"supports_ack": registered.has("trigger/ack")}
 
 
 ROLE = Role(

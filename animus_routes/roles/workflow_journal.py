@@ -7,25 +7,24 @@ from typing import TYPE_CHECKING, Any
 from animus_routes.roles import ErrorRow, Method, Role, agreeing, listed
 
 if TYPE_CHECKING:
-    from animus_routes.roles import ResultAdapter
-    from animus_routes.routing.registry import Registry
+    from animus_routes.roles import Registered, ResultAdapter
 
 
-def _schema(_registry: Registry) -> dict[str, Any]:
+def _schema(_registered: Registered) -> dict[str, Any]:
     return {"supports_filtering": False}
 
 
-def _flags(registry: Registry) -> dict[str, Any]:
+def _flags(registered: Registered) -> dict[str, Any]:
     return {
-        "supports_checkpoints": registry.has("journal/checkpoint_save"),
-        "supports_events": registry.has("journal/events"),
+        "supports_checkpoints": registered.has("journal/checkpoint_save"),
+        "supports_events": registered.has("journal/events"),
     }
 
 
 def _absent(key: str) -> ResultAdapter:
     """None: there is none, which the wire says by a null."""
 
-    def absent(result: Any, _params: dict[str, Any], _registry: Registry) -> Any:
+    def absent(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
         return {key: None} if result is None else result
 
     return absent

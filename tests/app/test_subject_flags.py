@@ -10,6 +10,7 @@ from making import full_app, refused, subject, subject_app
 from animus_routes import (
     ConfigurationError,
 )
+from animus_routes.roles import role
 from animus_routes.testing import TestClient
 
 if TYPE_CHECKING:
@@ -18,6 +19,27 @@ if TYPE_CHECKING:
 
 def nothing() -> list[Any]:
     return []
+
+
+class OnlyWatches:
+    subject_kinds = ["task"]  # noqa: RUF012 - as an app has it
+
+    def has(self, name: str) -> bool:
+        return name == "subject/watch"
+
+
+def test_a_role_adapts_for_anything_that_says_what_it_serves() -> None:
+    row = role("subject_backend").method("subject/schema")
+    assert row is not None
+    assert row.adapt_result is not None
+    assert row.adapt_result({"supports_create": True}, {}, OnlyWatches()) == {
+        "kinds": ["task"],
+        "status_values": ["ready", "in-progress", "blocked", "done", "cancelled"],
+        "supports_pagination": False,
+        "supports_watch": True,
+        "supports_create": False,
+        "supports_delete": False,
+    }
 
 
 @pytest.mark.parametrize("author", [False, True])
