@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, cast, get_type_hints
 
 from animus_routes.handlers.context import Context
-from animus_routes.values.hints import bare, is_model
+from animus_routes.values.hints import bare, is_model, wire_type
 
 if TYPE_CHECKING:
     from animus_routes.roles import Method
@@ -240,6 +240,4 @@ def _read(method: Handler) -> tuple[bool, bool, Any]:
 def _wire(row: Method | None) -> Any:
     if row is None or row.params is None:
         return None
-    from animus_routes.routing.registry import wire_type
-
     return wire_type(row.params)

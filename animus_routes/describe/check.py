@@ -15,9 +15,9 @@ from animus_routes.handlers.signature import (
     location,
     name_of,
 )
-from animus_routes.routing.registry import described_by
 from animus_routes.values.hints import (
     bare,
+    described_by,
     is_generated,
     is_model,
     is_object,

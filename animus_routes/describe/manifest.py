@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from animus_routes.roles import PROTOCOL_VERSION
-from animus_routes.routing.registry import wire_type
 from animus_routes.values.codecs import to_builtins
+from animus_routes.values.hints import wire_type
 
 if TYPE_CHECKING:
     from animus_routes.app import App

@@ -13,7 +13,7 @@ from msgspec import NODEFAULT, Raw
 
 from animus_routes.handlers.signature import NOTHING, is_coroutine_function
 from animus_routes.values import codecs
-from animus_routes.values.hints import accepts_none, bare, is_open, json_type, members
+from animus_routes.values.hints import accepts_none, bare, described_by, is_open, json_type, members
 
 if TYPE_CHECKING:
     from animus_routes.handlers.context import Context
@@ -65,8 +65,6 @@ def _optional_fields(row: Method | None) -> dict[str, type | None]:
     """The fields of the wire params that hosts may leave out, and their JSON types."""
     if row is None or row.params is None:
         return {}
-    from animus_routes.routing.registry import described_by
-
     wire = described_by(row.params)
     return {
         name: json_type(wire, name) for name in _with_default(wire) if name in wire.__annotations__

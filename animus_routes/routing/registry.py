@@ -11,7 +11,7 @@ from animus_routes.roles import Stream
 from animus_routes.routing.router import Registration
 from animus_routes.routing.streaming import StreamRoute
 from animus_routes.values import codecs
-from animus_routes.values.hints import is_generated, is_model, is_pydantic, members
+from animus_routes.values.hints import described_by, is_generated, is_model, is_pydantic, members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -141,22 +141,6 @@ class Registry:
 def covers(known: str, kind: str) -> bool:
     """Is a subject kind the declared one, or below a declared `x.*` or `*`?"""
     return known in {kind, "*"} or (known.endswith(".*") and kind.startswith(known[:-1]))
-
-
-def wire_type(name: str) -> Any:
-    """A wire type by `crate.Name`, of the msgspec family."""
-    crate, _, cls = name.partition(".")
-    module = __import__(f"animus_routes.structs.{crate}", fromlist=[cls])
-    return getattr(module, cls)
-
-
-def described_by(name: str) -> Any:
-    """A wire type by `crate.Name`, of the family that the author has loaded anyway."""
-    crate, _, cls = name.partition(".")
-    models = sys.modules.get(f"animus_routes.types.{crate}")
-    if models is None or f"animus_routes.structs.{crate}" in sys.modules:
-        return wire_type(name)
-    return getattr(models, cls)
 
 
 class Route:

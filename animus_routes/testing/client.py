@@ -14,8 +14,8 @@ from animus_routes.engine.server import Server
 from animus_routes.engine.wire import Wire, release
 from animus_routes.errors import INTERNAL_ERROR, NamedError, RpcError
 from animus_routes.roles import PROTOCOL_VERSION
-from animus_routes.routing.registry import wire_type
 from animus_routes.values.codecs import encode
+from animus_routes.values.hints import wire_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

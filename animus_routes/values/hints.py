@@ -1,4 +1,4 @@
-"""What a type hint says: models, optional ones, JSON types. Asks nothing of the value families."""
+"""What a type hint says: models, optional ones, JSON types; and a wire type by its name."""
 
 from __future__ import annotations
 
@@ -18,6 +18,22 @@ MODEL_MARKS: Final = (
     "__required_keys__",
     "__attrs_attrs__",
 )
+
+
+def wire_type(name: str) -> Any:
+    """A wire type by `crate.Name`, of the msgspec family."""
+    crate, _, cls = name.partition(".")
+    module = __import__(f"animus_routes.structs.{crate}", fromlist=[cls])
+    return getattr(module, cls)
+
+
+def described_by(name: str) -> Any:
+    """A wire type by `crate.Name`, of the family that the author has loaded anyway."""
+    crate, _, cls = name.partition(".")
+    models = sys.modules.get(f"animus_routes.types.{crate}")
+    if models is None or f"animus_routes.structs.{crate}" in sys.modules:
+        return wire_type(name)
+    return getattr(models, cls)
 
 
 def is_pydantic(hint: Any) -> bool:

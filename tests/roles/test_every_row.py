@@ -16,8 +16,8 @@ import pytest
 
 from animus_routes import App, ConfigurationError, NotFound, RpcError
 from animus_routes.roles import Method, role
-from animus_routes.routing.registry import wire_type
 from animus_routes.testing import TestClient
+from animus_routes.values.hints import wire_type
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "types"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
