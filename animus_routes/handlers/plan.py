@@ -5,13 +5,12 @@ Imported with the first domain request, not before: the handshake does not need 
 
 from __future__ import annotations
 
-from _thread import start_new_thread
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from msgspec import NODEFAULT, Raw
 
-from animus_routes.handlers.signature import NOTHING, is_coroutine_function
+from animus_routes.handlers.signature import NOTHING
 from animus_routes.values import codecs
 from animus_routes.values.hints import accepts_none, bare, described_by, is_open, json_type, members
 
@@ -120,14 +119,11 @@ def caller(signature: Signature, middlewares: Middlewares) -> Callable[..., Any]
     if not signature.contextual and not middlewares:
         return _direct(signature)
     bind = _binder(signature)
-    if signature.is_async:
-        call = _async_call(signature, bind)
-        for middleware in reversed(middlewares):
-            call = _wrap_async(middleware, call)
-        return call
-    call = _plain_call(signature, bind)
-    for middleware in reversed(middlewares):
-        call = _wrap(middleware, call)
+    call = _async_call(signature, bind) if signature.is_async else _plain_call(signature, bind)
+    if middlewares:
+        from animus_routes.handlers.middleware import wrapped
+
+        return wrapped(call, middlewares, is_async=signature.is_async)
     return call
 
 
@@ -169,32 +165,45 @@ def _binder(signature: Signature) -> Bind:
 
 
 def _plain_call(signature: Signature, bind: Bind) -> Call:
-    from animus_routes.handlers.depends import make
-
     def call(values: Any, ctx: Context) -> Any:
         arguments = bind(values)
         for name in signature.contexts:
             arguments[name] = ctx
-        for name, dependency in signature.dependencies.items():
-            arguments[name] = make(dependency, ctx)
         return _invoke(signature, arguments)
 
-    return call
+    if not signature.dependencies:
+        return call
+    from animus_routes.handlers.injection import made
+
+    def call_with_made(values: Any, ctx: Context) -> Any:
+        arguments = bind(values)
+        arguments.update(dict.fromkeys(signature.contexts, ctx))
+        arguments.update(made(signature.dependencies, ctx))
+        return _invoke(signature, arguments)
+
+    return call_with_made
 
 
 def _async_call(signature: Signature, bind: Bind) -> Call:
-    from animus_routes.handlers.depends import make_async
-
     async def call(values: Any, ctx: Context) -> Any:
         arguments = bind(values)
         for name in signature.contexts:
             arguments[name] = ctx
-        for name, dependency in signature.dependencies.items():
-            arguments[name] = await make_async(dependency, ctx)
         found = _invoke(signature, arguments)
         return await found if hasattr(found, "__await__") else found
 
-    return call
+    if not signature.dependencies:
+        return call
+    from animus_routes.handlers.injection import made_async
+
+    async def call_with_made(values: Any, ctx: Context) -> Any:
+        arguments = bind(values)
+        arguments.update(dict.fromkeys(signature.contexts, ctx))
+        arguments.update(await made_async(signature.dependencies, ctx))
+        found = _invoke(signature, arguments)
+        return await found if hasattr(found, "__await__") else found
+
+    return call_with_made
 
 
 def _invoke(signature: Signature, arguments: dict[str, Any]) -> Any:
@@ -204,95 +213,3 @@ def _invoke(signature: Signature, arguments: dict[str, Any]) -> Any:
         if parameter.positional_only and parameter.name in arguments
     ]
     return signature.function(*positional, **arguments)
-
-
-def _wrap(middleware: Callable[..., Any], call: Call) -> Call:
-    """A plain middleware around a plain handler."""
-
-    def wrapped(values: Any, ctx: Context) -> Any:
-        def call_next(inner: Context = ctx) -> Any:
-            return call(values, inner)
-
-        return middleware(ctx, call_next)
-
-    return wrapped
-
-
-def _wrap_async(middleware: Callable[..., Any], call: Call) -> Call:
-    """Any middleware around an async handler."""
-    if not is_coroutine_function(middleware):
-        return _wrap_beside(middleware, call)
-
-    async def wrapped(values: Any, ctx: Context) -> Any:
-        def call_next(inner: Context = ctx) -> Any:
-            return call(values, inner)
-
-        return await middleware(ctx, call_next)
-
-    return wrapped
-
-
-def _wrap_beside(middleware: Callable[..., Any], call: Call) -> Call:
-    """A plain middleware around an async handler: on a thread beside the loop."""
-
-    async def wrapped(values: Any, ctx: Context) -> Any:
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        running: list[asyncio.Task[Any]] = []
-        over = False  # it and `running` are used on the loop alone: the thread is never in step
-
-        async def run(inner: Context) -> Any:
-            task = asyncio.current_task()
-            assert task is not None
-            if over:
-                raise asyncio.CancelledError
-            running.append(task)
-            return await call(values, inner)
-
-        def call_next(inner: Context = ctx) -> Any:
-            if over:
-                raise asyncio.CancelledError
-            return asyncio.run_coroutine_threadsafe(run(inner), loop).result()
-
-        try:
-            return await _on_thread(lambda: middleware(ctx, call_next))
-        except asyncio.CancelledError:
-            over = True
-            for task in running:
-                task.cancel()
-            if running:
-                await asyncio.wait(running)  # its `finally` comes before any clean-up
-            raise
-
-    return wrapped
-
-
-async def _on_thread(work: Callable[[], Any]) -> Any:
-    """As `asyncio.to_thread`, but on a thread of its own: runs that last would fill any pool."""
-    import asyncio
-    from contextlib import suppress
-    from contextvars import copy_context
-
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
-    variables = copy_context()
-
-    def settle(result: Any, error: BaseException | None) -> None:
-        if not ended.done():
-            ended.set_result((result, error))
-
-    def run() -> None:
-        result = failure = None
-        try:
-            result = variables.run(work)
-        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
-            failure = error
-        with suppress(RuntimeError):  # the loop is closed: the call was cancelled long ago
-            loop.call_soon_threadsafe(settle, result, failure)
-
-    start_new_thread(run, ())
-    result, error = await ended
-    if error is not None:
-        raise error
-    return result

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, get_origin, get_type_hints
 
 from msgspec import Struct
 
+from animus_routes.handlers.context import Context
 from animus_routes.handlers.depends import Depends
 from animus_routes.values.hints import bare, is_object, json_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from animus_routes.handlers.depends import Dependency
 
 VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x04, 0x08, 0x20, 0x80, 0x200
 
@@ -51,6 +50,17 @@ class Parameter(Struct):
     def has_default(self) -> bool:
         """May it be left out?"""
         return self.default is not NOTHING
+
+
+class Dependency(Struct):
+    """A dependency's function, read once."""
+
+    function: Callable[..., Any]
+    name: str
+    is_async: bool = False
+    is_generator: bool = False
+    contexts: list[str] = []
+    dependencies: dict[str, Dependency] = {}
 
 
 class Signature(Struct):
@@ -138,6 +148,7 @@ def analyse(
     wire: Any = None,
     *,
     context_names: frozenset[str] = frozenset(),
+    chain: tuple[object, ...] = (),
 ) -> Signature:
     """Read a handler.
 
@@ -145,6 +156,7 @@ def analyse(
         handler: Function, method, callable object; wrapped ones are read through `__wrapped__`.
         wire: The Struct of the method's wire params; None where they are open.
         context_names: Bare parameter names that mean the context (objects given to `include`).
+        chain: For a dependency: the functions on the way to it, itself the last.
     """
     layers = _layers(handler)
     function = layers[-1]
@@ -163,7 +175,7 @@ def analyse(
         returns=hints.get("return", NOTHING),
         problems=problems,
     )
-    _sort_parameters(signature, context_names)
+    _sort_parameters(signature, context_names, chain)
     signature.whole = _takes_whole(signature.fields, wire)
     return signature
 
@@ -183,8 +195,6 @@ def _hints_one_by_one(
     function: FunctionType, raw: dict[str, Any], problems: list[str]
 ) -> dict[str, Any]:
     import collections.abc
-
-    from animus_routes.handlers.context import Context
 
     # Names that are often imported for the type checker alone, and can mean nothing else.
     known: dict[str, Any] = {**vars(collections.abc), "Any": Any, "Context": Context}
@@ -252,10 +262,9 @@ def _calls_on_self(layer: Any, layers: list[Any]) -> bool:
     )
 
 
-def _sort_parameters(signature: Signature, context_names: frozenset[str]) -> None:
-    from animus_routes.handlers.context import Context
-    from animus_routes.handlers.depends import resolve
-
+def _sort_parameters(
+    signature: Signature, context_names: frozenset[str], chain: tuple[object, ...]
+) -> None:
     fields: list[Parameter] = []
     for parameter in signature.parameters:
         marker = _marker(parameter)
@@ -263,7 +272,7 @@ def _sort_parameters(signature: Signature, context_names: frozenset[str]) -> Non
         if unnamed or _origin(parameter.hint) is Context:
             signature.contexts = [*signature.contexts, parameter.name]
         elif marker is not None:
-            dependency = resolve(marker, signature.problems)
+            dependency = resolve(marker.function, signature.problems, chain)
             signature.dependencies = {**signature.dependencies, parameter.name: dependency}
             if dependency.is_async and not signature.is_async:
                 signature.problems.append(
@@ -280,6 +289,34 @@ def _origin(hint: Any) -> Any:
     """`Context` of `Context[Store]`."""
     hint = bare(hint)
     return get_origin(hint) or hint
+
+
+def resolve(
+    function: Callable[..., Any], problems: list[str], chain: tuple[object, ...] = ()
+) -> Dependency:
+    """Read a dependency and everything it depends on; what is wrong goes to `problems`."""
+    name = name_of(function)
+    if any(other is function for other in chain):
+        problems.append(f"dependency '{name}' depends on itself")
+        return Dependency(function, name)
+    signature = analyse(function, chain=(*chain, function))
+    problems.extend(
+        f"dependency '{name}': {problem}" for problem in signature.problems if problem != NOT_PYTHON
+    )
+    problems.extend(
+        f"dependency '{name}': parameter '{field.name}' is neither a Context nor a Depends"
+        for field in signature.fields
+        if not field.has_default
+    )
+    is_async = signature.is_async or any(d.is_async for d in signature.dependencies.values())
+    return Dependency(
+        function,
+        name,
+        is_async,
+        signature.is_generator,
+        signature.contexts,
+        signature.dependencies,
+    )
 
 
 def _of_default(parameter: Parameter) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes

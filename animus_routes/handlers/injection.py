@@ -1,0 +1,85 @@
+"""What a handler's dependencies give it: made per request, cleaned up after it.
+
+Imported with the first call that has some.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from animus_routes.handlers.signature import NOTHING, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from animus_routes.handlers.context import Context
+    from animus_routes.handlers.signature import Dependency
+
+    Overrides = dict[Callable[..., Any], Callable[..., Any]]
+
+
+def made(dependencies: dict[str, Dependency], ctx: Context) -> dict[str, Any]:
+    """The values of sync dependencies by parameter name."""
+    return {name: _make(dependency, ctx) for name, dependency in dependencies.items()}
+
+
+async def made_async(dependencies: dict[str, Dependency], ctx: Context) -> dict[str, Any]:
+    """As `made`, for async handlers: plain and async dependencies alike."""
+    return {name: await _make_async(dependency, ctx) for name, dependency in dependencies.items()}
+
+
+def _overridden(dependency: Dependency, overrides: Overrides) -> Dependency:
+    replacement = overrides.get(dependency.function)
+    if replacement is None:
+        return dependency
+    problems: list[str] = []
+    found = resolve(replacement, problems)
+    if found.is_async and not dependency.is_async:
+        problems.append(f"'{found.name}' is async, '{dependency.name}' that it replaces is not")
+    if problems:
+        from animus_routes.errors import ConfigurationError
+
+        raise ConfigurationError([f"dependency_overrides: {problem}" for problem in problems])
+    return found
+
+
+def _make(dependency: Dependency, ctx: Context) -> Any:
+    """The value of a sync dependency for this request, cached; cleaned up by `ctx.close`."""
+    if dependency.function in ctx.made:
+        return ctx.made[dependency.function]
+    actual = _overridden(dependency, ctx.app.dependency_overrides)
+    arguments = made(actual.dependencies, ctx)
+    arguments.update(dict.fromkeys(actual.contexts, ctx))
+    value = actual.function(**arguments)
+    if actual.is_generator:
+        generator = getattr(value, "gen", value)
+        value = _entered(generator, ctx, next(generator, NOTHING), actual)
+    ctx.made[dependency.function] = value
+    return value
+
+
+async def _make_async(dependency: Dependency, ctx: Context) -> Any:
+    """As `_make`, but awaits what has to be awaited."""
+    if dependency.function in ctx.made:
+        return ctx.made[dependency.function]
+    actual = _overridden(dependency, ctx.app.dependency_overrides)
+    arguments = await made_async(actual.dependencies, ctx)
+    arguments.update(dict.fromkeys(actual.contexts, ctx))
+    value = actual.function(**arguments)
+    if hasattr(value, "__await__"):
+        value = await value
+    if actual.is_generator:
+        # `gen` is where contextlib keeps the generator of a function that it decorates.
+        generator = getattr(value, "gen", value)
+        is_async = hasattr(generator, "__anext__")
+        first = await anext(generator, NOTHING) if is_async else next(generator, NOTHING)
+        value = _entered(generator, ctx, first, actual)
+    ctx.made[dependency.function] = value
+    return value
+
+
+def _entered(generator: Any, ctx: Context, first: Any, dependency: Dependency) -> Any:
+    if first is NOTHING:
+        raise RuntimeError(f"dependency '{dependency.name}' ended without a yield")
+    ctx.cleanups.append(generator)
+    return first
