@@ -117,7 +117,11 @@ class App(Router):
         if self._registry is None or self._registered != len(self.registrations):
             self._registered = len(self.registrations)
             self._registry = Registry(
-                self.roles, self.registrations, self.subject_kinds, self.concurrency
+                self.roles,
+                self.registrations,
+                self.subject_kinds,
+                self.concurrency,
+                self.middlewares,
             )
         return self._registry
 

@@ -60,11 +60,10 @@ def initialize_result(app: App) -> dict[str, Any]:
     }
     if app.kinds[1:]:
         info["plugin_kinds"] = app.kinds[1:]
-    routes = list(registry.routes())
     capabilities: dict[str, Any] = {
         "methods": methods(app),
-        "streaming": any(route.stream is not None for route in routes),
-        "progress": any(route.signature.contexts for route in routes),
+        "streaming": any(registry.streams(name) for name in registry.served),
+        "progress": any(registry.signature(r).contexts for r in registry.handlers.values()),
         "cancellation": True,
     }
     if registry.subject_kinds:

@@ -100,8 +100,8 @@ class Call:
             return
         if self.run is not None:
             result = self.run.complete(result)
-        if self.route.finish is not None and result.__class__ in self.route.finishes:
-            result = self.route.finish(result, self.request.params)
+        if self.route.adapt is not None and self.route.adapts[result.__class__]:
+            result = self.route.adapt(result, self.request.params)
         out = bytearray()
         self.calls.server.answer(self.route, self.request.id, result, out)
         self.send(out)

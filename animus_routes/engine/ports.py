@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from msgspec import Raw
@@ -12,37 +12,52 @@ if TYPE_CHECKING:
     from animus_routes.engine.server import Server
 
 
+Mode = Literal["inline", "thread", "pool", "async"]
+
+
 class Route(Protocol):
     """One wire method, ready to run.
 
     Attributes:
         owner: The role it belongs to; a stream is only ended by a method of its own role.
-        mode: Where the handler runs: "inline", "thread", "pool" or "async".
+        mode: Where the handler runs: at once on the main thread, on a thread of its own, in the
+            pool, on the loop.
         contextual: `call` takes the request's context as a second argument.
         bare: Nobody wrote a handler: the engine itself does what the method says.
         notification: Hosts may send it without an id.
         stops: The params field that names the stream which this method ends.
         stopped: The answer of a bare method that ends a stream, from the name and whether it was.
         stream: What a generator's items become; None for request and reply.
-        finish: Completes a plain result; called for results whose class is in `finishes`.
-        answer: Appends the whole answer frame of a result.
+        adapt: Makes the wire's result of what a handler may return in its place.
+        adapts: Is a result of this class for `adapt`?
     """
 
     name: str
     owner: str
-    mode: str
+    mode: Mode
     contextual: bool
     bare: bool
     notification: bool
     stops: str | None
     stream: Stream | None
     stopped: Callable[[Any, bool], Any] | None
-    finish: Callable[[Any, Raw], Any] | None
-    finishes: frozenset[type]
-    decode: Callable[[Raw], Any]
-    call: Callable[..., Any]
+    adapt: Callable[[Any, Raw], Any] | None
+    adapts: Mapping[type, bool]
 
-    answer: Callable[[int | Raw, Any, bytearray], None]
+    @property
+    def decode(self) -> Callable[[Raw], Any]:
+        """From the bytes of params to what `call` takes."""
+        ...
+
+    @property
+    def call(self) -> Callable[..., Any]:
+        """Runs the handler."""
+        ...
+
+    @property
+    def answer(self) -> Callable[[int | Raw, Any, bytearray], None]:
+        """Appends the whole answer frame of a result."""
+        ...
 
 
 Write = Callable[[Any, bytearray], None]

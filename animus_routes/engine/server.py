@@ -131,8 +131,8 @@ class Server:
                         result = route.call(arguments, self.context)
                     else:
                         result = route.call(arguments)
-                    if route.finish is not None and result.__class__ in route.finishes:
-                        result = route.finish(result, request.params)
+                    if route.adapt is not None and route.adapts[result.__class__]:
+                        result = route.adapt(result, request.params)
                     self.current = None
                 except BaseException as error:  # noqa: BLE001 - a handler cannot end the process
                     self._fail(route, request, error)

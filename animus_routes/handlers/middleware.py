@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from animus_routes.handlers.signature import is_coroutine_function
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from animus_routes.handlers.context import Context
 
     Call = Callable[[Any, Context], Any]
 
 
-def wrapped(call: Call, middlewares: list[Callable[..., Any]], *, is_async: bool) -> Call:
+def wrapped(call: Call, middlewares: Sequence[Callable[..., Any]], *, is_async: bool) -> Call:
     """A call with every middleware around it, the first one outermost."""
     wrap = _wrap_async if is_async else _wrap
     for middleware in reversed(middlewares):

@@ -5,7 +5,7 @@ Imported with the first domain request, not before: the handshake does not need 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import NODEFAULT, Raw
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from animus_routes.handlers.signature import Parameter, Signature
     from animus_routes.roles import Method
 
-Middlewares = list[Callable[..., Any]]
+Middlewares = Sequence[Callable[..., Any]]
 Call = Callable[[Any, "Context"], Any]
 Bind = Callable[[Any], dict[str, Any]]
 

@@ -77,8 +77,8 @@ class Signature(Struct):
 
     function: Callable[..., Any]
     parameters: list[Parameter]
-    is_async: bool
-    is_generator: bool
+    is_async: bool = False
+    is_generator: bool = False
     returns: Any = NOTHING
     fields: list[Parameter] = []
     whole: bool = False
@@ -161,7 +161,7 @@ def analyse(
     layers = _layers(handler)
     function = layers[-1]
     if not isinstance(function, FunctionType):
-        return Signature(handler, [], False, False, problems=[NOT_PYTHON])
+        return Signature(handler, [], problems=[NOT_PYTHON])
     problems: list[str] = []
     hints = _hints(function, problems)
     if function.__code__.co_flags & (VARARGS | VARKEYWORDS):

@@ -1,26 +1,20 @@
-"""Which handler serves which wire method: `Registry` knows, `Route` runs."""
+"""Which handler serves which wire method: what is registered, against the roles' tables."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes
 from animus_routes.handlers.signature import Signature, analyse
-from animus_routes.roles import Stream
+from animus_routes.routing.route import bare, handled
 from animus_routes.routing.router import Registration
-from animus_routes.routing.streaming import StreamRoute
-from animus_routes.values import codecs
-from animus_routes.values.hints import described_by, is_generated, is_model, is_pydantic, members
+from animus_routes.values.hints import described_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from msgspec import Raw
-
-    from animus_routes.engine.ports import Stream as EngineStream
     from animus_routes.roles import Method, Role
-
-PLAIN: Final = frozenset({type(None), bool, int, str, dict, list, tuple})
+    from animus_routes.routing.route import Route
 
 
 class Registry:
@@ -38,10 +32,12 @@ class Registry:
         registrations: list[Registration],
         subject_kinds: list[str],
         concurrency: int,
+        middlewares: Sequence[Callable[..., Any]],
     ) -> None:
         self.roles = roles
         self.subject_kinds = subject_kinds
-        self.concurrency = concurrency
+        self._concurrency = concurrency
+        self._middlewares = middlewares
         self.rows: dict[str, tuple[Role, Method]] = {}
         for role in roles:
             for row in role.methods:
@@ -114,17 +110,39 @@ class Registry:
             if row.default is not None:
                 for alias in (name, *self.aliases(name)):
                     if alias not in self.served:
-                        yield default_route(alias, role, row, self)
+                        yield self._default(alias, row.default)
             elif name not in self.served and row.stops is not None and self._streams():
-                yield bare_route(name, role, row, self)
+                yield bare(role, row)
+
+    def streams(self, name: str) -> bool:
+        """Does a served method send items before its answer?"""
+        _, row = self.row(name)
+        own = self.served[name].notification is not None
+        return own or (row is not None and row.stream is not None)
 
     def _streams(self) -> bool:
         return any(self.has(name) for name, (_, row) in self.rows.items() if row.stream is not None)
 
-    def _route(self, name: str, registration: Registration) -> Route:
+    def _default(self, name: str, default: Callable[[Registry], Any]) -> Route:
+        """A route that the table answers, because the author registered nothing."""
+        function = partial(default, self)
+        return self._route(name, Registration(name, function, ""), Signature(function, []))
+
+    def _route(
+        self, name: str, registration: Registration, signature: Signature | None = None
+    ) -> Route:
         role, row = self.row(name)
-        kind = None if row is None or row.name == name else name.rpartition("/")[0]
-        return Route(name, role, row, self, registration, kind)
+        return handled(
+            name,
+            role,
+            row,
+            registration,
+            signature or self.signature(registration),
+            kind=None if row is None or row.name == name else name.rpartition("/")[0],
+            registered=self,
+            concurrency=self._concurrency,
+            middlewares=self._middlewares,
+        )
 
     def signature(self, registration: Registration) -> Signature:
         """A handler, read against the method it serves; read once."""
@@ -140,125 +158,3 @@ class Registry:
 def covers(known: str, kind: str) -> bool:
     """Is a subject kind the declared one, or below a declared `x.*` or `*`?"""
     return known in {kind, "*"} or (known.endswith(".*") and kind.startswith(known[:-1]))
-
-
-class Route:
-    """One wire method with its handler, compiled at its first call (see `engine.ports.Route`)."""
-
-    def __init__(
-        self,
-        name: str,
-        role: Role,
-        row: Method | None,
-        registry: Registry,
-        registration: Registration,
-        kind: str | None,
-    ) -> None:
-        self.name = name
-        self.role = role
-        self.owner = role.kind
-        self.row = row
-        self.registry = registry
-        self.registration = registration
-        self.kind = kind
-        self.signature = registry.signature(registration)
-        self.bare = False
-        self.notification = registration.inbound or (row is not None and row.notification)
-        self.stops = row.stops if row is not None else None
-        self.stopped = row.stopped if row is not None else None
-        self.stream: EngineStream | None = self._stream()
-        self.mode = self._mode()
-        self.contextual = True
-        self.finish: Callable[[Any, Raw], Any] | None = None
-        self.finishes: frozenset[type] = PLAIN
-        self.middlewares: list[Callable[..., Any]] = []
-        self.answer: Callable[[int | Raw, Any, bytearray], None] = answer_any
-        self.decode: Callable[[Raw], Any] = self._first
-        self.call: Callable[..., Any] = self._first
-
-    def _stream(self) -> StreamRoute | None:
-        row, name = self.row, self.registration.notification
-        stream = row.stream if row is not None else None
-        if name is not None:
-            stream = Stream(name)
-        return StreamRoute(stream, self.signature) if stream is not None else None
-
-    def _mode(self) -> str:
-        if self.signature.is_async:
-            return "async"
-        lasting = self.row is not None and self.row.long_running
-        if lasting or self.stream is not None or self.signature.is_generator:
-            return "thread"
-        if self.registration.concurrent or self.registry.concurrency > 1:
-            return "pool"
-        return "inline"
-
-    def ready(self) -> Route:
-        """Settle what the engine must know before the first call."""
-        self.contextual = self.signature.contextual or bool(self.middlewares)
-        row = self.row
-        if row is not None and row.adapt_result is not None:
-            self.finish = self._finish
-            # An author's own types take part in the conveniences, the wire's need none.
-            own = [part for part in members(self.signature.returns) if is_model(part)]
-            own = [part for part in own if not is_generated(part)]
-            self.finishes = _Everything() if row.adapts_all else PLAIN.union(own)
-        if is_pydantic(self.signature.returns):
-            self.answer = answer_pydantic
-        return self
-
-    def _finish(self, result: Any, params: Raw) -> Any:
-        assert self.row is not None
-        assert self.row.adapt_result is not None
-        return self.row.adapt_result(result, codecs.plain(params), self.registry)
-
-    def _first(self, raw: Raw) -> Any:
-        """Compile at the first call: a plugin pays only for the methods that are called."""
-        from animus_routes.handlers.plan import caller, params_decoder
-
-        self.call = caller(self.signature, self.middlewares)
-        self.decode = params_decoder(self.signature, self.row, self.kind)
-        return self.decode(raw)
-
-
-class _Everything(frozenset[type]):
-    """Contains every class."""
-
-    def __contains__(self, item: object) -> bool:
-        return True
-
-
-def answer_any(request_id: int | Raw, result: Any, out: bytearray) -> None:
-    """Append an answer whose result msgspec writes, pydantic objects inside it included."""
-    codecs.encode_into(Response(request_id, result), out, -1)
-    out += b"\n"
-
-
-def answer_pydantic(request_id: int | Raw, result: Any, out: bytearray) -> None:
-    """Append an answer whose result is declared as a pydantic model."""
-    write = codecs.json_writer(result)
-    if write is None:
-        answer_any(request_id, result, out)
-    else:
-        out += b"".join((HEAD, id_bytes(request_id), RESULT, write(result), TAIL))
-
-
-def default_route(name: str, role: Role, row: Method, registry: Registry) -> Route:
-    """A route that the table answers, because the author registered nothing."""
-
-    def default() -> Any:
-        assert row.default is not None
-        return row.default(registry)
-
-    return Route(name, role, row, registry, Registration(name, default, ""), None)
-
-
-def bare_route(name: str, role: Role, row: Method, registry: Registry) -> Route:
-    """A route that the engine serves: the end of a watch."""
-
-    def nothing() -> None:
-        return None
-
-    route = Route(name, role, row, registry, Registration(name, nothing, ""), None)
-    route.bare = True
-    return route

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from animus_routes.handlers.context import Context
-    from animus_routes.serving.internal import Internal
+    from animus_routes.routing.route import Route
 
 
 class Health:
@@ -28,11 +28,11 @@ class Health:
         self._report = report
         self._started = monotonic()
 
-    def route(self, check: Callable[..., Any]) -> Internal:
+    def route(self, check: Callable[..., Any]) -> Route:
         """The author's check as a route; an async one runs on the loop."""
         from animus_routes.handlers.plan import caller
         from animus_routes.handlers.signature import analyse
-        from animus_routes.serving.internal import Internal
+        from animus_routes.routing.route import internal
 
         signature = analyse(check)
         call = caller(signature, [])
@@ -49,10 +49,9 @@ class Health:
             except Exception as error:  # noqa: BLE001 - as above
                 return self._unhealthy(error)
 
-        route = Internal(HEALTH, checked_async if signature.is_async else checked)
-        route.mode = "async" if signature.is_async else "inline"
-        route.contextual = signature.contextual
-        return route
+        if signature.is_async:
+            return internal(HEALTH, checked_async, mode="async", contextual=signature.contextual)
+        return internal(HEALTH, checked, contextual=signature.contextual)
 
     def result(self, found: Any) -> dict[str, Any]:
         """A `HealthCheckResult` from what a check returned."""

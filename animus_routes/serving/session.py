@@ -17,11 +17,11 @@ from animus_routes.engine.frames import Request, notification_frame
 from animus_routes.errors import INVALID_PARAMS, INVALID_REQUEST, RpcError
 from animus_routes.handlers.context import Context
 from animus_routes.roles import PROTOCOL_VERSION
-from animus_routes.routing.registry import Route, covers
+from animus_routes.routing.registry import covers
+from animus_routes.routing.route import internal
 from animus_routes.routing.streaming import ItemRun
 from animus_routes.serving.failures import Boundary
 from animus_routes.serving.health import Health
-from animus_routes.serving.internal import Internal
 from animus_routes.values import codecs
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from animus_routes.app import App
     from animus_routes.engine.ports import Route as EngineRoute
     from animus_routes.engine.server import Server
+    from animus_routes.routing.route import Route
     from animus_routes.serving.logs import Sink
 
 
@@ -48,8 +49,7 @@ class Session(Boundary):
         self._registry = app.registry
         self._routes: dict[str, Route] = {}
         for route in self._registry.routes():
-            route.middlewares = app.middlewares
-            self._routes.setdefault(route.name, route.ready())
+            self._routes.setdefault(route.name, route)
         self._lifespan: Callable[[], None] | None = None
         self._health = Health(self.report)
         self._health_route: EngineRoute | None = None
@@ -73,14 +73,9 @@ class Session(Boundary):
             if covers(glob, kind):
                 known = self._routes.get(f"{glob}/{verb}")
                 if known is not None:
-                    return self._adopt(method, kind, known)
+                    found = self._routes[method] = known.called(method, kind)
+                    return found
         return None
-
-    def _adopt(self, method: str, kind: str, known: Route) -> Route:
-        route = Route(method, known.role, known.row, known.registry, known.registration, kind)
-        route.middlewares = known.middlewares
-        self._routes[method] = route.ready()
-        return route
 
     def inline(self) -> Mapping[str, Route]:
         """The routes of the fast path."""
@@ -96,7 +91,7 @@ class Session(Boundary):
 
     def internal(self, handler: Callable[[Raw], Any]) -> EngineRoute:
         """A route around a lifecycle handler."""
-        return Internal("lifecycle", handler)
+        return internal("lifecycle", handler)
 
     def context(self, server: Server, route: Any, request: Request) -> Context:
         """A context for one request."""

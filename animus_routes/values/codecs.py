@@ -227,12 +227,23 @@ def _learn(cls: type) -> Writer | None:
     return writer
 
 
+# What msgspec writes of these classes alone, and a subclass of theirs as one of them.
+SCALARS: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+)
+
+
 def _hook(value: Any) -> Any:
-    """What msgspec cannot write by itself: pydantic objects, anywhere inside a result."""
+    """What msgspec cannot write by itself, anywhere inside a result: pydantic's, own scalars."""
     write = json_writer(value)
-    if write is None:
-        raise TypeError(f"a {type(value).__qualname__} cannot be written as JSON")
-    return Raw(write(value))
+    if write is not None:
+        return Raw(write(value))
+    for scalar, as_scalar in SCALARS:
+        if isinstance(value, scalar):
+            return as_scalar(value)
+    raise TypeError(f"a {type(value).__qualname__} cannot be written as JSON")
 
 
 encoder: Final = msgspec.json.Encoder(enc_hook=_hook)

@@ -11,6 +11,7 @@ from msgspec import Struct
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
+from animus_routes import App
 from animus_routes.testing import TestClient
 
 if TYPE_CHECKING:
@@ -40,6 +41,29 @@ class PointDict(TypedDict):
 
 class Nested(TypedDict):
     point: PointModel
+
+
+class Fields(dict[str, Any]):
+    pass
+
+
+class Rows(list[Any]):
+    pass
+
+
+class Words(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "for people"
+
+
+class Number(int):
+    pass
+
+
+class Share(float):
+    pass
 
 
 def serve(handler: Callable[..., Any]) -> TestClient:
@@ -110,3 +134,22 @@ def test_a_dataclass_goes_back_with_its_defaults() -> None:
     with TestClient(app) as client:
         assert client.call("same", {"x": 1}) == {"x": 1, "y": 2}
         assert client.call("both", {"point": {"x": 1}, "more": [{"x": 3}]})[0] == {"x": 1, "y": 2}
+
+
+def test_a_subclass_of_a_plain_type_takes_part_in_what_its_base_may_leave_out() -> None:
+    app = App(
+        kind="subject_backend", name="n", version="1", description="d", subject_kinds=["task"]
+    )
+    row = {"id": "1", "kind": "task", "title": "t"}
+    app.method("subject/get")(lambda id: Fields(row))
+    app.method("subject/list")(lambda: Rows([Fields(row)]))
+    with TestClient(app) as client:
+        found = client.call("subject/get", {"id": "1"})
+        assert found["status"] == "ready"
+        assert found.keys() >= {"created_at", "updated_at"}
+        assert client.call("subject/list")["subjects"][0]["status"] == "ready"
+
+
+def test_a_subclass_of_a_scalar_is_written_as_the_scalar() -> None:
+    assert answer(lambda: Words("x")) == "x"
+    assert answer(lambda: [Words("x"), Number(3), Share(0.5)]) == ["x", 3, 0.5]

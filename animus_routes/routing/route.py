@@ -1,0 +1,227 @@
+"""One wire method with what serves it, as the engine runs it (see `engine.ports.Route`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, structs
+
+from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes
+from animus_routes.roles import Stream
+from animus_routes.routing.streaming import StreamRoute
+from animus_routes.values import codecs
+from animus_routes.values.hints import is_generated, is_model, is_pydantic, members
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from msgspec import Raw
+
+    from animus_routes.engine.ports import Mode
+    from animus_routes.engine.ports import Stream as EngineStream
+    from animus_routes.handlers.signature import Signature
+    from animus_routes.roles import Method, Registered, Role
+    from animus_routes.routing.router import Registration
+
+
+class Classes(dict[type, bool]):
+    """Is a class one of these, or below one? Asked once a class, then it is a lookup."""
+
+    def __init__(self, *bases: type) -> None:
+        super().__init__()
+        self._bases = bases
+
+    def __missing__(self, cls: type) -> bool:
+        found = self[cls] = issubclass(cls, self._bases)
+        return found
+
+
+PLAIN: Final = (type(None), int, str, dict, list, tuple)
+ANY_PLAIN: Final = Classes(*PLAIN)
+ANYTHING: Final = Classes(object)
+
+
+def answer_any(request_id: int | Raw, result: Any, out: bytearray) -> None:
+    """Append an answer whose result msgspec writes, pydantic objects inside it included."""
+    codecs.encode_into(Response(request_id, result), out, -1)
+    out += b"\n"
+
+
+def answer_pydantic(request_id: int | Raw, result: Any, out: bytearray) -> None:
+    """Append an answer whose result is declared as a pydantic model."""
+    write = codecs.json_writer(result)
+    if write is None:
+        answer_any(request_id, result, out)
+    else:
+        out += b"".join((HEAD, id_bytes(request_id), RESULT, write(result), TAIL))
+
+
+def as_it_is(raw: Raw) -> Raw:
+    """The params, not decoded."""
+    return raw
+
+
+def nothing(_params: Raw) -> None:
+    """Nobody wrote a handler."""
+
+
+class Route(Struct, kw_only=True, eq=False):
+    """One wire method, made whole by `handled`, `bare` or `internal`.
+
+    Attributes:
+        role: The role whose table has the method; None for the framework's own.
+        row: Its row in the table; None for a name of the author's.
+        kind: The subject kind that is called, for `<kind>/<verb>`.
+        signature: The handler as it was read; `decode` and `call` are made of it at the first
+            call, so that a plugin pays only for the methods that are called.
+        middlewares: What wraps the call, outermost first.
+    """
+
+    name: str
+    decode: Callable[[Raw], Any]
+    call: Callable[..., Any]
+    answer: Callable[[int | Raw, Any, bytearray], None]
+    owner: str = ""
+    role: Role | None = None
+    row: Method | None = None
+    kind: str | None = None
+    signature: Signature | None = None
+    middlewares: Sequence[Callable[..., Any]] = ()
+    mode: Mode = "inline"
+    contextual: bool = False
+    bare: bool = False
+    notification: bool = False
+    stops: str | None = None
+    stopped: Callable[[Any, bool], Any] | None = None
+    stream: EngineStream | None = None
+    adapt: Callable[[Any, Raw], Any] | None = None
+    adapts: Mapping[type, bool] = ANY_PLAIN
+
+    def __post_init__(self) -> None:
+        if self.signature is not None:
+            self.decode = self.call = self._compile
+
+    def _compile(self, raw: Raw) -> Any:
+        from animus_routes.handlers.plan import caller, params_decoder
+
+        assert self.signature is not None
+        self.call = caller(self.signature, self.middlewares)
+        self.decode = params_decoder(self.signature, self.row, self.kind)
+        return self.decode(raw)
+
+    def called(self, name: str, kind: str) -> Route:
+        """The same handler under another name, for a kind below a declared `x.*` or `*`."""
+        return structs.replace(self, name=name, kind=kind)
+
+
+def handled(
+    name: str,
+    role: Role,
+    row: Method | None,
+    registration: Registration,
+    signature: Signature,
+    *,
+    kind: str | None,
+    registered: Registered,
+    concurrency: int,
+    middlewares: Sequence[Callable[..., Any]],
+) -> Route:
+    """The route of a handler.
+
+    Args:
+        name: As the host calls it.
+        role: Whose table has the method, or the app's first.
+        row: The method's row; None for a name of the author's.
+        registration: How the handler was registered.
+        signature: The handler, read.
+        kind: See `Route`.
+        registered: What the app serves, for the role's adapters.
+        concurrency: How many plain handlers the app runs at once.
+        middlewares: What wraps the call.
+    """
+    row_stream = row.stream if row is not None else None
+    items = row_stream if registration.notification is None else Stream(registration.notification)
+    return Route(
+        name=name,
+        decode=nothing,
+        call=nothing,
+        answer=answer_pydantic if is_pydantic(signature.returns) else answer_any,
+        owner=role.kind,
+        role=role,
+        row=row,
+        kind=kind,
+        signature=signature,
+        middlewares=middlewares,
+        mode=_mode(row, registration, signature, items, concurrency),
+        contextual=signature.contextual or bool(middlewares),
+        notification=registration.inbound or (row is not None and row.notification),
+        stops=row.stops if row is not None else None,
+        stopped=row.stopped if row is not None else None,
+        stream=StreamRoute(items, signature) if items is not None else None,
+        adapt=_adapter(row, registered),
+        adapts=_adapted(row, signature),
+    )
+
+
+def bare(role: Role, row: Method) -> Route:
+    """A route that the engine serves: the end of a watch."""
+    return Route(
+        name=row.name,
+        decode=nothing,
+        call=nothing,
+        answer=answer_any,
+        owner=role.kind,
+        role=role,
+        row=row,
+        bare=True,
+        notification=row.notification,
+        stops=row.stops,
+        stopped=row.stopped,
+    )
+
+
+def internal(
+    name: str, call: Callable[..., Any], *, mode: Mode = "inline", contextual: bool = False
+) -> Route:
+    """A route of the framework's own, which takes the raw params: lifecycle and health."""
+    return Route(
+        name=name,
+        decode=as_it_is,
+        call=call,
+        answer=answer_any,
+        mode=mode,
+        contextual=contextual,
+    )
+
+
+def _mode(
+    row: Method | None,
+    registration: Registration,
+    signature: Signature,
+    items: Stream | None,
+    concurrency: int,
+) -> Mode:
+    if signature.is_async:
+        return "async"
+    lasting = row is not None and row.long_running
+    if lasting or items is not None or signature.is_generator:
+        return "thread"
+    return "pool" if registration.concurrent or concurrency > 1 else "inline"
+
+
+def _adapter(row: Method | None, registered: Registered) -> Callable[[Any, Raw], Any] | None:
+    adapt = row.adapt_result if row is not None else None
+    if adapt is None:
+        return None
+    return lambda result, params: adapt(result, codecs.plain(params), registered)
+
+
+def _adapted(row: Method | None, signature: Signature) -> Mapping[type, bool]:
+    """An author's own types take part in the conveniences, the wire's need none."""
+    if row is None or row.adapt_result is None:
+        return ANY_PLAIN
+    if row.adapts_all:
+        return ANYTHING
+    own = [part for part in members(signature.returns) if is_model(part)]
+    own = [part for part in own if not is_generated(part)]
+    return Classes(*PLAIN, *own) if own else ANY_PLAIN
