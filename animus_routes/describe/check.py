@@ -31,8 +31,8 @@ from animus_routes.values.hints import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from animus_routes.app import App
     from animus_routes.roles import Method
+    from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.registry import Registry
     from animus_routes.routing.router import Registration
 
@@ -48,7 +48,7 @@ LIFECYCLE = {
 SCALARS = (str, int, float, bool)
 
 
-def problems(app: App) -> list[str]:
+def problems(app: Declaration) -> list[str]:
     """What is wrong with an app, in the order an author would fix it.
 
     Files below the working directory are named from there; what C wrote has none.
@@ -57,7 +57,7 @@ def problems(app: App) -> list[str]:
     return [problem.replace(here, "").removeprefix(": ") for problem in _problems(app)]
 
 
-def _problems(app: App) -> list[str]:
+def _problems(app: Declaration) -> list[str]:
     found = [*_of_app(app), *app.problems]
     try:
         registry = app.registry
@@ -73,7 +73,7 @@ def _problems(app: App) -> list[str]:
     return [*found, *_of_roles(app), *methods, *_of_handlers(app, registry), *_of_hooks(app)]
 
 
-def _of_app(app: App) -> Iterator[str]:
+def _of_app(app: Declaration) -> Iterator[str]:
     for field in ("name", "version", "description"):
         value: object = getattr(app, field)
         if not value or not isinstance(value, str):
@@ -86,7 +86,7 @@ def _of_app(app: App) -> Iterator[str]:
             yield f"App(subject_kinds=[{kind!r}]): a kind is exact, such as 'task', 'x.*' or '*'"
 
 
-def _of_roles(app: App) -> Iterator[str]:
+def _of_roles(app: Declaration) -> Iterator[str]:
     if any(role.subjects for role in app.roles):
         if not app.subject_kinds:
             yield "App(subject_kinds=[...]) is missing: hosts route by it, such as ['task']"
@@ -97,7 +97,7 @@ def _of_roles(app: App) -> Iterator[str]:
         yield f"two of the kinds {', '.join(app.kinds)} have the method '{name}'"
 
 
-def _of_names(app: App, registry: Registry) -> Iterator[str]:
+def _of_names(app: Declaration, registry: Registry) -> Iterator[str]:
     seen: dict[str, Registration] = {}
     for registration in app.registrations:
         name, where = registration.name, registration.where
@@ -138,7 +138,7 @@ def _of_required(registry: Registry) -> Iterator[str]:
                 yield f"{what} is required for kind '{role.kind}': add {near}"
 
 
-def _of_handlers(app: App, registry: Registry) -> Iterator[str]:
+def _of_handlers(app: Declaration, registry: Registry) -> Iterator[str]:
     async_only = [m for m in app.middlewares if is_coroutine_function(m)]
     for name, registration in registry.handlers.items():
         signature = registry.signature(registration)
@@ -159,7 +159,7 @@ def _of_handlers(app: App, registry: Registry) -> Iterator[str]:
             yield f"{registration.where}: '{name}': {problem}"
 
 
-def _of_hooks(app: App) -> Iterator[str]:
+def _of_hooks(app: Declaration) -> Iterator[str]:
     hooks: list[tuple[str, Callable[..., Any]]] = [
         ("on_initialize", hook) for hook in app.initialize_hooks
     ]

@@ -9,10 +9,10 @@ from animus_routes.values.codecs import to_builtins
 from animus_routes.values.hints import wire_type
 
 if TYPE_CHECKING:
-    from animus_routes.app import App
+    from animus_routes.routing.declaration import Declaration
 
 
-def manifest(app: App) -> dict[str, Any]:
+def manifest(app: Declaration) -> dict[str, Any]:
     """What `--manifest` prints: one `PluginManifest`, unset fields omitted."""
     registry = app.registry
     found: dict[str, Any] = {
@@ -36,7 +36,7 @@ def manifest(app: App) -> dict[str, Any]:
     return found
 
 
-def methods(app: App) -> list[str]:
+def methods(app: Declaration) -> list[str]:
     """The allow-list that hosts read: methods, `health/check`, the author's own tokens."""
     registry = app.registry
     tokens = [
@@ -49,7 +49,7 @@ def methods(app: App) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def initialize_result(app: App) -> dict[str, Any]:
+def initialize_result(app: Declaration) -> dict[str, Any]:
     """The answer to `initialize`."""
     registry = app.registry
     info: dict[str, Any] = {
@@ -86,7 +86,7 @@ def initialize_result(app: App) -> dict[str, Any]:
     return result
 
 
-def _kind_capabilities(app: App) -> dict[str, Any]:
+def _kind_capabilities(app: Declaration) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for role in app.registry.roles:
         if role.crate_version is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Generic, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, NotRequired, Protocol, TypedDict, cast
 
 from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, id_key, notification_frame
 from animus_routes.values import codecs
@@ -13,7 +13,6 @@ from animus_routes.values import codecs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from animus_routes.app import App
     from animus_routes.engine.emitter import Emitter
     from animus_routes.engine.frames import Request
     from animus_routes.engine.server import Server
@@ -53,6 +52,24 @@ class ProjectBinding(TypedDict):
     repo_scope: NotRequired[str]
 
 
+class ServingApp(Protocol):
+    """The app behind a request, which is an `App`.
+
+    Attributes:
+        dependency_overrides: What stands in for a dependency, in tests.
+    """
+
+    name: str
+    version: str
+    description: str
+    kinds: list[str]
+    subject_kinds: list[str]
+    dependency_overrides: dict[Callable[..., Any], Callable[..., Any]]
+
+    def notify(self, method: PluginNotification | str, params: Any = None) -> None:
+        """Send a notification that belongs to no request; see `App.notify`."""
+
+
 class Context(Generic[State_co]):
     """One request. Take it by annotation, under any name: `def run(ctx: Context)`.
 
@@ -69,7 +86,7 @@ class Context(Generic[State_co]):
     def __init__(
         self, session: Session, server: Server, request: Request, kind: str | None
     ) -> None:
-        self.app: App = session.app
+        self.app: ServingApp = session.app
         self.method = request.method
         self.kind = kind
         self.cancelled = False

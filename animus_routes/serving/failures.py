@@ -25,11 +25,11 @@ from animus_routes.values import codecs
 if TYPE_CHECKING:
     from msgspec import Raw
 
-    from animus_routes.app import App
     from animus_routes.engine.frames import Request
     from animus_routes.engine.server import Server
     from animus_routes.handlers.signature import Signature
     from animus_routes.roles import Role
+    from animus_routes.routing.declaration import Declaration
 
 
 class Value(Struct):
@@ -76,7 +76,7 @@ class Boundary(ABC):
             for the test client too.
     """
 
-    app: App
+    app: Declaration
     failures: list[BaseException] | None = None
     breaks: dict[int | Raw, tuple[BaseException, bytes]] | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from animus_routes.engine.exit import leave
 from animus_routes.engine.wire import claim
@@ -13,12 +13,34 @@ from animus_routes.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from animus_routes.app import App
+    from animus_routes.roles import Role
+    from animus_routes.serving.session import Session
 
 MANIFEST_FLAGS: Final = frozenset({"--manifest", "-m"})
 HELP_FLAGS: Final = frozenset({"--help", "-h"})
 
 _importing: list[bool] = []
+
+
+class Launched(Protocol):
+    """An app, as its command line uses it."""
+
+    name: str
+    version: str
+    description: str
+
+    @property
+    def roles(self) -> list[Role]:
+        """The roles of its kinds."""
+        ...
+
+    def manifest(self) -> dict[str, Any]:
+        """Its manifest."""
+        ...
+
+    def session(self) -> Session:
+        """One host's connection."""
+        ...
 
 
 @contextmanager
@@ -31,7 +53,7 @@ def importing() -> Generator[None, None, None]:
         _importing.pop()
 
 
-def launch(app: App, arguments: list[str]) -> NoReturn:
+def launch(app: Launched, arguments: list[str]) -> NoReturn:
     """Do what the host asks for by starting the process this way."""
     if _importing:
         say(
@@ -60,7 +82,7 @@ def launch(app: App, arguments: list[str]) -> NoReturn:
     serve(app)
 
 
-def serve(app: App) -> NoReturn:
+def serve(app: Launched) -> NoReturn:
     """Serve until the host is done."""
     from animus_routes.engine.process import Process
 
@@ -73,7 +95,7 @@ def serve(app: App) -> NoReturn:
     Process(session, *pair).serve()
 
 
-def print_manifest(app: App) -> NoReturn:
+def print_manifest(app: Launched) -> NoReturn:
     """Print one JSON document and nothing else."""
     from animus_routes.values.codecs import encode
 
@@ -96,7 +118,7 @@ def on_terminal() -> bool:
         return False
 
 
-def usage(app: App) -> str:
+def usage(app: Launched) -> str:
     """One screen for a person who starts the plugin by hand."""
     return (
         f"{app.name} {app.version}: {app.description}\n\n"

@@ -10,15 +10,15 @@ from animus_routes.handlers.signature import analyse, name_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from animus_routes.app import App
     from animus_routes.engine.loop import Loop
     from animus_routes.handlers.context import Context
+    from animus_routes.routing.declaration import Declaration
 
 ASYNC_EXIT_BOUND_S = 1.0
 
 
 def enter(
-    app: App, ctx: Context, loop: Callable[[], Loop]
+    app: Declaration, ctx: Context, loop: Callable[[], Loop]
 ) -> tuple[Any, Callable[[], None] | None]:
     """Enter the app's lifespan.
 

@@ -27,9 +27,9 @@ from animus_routes.values import codecs
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from animus_routes.app import App
     from animus_routes.engine.ports import Route as EngineRoute
     from animus_routes.engine.server import Server
+    from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.route import Route
     from animus_routes.serving.logs import Sink
 
@@ -42,7 +42,7 @@ class Session(Boundary):
         state: What the lifespan yielded.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Declaration) -> None:
         self.app = app
         self.greeting: dict[str, Any] = {}
         self.state: Any = None

@@ -1,0 +1,139 @@
+"""What an author states: an app's data and its handlers. How they are served is `App`'s."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from animus_routes.errors import ConfigurationError
+from animus_routes.handlers.signature import location
+from animus_routes.routing.registry import Registry
+from animus_routes.routing.router import Registration, Router
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from animus_routes.names import Kind, PluginNotification
+    from animus_routes.roles import Role
+
+
+class Declaration(Router):
+    """An app as it is written; see `App` for the arguments."""
+
+    def __init__(
+        self,
+        *,
+        kind: Kind | None = None,
+        kinds: Sequence[Kind] = (),
+        name: str,
+        version: str,
+        description: str,
+        subject_kinds: Sequence[str] = (),
+        env_required: Sequence[Any] = (),
+        capabilities: Sequence[str] = (),
+        kind_capabilities: Mapping[str, Any] | None = None,
+        projections: Sequence[str] = (),
+        lifespan: Callable[..., Any] | None = None,
+        concurrency: int = 1,
+        notification_buffer_size: int | None = None,
+        supports_mcp: bool | None = None,
+        log_format: Literal["text", "json"] = "text",
+        log_entries: bool = False,
+        exit_on_broken_stream: bool = True,
+    ) -> None:
+        super().__init__()
+        self.kinds: list[str] = [*([kind] if kind else []), *kinds]
+        self.name = name
+        self.version = version
+        self.description = description
+        self.subject_kinds = list(subject_kinds)
+        self.env_required = list(env_required)
+        self.capabilities = list(capabilities)
+        self.kind_capabilities = dict(kind_capabilities or {})
+        self.projections = list(projections)
+        self.lifespan = lifespan
+        self.concurrency = concurrency
+        self.notification_buffer_size = notification_buffer_size
+        self.supports_mcp = supports_mcp
+        self.log_format = log_format
+        self.log_entries = log_entries
+        self.exit_on_broken_stream = exit_on_broken_stream
+        self.dependency_overrides: dict[Callable[..., Any], Callable[..., Any]] = {}
+        self._send: Callable[[str, Any], None] | None = None
+        self._registry: Registry | None = None
+        self._registered = 0
+
+    @property
+    def roles(self) -> list[Role]:
+        """The roles of `kinds`.
+
+        Raises:
+            ConfigurationError: A kind is unknown, or not to be written any more.
+        """
+        from animus_routes.roles import role
+
+        found: list[Role] = []
+        problems: list[str] = []
+        if len(set(self.kinds)) < len(self.kinds):
+            problems.append(f"App(kinds={self.kinds!r}) names a kind twice")
+        for kind in self.kinds:
+            try:
+                found.append(role(kind))
+            except KeyError as error:
+                problems.append(f"App(kind={kind!r}): {error.args[0]}")
+        if problems or not found:
+            raise ConfigurationError(problems or ["App needs kind= or kinds="])
+        return found
+
+    @property
+    def registry(self) -> Registry:
+        """What is registered, against the roles' tables."""
+        if self._registry is None or self._registered != len(self.registrations):
+            self._registered = len(self.registrations)
+            self._registry = Registry(
+                self.roles,
+                self.registrations,
+                self.subject_kinds,
+                self.concurrency,
+                self.middlewares,
+            )
+        return self._registry
+
+    def notify(self, method: PluginNotification | str, params: Any = None) -> None:
+        """Send a notification that belongs to no request, such as `config/changed`.
+
+        Any thread may call it. Nothing is sent while no host has finished its handshake.
+        """
+        if self._send is not None:
+            self._send(method, {} if params is None else params)
+
+    def _include_object(self, backend: object) -> None:
+        """Register an object's methods by the roles' verbs; see `Router.include`."""
+        found = 0
+        try:
+            roles = self.roles
+        except ConfigurationError:
+            return  # the report says why
+        for role in roles:
+            for row in role.methods:
+                function = getattr(backend, row.verb, None)
+                if function is None or not callable(function):
+                    continue
+                found += 1
+                self.registrations.append(
+                    Registration(
+                        row.name,
+                        function,
+                        location(function),
+                        inbound=row.notification and row.stops is None and row.result is None,
+                        context_names=frozenset({"ctx", "context"}),
+                    )
+                )
+        check = getattr(backend, "health", None)
+        if callable(check):
+            self.health_check = check
+        if not found:
+            verbs = ", ".join(row.verb for role in roles for row in role.methods)
+            needed = (
+                f"none of the role's methods: {verbs}" if verbs else "no methods by known verbs"
+            )
+            self.problems.append(f"include({type(backend).__qualname__}): it has {needed}")
