@@ -7,7 +7,8 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from animus_routes.app import App
-from animus_routes.serving.launch import importing, say
+from animus_routes.engine.stderr import say
+from animus_routes.serving.launch import importing
 
 if TYPE_CHECKING:
     from types import ModuleType

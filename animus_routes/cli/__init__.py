@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from animus_routes.serving.launch import say
+from animus_routes.engine.stderr import say
 
 COMMANDS = {
     "run": "serve an app on stdin and stdout",

@@ -7,9 +7,10 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from animus_routes.engine.stderr import say
+from animus_routes.engine.wire import write_all
 from animus_routes.errors import RpcError
 from animus_routes.loading import NotAnApp, configured, fail
-from animus_routes.serving.launch import say
 
 if TYPE_CHECKING:
     from animus_routes.host import Plugin
@@ -134,4 +135,4 @@ def _pretty(value: Any) -> str:
 
 def print_json(value: Any) -> None:
     """One result on stdout."""
-    os.write(1, f"{_pretty(value)}\n".encode())
+    write_all(1, f"{_pretty(value)}\n".encode())

@@ -6,11 +6,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from animus_routes.describe.check import problems
-from animus_routes.engine.wire import claim
+from animus_routes.engine.stderr import say
+from animus_routes.engine.wire import claim, write_all
 from animus_routes.errors import ConfigurationError
 from animus_routes.handlers.signature import NOTHING, name_of
 from animus_routes.loading import fail, load, only_target
-from animus_routes.serving.launch import say
 from animus_routes.values.codecs import encode
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def main(arguments: list[str]) -> int:
         fail(str(error))
     document = {"name": app.name, "kinds": app.kinds, "routes": rows, "problems": found}
     text = encode(document).decode() if as_json else table(rows)
-    rest = memoryview(f"{text}\n".encode())
-    while rest:
-        rest = rest[os.write(out, rest) :]
+    write_all(out, f"{text}\n".encode())
     if found and not as_json:
         say("\n".join(["", *found]))
     return 1 if found else 0

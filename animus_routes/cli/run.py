@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from animus_routes.engine.stderr import say
 from animus_routes.engine.wire import claim
 from animus_routes.loading import load, only_target
-from animus_routes.serving.launch import MANIFEST_FLAGS, on_terminal, print_manifest, say, serve
+from animus_routes.serving.launch import MANIFEST_FLAGS, on_terminal, print_manifest, serve
 
 
 def main(arguments: list[str]) -> NoReturn:

@@ -259,6 +259,12 @@ def log(text: str) -> None:
     write(f"animus-routes: {text}\n".encode(errors="backslashreplace"))
 
 
+def say(text: str) -> None:
+    """For whoever started the process, in the words of a command: no name before it."""
+    with suppress(OSError):
+        os.write(STDERR, f"{text}\n".encode(errors="backslashreplace"))
+
+
 def write(data: bytes) -> None:
     """Write whole lines to stderr, unmixed, from any thread, without ever waiting for long.
 

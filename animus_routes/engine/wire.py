@@ -70,15 +70,10 @@ class Wire:
             self._lost()
 
     def _write_rest(self, rest: memoryview) -> None:
-        """Whoever shares the pipe may have made it non-blocking: wait for room ourselves."""
-        while rest:
-            try:
-                rest = rest[os.write(self._out, rest) :]
-            except BlockingIOError:
-                _ready(self._out, select.POLLOUT, None)
-            except OSError:
-                self._lost()
-                return
+        try:
+            write_all(self._out, rest)
+        except OSError:
+            self._lost()
 
     def _lost(self) -> None:
         """The host has gone (EPIPE), or its file takes no more: there is nobody to tell."""
@@ -122,6 +117,20 @@ class Wire:
 
 def _nothing() -> None:
     pass
+
+
+def write_all(fd: int, data: bytes | memoryview) -> None:
+    """Write every byte; whoever shares the pipe may have made it non-blocking: wait for room.
+
+    Raises:
+        OSError: Nobody takes them.
+    """
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(fd, rest) :]
+        except BlockingIOError:
+            _ready(fd, select.POLLOUT, None)
 
 
 def _ready(fd: int, event: int, timeout_ms: int | None) -> bool:

@@ -22,8 +22,9 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from animus_routes.engine.stderr import say
+from animus_routes.engine.wire import write_all
 from animus_routes.errors import RpcError
-from animus_routes.serving.launch import say
 from animus_routes.timestamps import now
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def main(arguments: list[str]) -> int:
     result: dict[str, Any] = {"workflow_status": FAILED, **asked}
     try:
         result |= _call(params, project_root, pipe)
-        os.write(1, json.dumps(result).encode() + b"\n")
+        write_all(1, json.dumps(result).encode() + b"\n")
     except (RpcError, HostError) as error:
         say(f"workflow/execute: {error}")
     code = 0 if result.get("success") else 1

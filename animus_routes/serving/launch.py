@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from animus_routes.engine.exit import leave
-from animus_routes.engine.wire import claim
+from animus_routes.engine.stderr import say
+from animus_routes.engine.wire import claim, write_all
 from animus_routes.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -105,9 +106,7 @@ def print_manifest(app: Launched) -> NoReturn:
     except ConfigurationError as error:
         say(str(error))
         leave(1)
-    rest = memoryview(document + b"\n")
-    while rest:
-        rest = rest[os.write(out, rest) :]
+    write_all(out, document + b"\n")
     leave(0)
 
 
@@ -126,9 +125,3 @@ def usage(app: Launched) -> str:
         "  --manifest, -m    print the plugin's manifest as one JSON document\n"
         "  --help, -h        this text"
     )
-
-
-def say(text: str) -> None:
-    """Tell the person or the host's log, on stderr."""
-    with suppress(OSError):
-        os.write(2, f"{text}\n".encode(errors="backslashreplace"))
