@@ -242,7 +242,7 @@ def _hook(value: Any) -> Any:
         return Raw(write(value))
     for scalar, as_scalar in SCALARS:
         if isinstance(value, scalar):
-            return as_scalar(value)
+            return as_scalar(cast("Any", value))
     raise TypeError(f"a {type(value).__qualname__} cannot be written as JSON")
 
 
