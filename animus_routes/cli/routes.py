@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from animus_routes.app import App
     from animus_routes.handlers.signature import Signature
-    from animus_routes.roles import Method, Role
+    from animus_routes.roles import MethodRow, Role
     from animus_routes.routing.router import Registration
 
 COLUMNS = ("method", "need", "handler", "params", "result", "where")
@@ -61,7 +61,7 @@ def describe(app: App) -> Iterator[dict[str, Any]]:
 
 
 def _row(
-    app: App, name: str, role: Role, row: Method | None, registration: Registration | None
+    app: App, name: str, role: Role, row: MethodRow | None, registration: Registration | None
 ) -> dict[str, Any]:
     registry = app.registry
     found: dict[str, Any] = {
@@ -88,7 +88,7 @@ def _row(
     return found
 
 
-def _without_handler(row: Method) -> str:
+def _without_handler(row: MethodRow) -> str:
     if row.default is not None:
         return "(derived)"
     if row.stops is not None:

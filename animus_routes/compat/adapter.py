@@ -10,7 +10,7 @@ from animus_routes.handlers.context import Context
 from animus_routes.values.hints import bare, is_model, wire_type
 
 if TYPE_CHECKING:
-    from animus_routes.roles import Method
+    from animus_routes.roles import MethodRow
 
 __all__ = ["AgentStream", "CallContext", "Cancellation", "Params"]
 
@@ -142,7 +142,7 @@ class CallContext:
         self.kind = ctx.kind or (only[0] if len(only) == 1 else "")
 
 
-def adapted(method: Handler, row: Method | None) -> Handler:
+def adapted(method: Handler, row: MethodRow | None) -> Handler:
     """A handler for the framework out of a class's method.
 
     Args:
@@ -182,7 +182,7 @@ def adapted_health(method: Handler) -> Handler:
 
 
 def _called_as_written(
-    method: Handler, row: Method | None, arguments: Callable[[Any, Context], tuple[Any, ...]]
+    method: Handler, row: MethodRow | None, arguments: Callable[[Any, Context], tuple[Any, ...]]
 ) -> Handler:
     """A function of the method's own sort: plain, async, a stream, an async stream."""
     streams = row is not None and row.stream is not None and row.stream.ack is not None
@@ -237,7 +237,7 @@ def _read(method: Handler) -> tuple[bool, bool, Any]:
     return True, takes_context, hint if is_model(bare(hint)) else None
 
 
-def _wire(row: Method | None) -> Any:
+def _wire(row: MethodRow | None) -> Any:
     if row is None or row.params is None:
         return None
     return wire_type(row.params)

@@ -31,7 +31,7 @@ from animus_routes.values.hints import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from animus_routes.roles import Method
+    from animus_routes.roles import MethodRow
     from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.registry import Registry
     from animus_routes.routing.router import Registration
@@ -176,7 +176,9 @@ def _of_hooks(app: Declaration) -> Iterator[str]:
             )
 
 
-def _of_kind(registration: Registration, signature: Signature, row: Method | None) -> Iterator[str]:
+def _of_kind(
+    registration: Registration, signature: Signature, row: MethodRow | None
+) -> Iterator[str]:
     streams = registration.notification is not None or (row is not None and row.stream is not None)
     if signature.is_generator and not streams:
         yield (
@@ -187,7 +189,7 @@ def _of_kind(registration: Registration, signature: Signature, row: Method | Non
         yield "concurrent=True is for plain functions; async ones always run concurrently"
 
 
-def _of_params(signature: Signature, row: Method) -> Iterator[str]:
+def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
     """Do the parameters fit what the wire sends?"""
     if row.params is None:
         for field in signature.fields:
@@ -227,7 +229,7 @@ def _of_field(field: Parameter, wire: Any) -> Iterator[str]:
                 return
 
 
-def _of_result(signature: Signature, row: Method) -> Iterator[str]:
+def _of_result(signature: Signature, row: MethodRow) -> Iterator[str]:
     """Does the result hint fit what the wire wants?"""
     if row.result is None or signature.is_generator or signature.returns is NOTHING:
         return

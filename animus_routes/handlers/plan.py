@@ -17,7 +17,7 @@ from animus_routes.values.hints import accepts_none, bare, described_by, is_open
 if TYPE_CHECKING:
     from animus_routes.handlers.context import Context
     from animus_routes.handlers.signature import Parameter, Signature
-    from animus_routes.roles import Method
+    from animus_routes.roles import MethodRow
 
 Middlewares = Sequence[Callable[..., Any]]
 Call = Callable[[Any, "Context"], Any]
@@ -25,7 +25,7 @@ Bind = Callable[[Any], dict[str, Any]]
 
 
 def params_decoder(
-    signature: Signature, row: Method | None, kind: str | None
+    signature: Signature, row: MethodRow | None, kind: str | None
 ) -> Callable[[Raw], Any]:
     """From the bytes of `params` to what `caller`'s function takes."""
     decode = decoder(signature, row)
@@ -35,7 +35,7 @@ def params_decoder(
     return lambda raw: decode(Raw(codecs.encode(adapt(codecs.plain(raw), kind))))
 
 
-def decoder(signature: Signature, row: Method | None) -> Callable[[Raw], Any]:
+def decoder(signature: Signature, row: MethodRow | None) -> Callable[[Raw], Any]:
     """From the bytes of params in the wire type's form to the values of `signature.fields`."""
     fields = signature.fields
     if not fields:
@@ -60,7 +60,7 @@ def _hint(field: Parameter) -> Any:
     return Any if field.hint is NOTHING else field.hint
 
 
-def _optional_fields(row: Method | None) -> dict[str, type | None]:
+def _optional_fields(row: MethodRow | None) -> dict[str, type | None]:
     """The fields of the wire params that hosts may leave out, and their JSON types."""
     if row is None or row.params is None:
         return {}

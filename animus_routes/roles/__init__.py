@@ -42,7 +42,7 @@ class ErrorRow(Struct, frozen=True, gc=False):
     prefix: str | None = None
 
 
-class Stream(Struct, frozen=True, gc=False):
+class StreamRow(Struct, frozen=True, gc=False):
     """What a generator's items become.
 
     Attributes:
@@ -50,7 +50,7 @@ class Stream(Struct, frozen=True, gc=False):
         key: Where the item goes in `{"id": <request id>, <key>: item}`; "" = the item is the
             whole params.
         ack: The answer sent before the first item; None = the answer is what the handler returns.
-        run: For streams whose items differ: makes the adapter of one call (see `Run`).
+        adapter: For streams whose items differ: makes the adapter of one call (see `ItemAdapter`).
         error_key: Where the error goes in `{"id": <request id>, <error_key>: error}`, the last
             notification of a stream that breaks after its ack; "" = hosts know of no such thing.
         fatal: A stream that breaks ends the process, so that the host starts it anew.
@@ -59,12 +59,12 @@ class Stream(Struct, frozen=True, gc=False):
     notification: str
     key: str = "event"
     ack: dict[str, Any] | None = None
-    run: Callable[[dict[str, Any], Any], Run] | None = None
+    adapter: Callable[[dict[str, Any], Any], ItemAdapter] | None = None
     error_key: str = ""
     fatal: bool = False
 
 
-class Run(Protocol):
+class ItemAdapter(Protocol):
     """One call of a stream whose items become different notifications.
 
     Attributes:
@@ -73,7 +73,7 @@ class Run(Protocol):
 
     names: set[str]
 
-    def notification(self, item: Any) -> tuple[str, Any]:
+    def frame(self, item: Any) -> tuple[str, Any]:
         """The wire method and params of one item."""
         ...
 
@@ -84,7 +84,7 @@ class Run(Protocol):
         """A last notification before the answer of a cancelled call."""
 
 
-class Method(Struct, frozen=True, gc=False):
+class MethodRow(Struct, frozen=True, gc=False):
     """One wire method of a role.
 
     Attributes:
@@ -93,7 +93,7 @@ class Method(Struct, frozen=True, gc=False):
         result: The wire type, `crate.Name`; None = any JSON.
         required: Must a plugin of this kind have it?
         long_running: It never holds up the others.
-        notification: The host sends it as a notification (and maybe as a request too).
+        one_way: The host sends it as a notification (and maybe as a request too).
         aliases: The verb is also served as `<subject kind>/<verb>`.
         stream: Set where a generator's items become notifications.
         adapt_params: Turns every form that hosts send into the one the wire type describes.
@@ -114,9 +114,9 @@ class Method(Struct, frozen=True, gc=False):
     result: str | None = None
     required: bool = False
     long_running: bool = False
-    notification: bool = False
+    one_way: bool = False
     aliases: bool = False
-    stream: Stream | None = None
+    stream: StreamRow | None = None
     adapt_params: ParamsAdapter | None = None
     adapt_result: ResultAdapter | None = None
     adapts_all: bool = False
@@ -151,7 +151,7 @@ class Role(Struct, frozen=True):
     """
 
     kind: str
-    methods: tuple[Method, ...] = ()
+    methods: tuple[MethodRow, ...] = ()
     notifications: tuple[str, ...] = ()
     errors: Mapping[str, ErrorRow] = {}
     open: bool = False
@@ -162,7 +162,7 @@ class Role(Struct, frozen=True):
     tokens: Mapping[str, str] = {}
     command: str | None = None
 
-    def method(self, name: str) -> Method | None:
+    def method(self, name: str) -> MethodRow | None:
         """The row of a method, or None."""
         return next((row for row in self.methods if row.name == name), None)
 
@@ -204,7 +204,7 @@ def agreeing(
     *,
     required: bool = True,
     aliases: bool = False,
-) -> Method:
+) -> MethodRow:
     """A `*/schema` method: derived where nobody wrote one, and never at odds with what is served.
 
     Args:
@@ -222,7 +222,7 @@ def agreeing(
         given: dict[str, Any] = to_builtins(result) or {}
         return {**schema(registered), **given, **flags(registered)}
 
-    return Method(
+    return MethodRow(
         name,
         result=result,
         required=required,

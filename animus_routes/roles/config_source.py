@@ -1,6 +1,6 @@
 """`config_source`: where the host's workflow configuration comes from (no spec text; facts 11)."""
 
-from animus_routes.roles import Method, Role
+from animus_routes.roles import MethodRow, Role
 
 ROLE = Role(
     kind="config_source",
@@ -8,18 +8,18 @@ ROLE = Role(
     notifications=("config/changed",),
     tokens={"config/write": "config_write"},
     methods=(
-        Method(
+        MethodRow(
             "config/load",
             params="config.ConfigLoadRequest",
             result="config.ConfigLoadResponse",
             required=True,
         ),
-        Method(
+        MethodRow(
             "config/validate",
             params="config.ConfigValidateRequest",
             result="config.ConfigValidateResponse",
         ),
-        Method(
+        MethodRow(
             "config/write",
             params="config.ConfigWriteRequest",
             result="config.ConfigWriteResponse",

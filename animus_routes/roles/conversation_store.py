@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.roles import Method, Role, listed
+from animus_routes.roles import MethodRow, Role, listed
 
 if TYPE_CHECKING:
     from animus_routes.roles import Registered, ResultAdapter
@@ -24,8 +24,8 @@ def _found(result: Any, _params: dict[str, Any], _registered: Registered) -> Any
     return {} if result is None else result
 
 
-def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: str) -> Method:
-    return Method(
+def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: str) -> MethodRow:
+    return MethodRow(
         f"conversation/{verb}",
         params=f"plugin.Conversation{name}Request",
         result=f"plugin.Conversation{name}Response",

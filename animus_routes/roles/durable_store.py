@@ -1,10 +1,10 @@
 """`durable_store`: steps of a workflow phase, committed exactly once (spec section 7.7)."""
 
-from animus_routes.roles import Method, Role
+from animus_routes.roles import MethodRow, Role
 
 
-def _method(verb: str, name: str) -> Method:
-    return Method(
+def _method(verb: str, name: str) -> MethodRow:
+    return MethodRow(
         f"durable/{verb}",
         params=f"durable_store.{name}Request",
         result=f"durable_store.{name}Response",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from animus_routes.roles import Method, Role, Stream
+from animus_routes.roles import MethodRow, Role, StreamRow
 from animus_routes.values.codecs import to_builtins
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Tail:
         self._parts, self._kept = [kept], len(kept)
 
 
-class ExecRun:
-    """One `exec_stream` or `exec_session` call (see `roles.Run`)."""
+class ExecItems:
+    """One `exec_stream` or `exec_session` call (see `roles.ItemAdapter`)."""
 
     def __init__(self, params: dict[str, Any], _request_id: Any) -> None:
         handle = params.get("handle")
@@ -56,7 +56,7 @@ class ExecRun:
         self.names: set[str] = set()
         self._texts = {"stdout": Tail(), "stderr": Tail()}
 
-    def notification(self, item: Any) -> tuple[str, Any]:
+    def frame(self, item: Any) -> tuple[str, Any]:
         """Output by default; `kind: journal` for a session's journal."""
         if isinstance(item, tuple):
             item = dict(zip(("stream", "text"), cast("tuple[str, str]", item), strict=True))
@@ -85,8 +85,8 @@ def _done(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
     return result or {}
 
 
-def _method(verb: str, params: str, result: str, **options: Any) -> Method:
-    return Method(
+def _method(verb: str, params: str, result: str, **options: Any) -> MethodRow:
+    return MethodRow(
         f"environment/{verb}",
         params=f"environment.{params}",
         result=f"environment.{result}",
@@ -106,13 +106,13 @@ ROLE = Role(
             "ExecRequest",
             "ExecResponse",
             long_running=True,
-            stream=Stream("environment/output", run=ExecRun),
+            stream=StreamRow("environment/output", adapter=ExecItems),
         ),
         # Its request and result have no schema in any published copy: the params are open.
-        Method(
+        MethodRow(
             "environment/exec_session",
             long_running=True,
-            stream=Stream("environment/journal", run=ExecRun),
+            stream=StreamRow("environment/journal", adapter=ExecItems),
         ),
         _method(
             "teardown",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.roles import Method, Role, Stream, agreeing, listed
+from animus_routes.roles import MethodRow, Role, StreamRow, agreeing, listed
 
 if TYPE_CHECKING:
     from animus_routes.roles import Registered
@@ -41,7 +41,7 @@ ROLE = Role(
     kind="log_storage_backend",
     notifications=("log_storage/event",),
     methods=(
-        Method(
+        MethodRow(
             "log_storage/store",
             params="log_storage.LogStoreRequest",
             result="log_storage.LogStoreResult",
@@ -50,18 +50,18 @@ ROLE = Role(
             adapts_all=True,
             returns=("int",),
         ),
-        Method(
+        MethodRow(
             "log_storage/query",
             params="log_storage.LogQuery",
             result="log_storage.LogQueryResult",
             adapt_result=listed("entries"),
             returns=("list",),
         ),
-        Method(
+        MethodRow(
             "log_storage/tail",
             params="log_storage.LogQuery",
             long_running=True,
-            stream=Stream(
+            stream=StreamRow(
                 "log_storage/event",
                 key="entry",
                 ack={"tailing": True},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.roles import Method, Role, listed
+from animus_routes.roles import MethodRow, Role, listed
 
 if TYPE_CHECKING:
     from animus_routes.roles import Registered, ResultAdapter
@@ -22,8 +22,8 @@ def _deleted(result: Any, _params: dict[str, Any], _registered: Registered) -> A
     return result
 
 
-def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: str) -> Method:
-    return Method(
+def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: str) -> MethodRow:
+    return MethodRow(
         f"memory/{verb}",
         params=f"memory_store.{name}Request",
         result=f"memory_store.{name}Response",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.roles import Method, Role, agreeing, listed
+from animus_routes.roles import MethodRow, Role, agreeing, listed
 
 if TYPE_CHECKING:
     from animus_routes.roles import Registered
@@ -32,7 +32,7 @@ ROLE = Role(
     kind="notifier",
     crate_version="0.1.0",
     methods=(
-        Method(
+        MethodRow(
             "notifier/notify",
             params="notifier.NotifierNotifyParams",
             result="notifier.NotifierNotifyResult",
@@ -40,7 +40,7 @@ ROLE = Role(
             adapt_result=_accepted,
             returns=("bool",),
         ),
-        Method(
+        MethodRow(
             "notifier/flush",
             params="notifier.NotifierFlushParams",
             result="notifier.NotifierFlushResult",

@@ -12,7 +12,7 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.roles import ErrorRow, Method, Role, Stream
+from animus_routes.roles import ErrorRow, MethodRow, Role, StreamRow
 from animus_routes.values.codecs import to_builtins
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ BY_CLASS: Final = {
 }
 
 
-class AgentRun:
-    """One run: its names, its notifications, its response (see `roles.Run`)."""
+class AgentItems:
+    """One run: its names, its notifications, its response (see `roles.ItemAdapter`)."""
 
     def __init__(self, params: dict[str, Any], _request_id: Any) -> None:
         given = [params.get(name) for name in RUN_NAMES]
@@ -50,7 +50,7 @@ class AgentRun:
         self._deltas: list[str] = []
         self._kept: dict[str, list[Any]] = {kept: [] for kept in RESPONSE_LISTS.values()}
 
-    def notification(self, item: Any) -> tuple[str, Any]:
+    def frame(self, item: Any) -> tuple[str, Any]:
         """One item as the wire has it: no `kind`, a session id, explicit flags."""
         if isinstance(item, str):
             item = {"kind": "output", "text": item}
@@ -124,19 +124,19 @@ DEFAULTS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def _run(name: str, *, required: bool = False) -> Method:
-    return Method(
+def _run(name: str, *, required: bool = False) -> MethodRow:
+    return MethodRow(
         name,
         params="provider.AgentRunRequest",
         result="provider.AgentRunResponse",
         required=required,
         long_running=True,
-        stream=Stream("agent/output", run=AgentRun),
+        stream=StreamRow("agent/output", adapter=AgentItems),
         returns=("AgentRunResponse", "str", "dict"),
     )
 
 
-def _cancelled(name: Any, found: bool) -> dict[str, Any]:  # noqa: FBT001 - see roles.Method.stopped
+def _cancelled(name: Any, found: bool) -> dict[str, Any]:  # noqa: FBT001 - see roles.MethodRow.stopped
     return {"session_id": name, "cancelled": found}
 
 
@@ -151,14 +151,14 @@ ROLE = Role(
     methods=(
         _run("agent/run", required=True),
         _run("agent/resume"),
-        Method(
+        MethodRow(
             "agent/cancel",
             params="provider.AgentCancelRequest",
             stops="session_id",
             stopped=_cancelled,
             served_with="agent/run",
         ),
-        Method(
+        MethodRow(
             "agent/respond",
             params="provider.AgentRespondParams",
             result="provider.AgentRespondResult",

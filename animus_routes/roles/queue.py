@@ -1,10 +1,10 @@
 """`queue`: the dispatch queue, one process per call, so all state lives outside (spec 7.6)."""
 
-from animus_routes.roles import Method, Role
+from animus_routes.roles import MethodRow, Role
 
 
-def _method(verb: str, params: str | None, result: str, *, required: bool = True) -> Method:
-    return Method(
+def _method(verb: str, params: str | None, result: str, *, required: bool = True) -> MethodRow:
+    return MethodRow(
         f"queue/{verb}",
         params=None if params is None else f"queue.{params}",
         result=f"queue.{result}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from animus_routes.errors import Invalid, NotFound
-from animus_routes.roles import ErrorRow, Method, Role, Stream, agreeing
+from animus_routes.roles import ErrorRow, MethodRow, Role, StreamRow, agreeing
 from animus_routes.timestamps import now
 from animus_routes.values.codecs import to_builtins
 from animus_routes.values.hints import is_generated
@@ -158,7 +158,7 @@ ROLE = Role(
     errors={"not_supported": ErrorRow(category="unsupported")},
     notifications=("subject/changed",),
     methods=(
-        Method(
+        MethodRow(
             "subject/list",
             params="subject.SubjectFilter",
             result="subject.SubjectList",
@@ -168,7 +168,7 @@ ROLE = Role(
             adapt_result=_subjects,
             returns=("list",),
         ),
-        Method(
+        MethodRow(
             "subject/get",
             params="subject.SubjectGetRequest",
             result=SUBJECT,
@@ -176,7 +176,7 @@ ROLE = Role(
             aliases=True,
             adapt_result=_subject,
         ),
-        Method(
+        MethodRow(
             "subject/create",
             params="subject.SubjectCreateRequest",
             result=SUBJECT,
@@ -184,7 +184,7 @@ ROLE = Role(
             adapt_params=_create,
             adapt_result=_created,
         ),
-        Method(
+        MethodRow(
             "subject/update",
             params="subject.SubjectUpdateRequest",
             result=SUBJECT,
@@ -192,14 +192,14 @@ ROLE = Role(
             adapt_params=_update,
             adapt_result=_subject,
         ),
-        Method(
+        MethodRow(
             "subject/status",
             params="subject.SubjectStatusRequest",
             result=SUBJECT,
             aliases=True,
             adapt_result=_subject,
         ),
-        Method(
+        MethodRow(
             "subject/next",
             params="subject.SubjectNextRequest",
             result=SUBJECT,
@@ -207,7 +207,7 @@ ROLE = Role(
             adapt_params=_kind,
             adapt_result=_next,
         ),
-        Method(
+        MethodRow(
             "subject/delete",
             params="subject.DeleteSubjectRequest",
             result="subject.DeleteSubjectResponse",
@@ -216,18 +216,18 @@ ROLE = Role(
             returns=("bool",),
         ),
         agreeing("subject/schema", "subject.SubjectSchema", _schema, _flags, aliases=True),
-        Method(
+        MethodRow(
             "subject/watch",
             params="subject.SubjectWatchRequest",
             long_running=True,
             aliases=True,
             adapt_params=_kind,
-            stream=Stream("subject/changed", ack={"watching": True}),
+            stream=StreamRow("subject/changed", ack={"watching": True}),
         ),
-        Method(
+        MethodRow(
             "subject/unwatch",
             params="subject.SubjectUnwatchRequest",
-            notification=True,
+            one_way=True,
             stops="watch_id",
             stopped=lambda _name, found: {"ok": found},
         ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.roles import ErrorRow, Method, Role, agreeing
+from animus_routes.roles import ErrorRow, MethodRow, Role, agreeing
 from animus_routes.timestamps import now
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ ROLE = Role(
     kind="transport_backend",
     errors={"permission_denied": ErrorRow(code=-32603)},
     methods=(
-        Method(
+        MethodRow(
             "transport/start",
             params="transport.TransportConfig",
             result="transport.TransportInfo",
@@ -47,7 +47,7 @@ ROLE = Role(
             adapts_all=True,
             returns=("str",),
         ),
-        Method(
+        MethodRow(
             "transport/shutdown",
             required=True,
             adapt_result=_stopped,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.roles import Method, Role, Stream, agreeing
+from animus_routes.roles import MethodRow, Role, StreamRow, agreeing
 
 if TYPE_CHECKING:
     from animus_routes.roles import Registered
@@ -32,22 +32,22 @@ ROLE = Role(
     kind="trigger_backend",
     notifications=("trigger/event",),
     methods=(
-        Method(
+        MethodRow(
             "trigger/watch",
             params="plugin.TriggerWatchParams",
             required=True,
             long_running=True,
-            stream=Stream(
+            stream=StreamRow(
                 "trigger/event",
                 key="",
                 ack={"watching": True},
                 fatal=True,
             ),
         ),
-        Method(
+        MethodRow(
             "trigger/ack",
             params="plugin.TriggerAckParams",
-            notification=True,
+            one_way=True,
             adapt_result=_acked,
             returns=("bool",),
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.roles import ErrorRow, Method, Role, agreeing, listed
+from animus_routes.roles import ErrorRow, MethodRow, Role, agreeing, listed
 
 if TYPE_CHECKING:
     from animus_routes.roles import Registered, ResultAdapter
@@ -37,8 +37,8 @@ def _method(
     adapt: ResultAdapter | None = None,
     *returns: str,
     required: bool = False,
-) -> Method:
-    return Method(
+) -> MethodRow:
+    return MethodRow(
         f"journal/{verb}",
         params=f"workflow_journal.{params}",
         result=None if result is None else f"workflow_journal.{result}",

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from animus_routes.roles import Method, Role, Stream
+from animus_routes.roles import MethodRow, Role, StreamRow
 from animus_routes.values.codecs import to_builtins
 
 
-class WorkflowRun:
-    """One call (see `roles.Run`)."""
+class WorkflowItems:
+    """One call (see `roles.ItemAdapter`)."""
 
     def __init__(self, _params: dict[str, Any], request_id: Any) -> None:
         self.names: set[str] = set()
         self.events: list[Any] = []
         self._request_id = request_id
 
-    def notification(self, item: Any) -> tuple[str, Any]:
+    def frame(self, item: Any) -> tuple[str, Any]:
         """The protocol has no notification for phase events: they are progress."""
         event = to_builtins(item)
         self.events.append(event)
@@ -44,15 +44,15 @@ ROLE = Role(
     extra="workflow_runner.WorkflowRunnerCapabilities",
     command="execute",
     methods=(
-        Method(
+        MethodRow(
             "workflow/execute",
             params="workflow_runner.WorkflowExecuteRequest",
             result="workflow_runner.WorkflowExecuteResult",
             required=True,
             long_running=True,
-            stream=Stream("$/progress", run=WorkflowRun),
+            stream=StreamRow("$/progress", adapter=WorkflowItems),
         ),
-        Method(
+        MethodRow(
             "workflow/run_phase",
             params="workflow_runner.WorkflowPhaseRunRequest",
             result="workflow_runner.WorkflowPhaseRunResult",

@@ -124,7 +124,7 @@ class Declaration(Router):
                         row.name,
                         function,
                         location(function),
-                        inbound=row.notification and row.stops is None and row.result is None,
+                        inbound=row.one_way and row.stops is None and row.result is None,
                         context_names=frozenset({"ctx", "context"}),
                     )
                 )

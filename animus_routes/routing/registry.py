@@ -13,7 +13,7 @@ from animus_routes.values.hints import described_by
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from animus_routes.roles import Method, Role
+    from animus_routes.roles import MethodRow, Role
     from animus_routes.routing.route import Route
 
 
@@ -38,7 +38,7 @@ class Registry:
         self.subject_kinds = subject_kinds
         self._concurrency = concurrency
         self._middlewares = middlewares
-        self.rows: dict[str, tuple[Role, Method]] = {}
+        self.rows: dict[str, tuple[Role, MethodRow]] = {}
         for role in roles:
             for row in role.methods:
                 self.rows.setdefault(row.name, (role, row))
@@ -52,7 +52,7 @@ class Registry:
         """Is this method of the table served by a handler of the author's?"""
         return name in self.served
 
-    def row(self, name: str) -> tuple[Role, Method | None]:
+    def row(self, name: str) -> tuple[Role, MethodRow | None]:
         """The role and the table's row of a wire name; `<kind>/<verb>` has the row of its verb."""
         if name in self.rows:
             return self.rows[name]

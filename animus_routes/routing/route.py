@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, structs
 
 from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes
-from animus_routes.roles import Stream
+from animus_routes.roles import StreamRow
 from animus_routes.routing.streaming import StreamRoute
 from animus_routes.values import codecs
 from animus_routes.values.hints import is_generated, is_model, is_pydantic, members
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
-    from animus_routes.engine.ports import Mode
-    from animus_routes.engine.ports import Stream as EngineStream
+    from animus_routes.engine.ports import Mode, Stream
     from animus_routes.handlers.signature import Signature
-    from animus_routes.roles import Method, Registered, Role
+    from animus_routes.roles import MethodRow, Registered, Role
     from animus_routes.routing.router import Registration
 
 
@@ -83,7 +82,7 @@ class Route(Struct, kw_only=True, eq=False):
     answer: Callable[[int | Raw, Any, bytearray], None]
     owner: str = ""
     role: Role | None = None
-    row: Method | None = None
+    row: MethodRow | None = None
     kind: str | None = None
     signature: Signature | None = None
     middlewares: Sequence[Callable[..., Any]] = ()
@@ -93,7 +92,7 @@ class Route(Struct, kw_only=True, eq=False):
     notification: bool = False
     stops: str | None = None
     stopped: Callable[[Any, bool], Any] | None = None
-    stream: EngineStream | None = None
+    stream: Stream | None = None
     adapt: Callable[[Any, Raw], Any] | None = None
     adapts: Mapping[type, bool] = ANY_PLAIN
 
@@ -117,7 +116,7 @@ class Route(Struct, kw_only=True, eq=False):
 def handled(
     name: str,
     role: Role,
-    row: Method | None,
+    row: MethodRow | None,
     registration: Registration,
     signature: Signature,
     *,
@@ -140,7 +139,9 @@ def handled(
         middlewares: What wraps the call.
     """
     row_stream = row.stream if row is not None else None
-    items = row_stream if registration.notification is None else Stream(registration.notification)
+    items = (
+        row_stream if registration.notification is None else StreamRow(registration.notification)
+    )
     return Route(
         name=name,
         decode=nothing,
@@ -154,7 +155,7 @@ def handled(
         middlewares=middlewares,
         mode=_mode(row, registration, signature, items, concurrency),
         contextual=signature.contextual or bool(middlewares),
-        notification=registration.inbound or (row is not None and row.notification),
+        notification=registration.inbound or (row is not None and row.one_way),
         stops=row.stops if row is not None else None,
         stopped=row.stopped if row is not None else None,
         stream=StreamRoute(items, signature) if items is not None else None,
@@ -163,7 +164,7 @@ def handled(
     )
 
 
-def bare(role: Role, row: Method) -> Route:
+def bare(role: Role, row: MethodRow) -> Route:
     """A route that the engine serves: the end of a watch."""
     return Route(
         name=row.name,
@@ -174,7 +175,7 @@ def bare(role: Role, row: Method) -> Route:
         role=role,
         row=row,
         bare=True,
-        notification=row.notification,
+        notification=row.one_way,
         stops=row.stops,
         stopped=row.stopped,
     )
@@ -195,10 +196,10 @@ def internal(
 
 
 def _mode(
-    row: Method | None,
+    row: MethodRow | None,
     registration: Registration,
     signature: Signature,
-    items: Stream | None,
+    items: StreamRow | None,
     concurrency: int,
 ) -> Mode:
     if signature.is_async:
@@ -209,14 +210,14 @@ def _mode(
     return "pool" if registration.concurrent or concurrency > 1 else "inline"
 
 
-def _adapter(row: Method | None, registered: Registered) -> Callable[[Any, Raw], Any] | None:
+def _adapter(row: MethodRow | None, registered: Registered) -> Callable[[Any, Raw], Any] | None:
     adapt = row.adapt_result if row is not None else None
     if adapt is None:
         return None
     return lambda result, params: adapt(result, codecs.plain(params), registered)
 
 
-def _adapted(row: Method | None, signature: Signature) -> Mapping[type, bool]:
+def _adapted(row: MethodRow | None, signature: Signature) -> Mapping[type, bool]:
     """An author's own types take part in the conveniences, the wire's need none."""
     if row is None or row.adapt_result is None:
         return ANY_PLAIN

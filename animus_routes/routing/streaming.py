@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from animus_routes.engine.ports import StreamRun, Write
-    from animus_routes.roles import Run, Stream
+    from animus_routes.roles import ItemAdapter, StreamRow
 
 
 class StreamRoute:
     """A stream's ack and how one call of it writes its items (see `engine.ports.Stream`)."""
 
-    def __init__(self, stream: Stream, signature: Signature) -> None:
+    def __init__(self, stream: StreamRow, signature: Signature) -> None:
         self.stream = stream
         self.ack: bytes | None = None if stream.ack is None else encoder.encode(stream.ack)
         self.fatal = stream.fatal
@@ -37,10 +37,10 @@ class StreamRoute:
 
     def open(self, request_id: int | Raw, params: Raw) -> StreamRun:
         """One call."""
-        if self.stream.run is None:
+        if self.stream.adapter is None:
             return EventRun(self, request_id)
         number = id_key(request_id)[1] if request_id else None
-        return ItemRun(self.stream.run(codecs.lenient(params), number))
+        return ItemRun(self.stream.adapter(codecs.lenient(params), number))
 
 
 class EventRun:
@@ -93,24 +93,24 @@ class EventRun:
 
 
 class ItemRun:
-    """Items that a role's `Run` turns into notifications, each into its own."""
+    """Items that a role's `ItemAdapter` turns into notifications, each into its own."""
 
-    def __init__(self, run: Run) -> None:
-        self.names = run.names
+    def __init__(self, adapter: ItemAdapter) -> None:
+        self.names = adapter.names
         self.write: Write = self._write
-        self._run = run
+        self._adapter = adapter
 
     def _write(self, item: Any, out: bytearray) -> None:
-        method, params = self._run.notification(item)
+        method, params = self._adapter.frame(item)
         out += notification_frame(method, codecs.encode(params))
 
     def complete(self, result: Any) -> Any:
         """The answer, as the role makes it."""
-        return self._run.complete(result)
+        return self._adapter.complete(result)
 
     def farewell(self) -> bytes:
         """The role's last word, if it has one."""
-        found = self._run.farewell()
+        found = self._adapter.farewell()
         return b"" if found is None else notification_frame(found[0], codecs.encode(found[1]))
 
     def broken(self, _error: bytes) -> bytes:

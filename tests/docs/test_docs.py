@@ -8,7 +8,7 @@ from doc_blocks import PAGES, REPO, RUN_BY_CI, Block, Page, WrongBlockError, blo
 
 import animus_routes
 from animus_routes.errors import NamedError
-from animus_routes.roles import KINDS, REFUSED, Method, role
+from animus_routes.roles import KINDS, REFUSED, MethodRow, role
 
 
 def repository(folder: Path) -> None:
@@ -80,7 +80,7 @@ def rows_by_kind(page: str) -> dict[str, list[str]]:
     return {row[0].strip("`"): row[1:] for row in found if row[0].strip("`") in KINDS}
 
 
-def served_anyway(method: Method) -> bool:
+def served_anyway(method: MethodRow) -> bool:
     stopping = method.stopped is not None
     return method.default is not None or method.served_with is not None or stopping
 

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from animus_routes import App, ConfigurationError, NotFound, RpcError
-from animus_routes.roles import Method, role
+from animus_routes.roles import MethodRow, role
 from animus_routes.testing import TestClient
 from animus_routes.values.hints import wire_type
 
@@ -32,7 +32,7 @@ DERIVED = {"subject/schema", "trigger/schema", "log_storage/schema", "transport/
 DERIVED |= {"notifier/schema", "journal/schema"}
 
 
-def row_of(kind: str, method: str) -> Method:
+def row_of(kind: str, method: str) -> MethodRow:
     row = role(kind).method(method)
     assert row is not None
     return row
@@ -57,7 +57,7 @@ def app_with(kind: Any, *methods: str, raising: Exception | None = None) -> App:
     return app
 
 
-def handler_of(row: Method, raising: Exception | None) -> Any:
+def handler_of(row: MethodRow, raising: Exception | None) -> Any:
     def handle(params: dict[str, Any]) -> Any:
         if raising is not None:
             raise raising

@@ -13,7 +13,7 @@ from animus_routes.roles import KINDS, role
 
 ROLES: Final = [role(kind) for kind in KINDS]
 METHODS: Final = {row.name for one in ROLES for row in one.methods}
-TOLD: Final = {row.name for one in ROLES for row in one.methods if row.notification}
+TOLD: Final = {row.name for one in ROLES for row in one.methods if row.one_way}
 SENT: Final = {name for one in ROLES for name in one.notifications} | {
     row.stream.notification for one in ROLES for row in one.methods if row.stream
 }

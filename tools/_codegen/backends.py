@@ -8,7 +8,7 @@ from _codegen.prose import docstring
 from animus_routes.roles import KINDS, role
 
 if TYPE_CHECKING:
-    from animus_routes.roles import Method, Role
+    from animus_routes.roles import MethodRow, Role
 
 _JSON = {"list": "list[Any]", "dict": "dict[str, Any]", "bool": "bool", "str": "str", "int": "int"}
 
@@ -57,11 +57,11 @@ def _name(kind: str) -> str:
     return "".join(word.capitalize() for word in kind.split("_"))
 
 
-def _alias_name(one: Role, row: Method) -> str:
+def _alias_name(one: Role, row: MethodRow) -> str:
     return f"_{_name(one.kind)}{_name(row.verb.replace('-', '_'))}"
 
 
-def _alias(one: Role, row: Method) -> list[str]:
+def _alias(one: Role, row: MethodRow) -> list[str]:
     """One method's type, beside the class: inside, a method named `list` would hide the type."""
     if row.params is None:
         return [f"{_alias_name(one, row)}: TypeAlias = Bare[", f"    {_result(row)}", "]"]
@@ -73,7 +73,7 @@ def _alias(one: Role, row: Method) -> list[str]:
     ]
 
 
-def _result(row: Method) -> str:
+def _result(row: MethodRow) -> str:
     """What a method may return: the wire type, a dict, and what the role makes of less."""
     streamed = ["Iterator[Any]", "AsyncIterator[Any]"] if row.stream is not None else []
     if row.stream is not None and row.stream.ack is not None:
@@ -114,7 +114,7 @@ def _classes(one: Role) -> list[list[str]]:
     return blocks
 
 
-def _method(one: Role, row: Method) -> list[str]:
+def _method(one: Role, row: MethodRow) -> list[str]:
     return [
         "",
         "    @property",

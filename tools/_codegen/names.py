@@ -27,7 +27,7 @@ def module() -> str:
     """The source of `animus_routes/names.py`."""
     roles = [role(kind) for kind in KINDS]
     rows = [row for one in roles for row in one.methods]
-    told = [row.name for row in rows if row.notification]
+    told = [row.name for row in rows if row.one_way]
     streamed = [row.stream.notification for row in rows if row.stream is not None]
     sent = [name for one in roles for name in one.notifications] + streamed
     literals: dict[str, tuple[str, Iterable[str]]] = {
