@@ -179,7 +179,7 @@ def _of_hooks(app: Declaration) -> Iterator[str]:
 def _of_kind(
     registration: Registration, signature: Signature, row: MethodRow | None
 ) -> Iterator[str]:
-    streams = registration.notification is not None or (row is not None and row.stream is not None)
+    streams = registration.items_as is not None or (row is not None and row.stream is not None)
     if signature.is_generator and not streams:
         yield (
             "a generator needs somewhere for its items to go: "

@@ -24,7 +24,7 @@ class Route(Protocol):
             pool, on the loop.
         contextual: `call` takes the request's context as a second argument.
         bare: Nobody wrote a handler: the engine itself does what the method says.
-        notification: Hosts may send it without an id.
+        one_way: Hosts may send it without an id.
         stops: The params field that names the stream which this method ends.
         stopped: The answer of a bare method that ends a stream, from the name and whether it was.
         stream: What a generator's items become; None for request and reply.
@@ -37,7 +37,7 @@ class Route(Protocol):
     mode: Mode
     contextual: bool
     bare: bool
-    notification: bool
+    one_way: bool
     stops: str | None
     stream: Stream | None
     stopped: Callable[[Any, bool], Any] | None

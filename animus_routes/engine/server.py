@@ -269,7 +269,7 @@ class Server:
 
     def _notified(self, route: Route | None, request: Request) -> Route | None:
         """Notifications are never answered; unknown ones are dropped."""
-        if route is None or not route.notification or not self.opened or self.closing:
+        if route is None or not route.one_way or not self.opened or self.closing:
             return None
         if route.stops is not None:
             self._stop(route, request, bytearray())

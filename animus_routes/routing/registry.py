@@ -117,7 +117,7 @@ class Registry:
     def streams(self, name: str) -> bool:
         """Does a served method send items before its answer?"""
         _, row = self.row(name)
-        own = self.served[name].notification is not None
+        own = self.served[name].items_as is not None
         return own or (row is not None and row.stream is not None)
 
     def _streams(self) -> bool:

@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes
 from animus_routes.roles import StreamRow
-from animus_routes.routing.streaming import StreamRoute
+from animus_routes.routing.streaming import StreamFormat
 from animus_routes.values import codecs
 from animus_routes.values.hints import is_generated, is_model, is_pydantic, members
 
@@ -89,7 +89,7 @@ class Route(Struct, kw_only=True, eq=False):
     mode: Mode = "inline"
     contextual: bool = False
     bare: bool = False
-    notification: bool = False
+    one_way: bool = False
     stops: str | None = None
     stopped: Callable[[Any, bool], Any] | None = None
     stream: Stream | None = None
@@ -139,9 +139,7 @@ def handled(
         middlewares: What wraps the call.
     """
     row_stream = row.stream if row is not None else None
-    items = (
-        row_stream if registration.notification is None else StreamRow(registration.notification)
-    )
+    items = row_stream if registration.items_as is None else StreamRow(registration.items_as)
     return Route(
         name=name,
         decode=nothing,
@@ -155,10 +153,10 @@ def handled(
         middlewares=middlewares,
         mode=_mode(row, registration, signature, items, concurrency),
         contextual=signature.contextual or bool(middlewares),
-        notification=registration.inbound or (row is not None and row.one_way),
+        one_way=registration.inbound or (row is not None and row.one_way),
         stops=row.stops if row is not None else None,
         stopped=row.stopped if row is not None else None,
-        stream=StreamRoute(items, signature) if items is not None else None,
+        stream=StreamFormat(items, signature) if items is not None else None,
         adapt=_adapter(row, registered),
         adapts=_adapted(row, signature),
     )
@@ -175,7 +173,7 @@ def bare(role: Role, row: MethodRow) -> Route:
         role=role,
         row=row,
         bare=True,
-        notification=row.one_way,
+        one_way=row.one_way,
         stops=row.stops,
         stopped=row.stopped,
     )

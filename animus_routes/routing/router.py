@@ -16,13 +16,20 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class Registration(Struct, frozen=True):
-    """One use of a decorator."""
+    """One use of a decorator.
+
+    Attributes:
+        where: `file:line` of the function, "" if it has none.
+        items_as: The notification that a generator's items go out as.
+        inbound: It handles a notification of the host's.
+        context_names: Bare parameter names that mean the context.
+    """
 
     name: str
     function: Callable[..., Any]
     where: str
     concurrent: bool = False
-    notification: str | None = None
+    items_as: str | None = None
     extra: bool = False
     tool: bool = False
     inbound: bool = False
@@ -64,7 +71,7 @@ class Router:
             raise TypeError('name the wire method: @app.method("group/verb")')
 
         def register(function: Handler) -> Handler:
-            self._add(name, function, concurrent=concurrent, notification=notification, extra=extra)
+            self._add(name, function, concurrent=concurrent, items_as=notification, extra=extra)
             return function
 
         return register

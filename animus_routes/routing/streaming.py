@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from animus_routes.roles import ItemAdapter, StreamRow
 
 
-class StreamRoute:
+class StreamFormat:
     """A stream's ack and how one call of it writes its items (see `engine.ports.Stream`)."""
 
     def __init__(self, stream: StreamRow, signature: Signature) -> None:
@@ -38,19 +38,19 @@ class StreamRoute:
     def open(self, request_id: int | Raw, params: Raw) -> StreamRun:
         """One call."""
         if self.stream.adapter is None:
-            return EventRun(self, request_id)
+            return EventStreamCall(self, request_id)
         number = id_key(request_id)[1] if request_id else None
-        return ItemRun(self.stream.adapter(codecs.lenient(params), number))
+        return AdaptedStreamCall(self.stream.adapter(codecs.lenient(params), number))
 
 
-class EventRun:
+class EventStreamCall:
     """Items that all become the same notification: `{"id": <request id>, <key>: item}`."""
 
-    def __init__(self, route: StreamRoute, request_id: int | Raw) -> None:
-        self._stream = route.stream
+    def __init__(self, form: StreamFormat, request_id: int | Raw) -> None:
+        self._stream = form.stream
         self._id = id_bytes(request_id)
         self.names = {self._id.decode().strip('"')}
-        self.write: Write = self._writer(route)
+        self.write: Write = self._writer(form)
 
     def complete(self, result: Any) -> Any:
         """A handler that is no generator may leave the ack to the framework."""
@@ -74,7 +74,7 @@ class EventRun:
             return prefix, TAIL
         return prefix + b'{"id":' + self._id + b"," + encoder.encode(key) + b":", b"}" + TAIL
 
-    def _writer(self, route: StreamRoute) -> Write:
+    def _writer(self, form: StreamFormat) -> Write:
         prefix, after = self._around(self._stream.key)
         encode_into = codecs.encode_into
 
@@ -89,10 +89,10 @@ class EventRun:
             encode_into(item, out, -1)
             out += after
 
-        return write_pydantic if route.typed_pydantic else write_any
+        return write_pydantic if form.typed_pydantic else write_any
 
 
-class ItemRun:
+class AdaptedStreamCall:
     """Items that a role's `ItemAdapter` turns into notifications, each into its own."""
 
     def __init__(self, adapter: ItemAdapter) -> None:

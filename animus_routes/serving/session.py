@@ -19,7 +19,7 @@ from animus_routes.handlers.context import Context
 from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.routing.registry import covers
 from animus_routes.routing.route import internal
-from animus_routes.routing.streaming import ItemRun
+from animus_routes.routing.streaming import AdaptedStreamCall
 from animus_routes.serving.failures import Boundary
 from animus_routes.serving.health import Health
 from animus_routes.values import codecs
@@ -160,7 +160,7 @@ class Session(Boundary):
     def _log_entry(self, entry: dict[str, Any]) -> None:
         """A `log/entry`, but none beside a run: a host that has seen one does not retry a run."""
         calls = () if self._server is None else tuple(self._server.calls.active.values())
-        if not any(isinstance(call.run, ItemRun) for call in calls):
+        if not any(isinstance(call.run, AdaptedStreamCall) for call in calls):
             self.notify("log/entry", entry)
 
     def notify(self, method: str, params: Any) -> None:
