@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from animus_routes import host, testing
 from animus_routes.errors import RpcError
 from animus_routes.host import (
     HandshakeError,
@@ -388,3 +389,8 @@ def test_a_manifest_that_the_host_refuses_is_an_error_that_says_why(
 def test_a_manifest_that_takes_too_long_is_refused(script: Script, body: str) -> None:
     with pytest.raises(ManifestError, match=r"not finished within 0.3 s"):
         read_manifest(script(manifest_script(body, MANIFEST)), timeout_s=0.3)
+
+
+def test_names_that_were_published_first_still_hold() -> None:
+    assert host.Plugin is host.PluginProcess
+    assert testing.Stream is testing.OpenStream

@@ -13,7 +13,7 @@ from animus_routes.errors import RpcError
 from animus_routes.loading import NotAnApp, configured, fail
 
 if TYPE_CHECKING:
-    from animus_routes.host import Plugin
+    from animus_routes.host import PluginProcess
 
 USAGE = """usage: animus-routes call [APP] METHOD [PARAMS] [--timeout SECONDS] [--follow SECONDS]
 
@@ -34,7 +34,13 @@ def main(arguments: list[str]) -> int:
     follow_s = _option(arguments, "--follow", 0.0)
     target, method, params = _positional(arguments)
     command = [sys.executable, "-m", "animus_routes", "run", target]
-    from animus_routes.host import HostError, ManifestError, Plugin, ProtocolError, read_manifest
+    from animus_routes.host import (
+        HostError,
+        ManifestError,
+        PluginProcess,
+        ProtocolError,
+        read_manifest,
+    )
 
     try:
         manifest = read_manifest(command, timeout_s=timeout_s)
@@ -45,7 +51,7 @@ def main(arguments: list[str]) -> int:
         ]
         if unset:
             say(f"not set, though the manifest requires it: {', '.join(unset)}")
-        with Plugin.start(
+        with PluginProcess.start(
             command,
             env_required=names,
             stderr=None,
@@ -67,7 +73,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _follow(plugin: Plugin, seconds: float) -> None:
+def _follow(plugin: PluginProcess, seconds: float) -> None:
     """Wait; the notifications are shown by the reader as they come."""
     from animus_routes.host import PluginTimeoutError
 

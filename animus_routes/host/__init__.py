@@ -10,7 +10,9 @@ from animus_routes.host.process import (
     host_environment,
     read_manifest,
 )
-from animus_routes.host.running import Plugin
+from animus_routes.host.running import PluginProcess
+
+Plugin = PluginProcess  # its first name
 
 __all__ = [
     "HandshakeError",
@@ -19,6 +21,7 @@ __all__ = [
     "Notification",
     "Plugin",
     "PluginExitedError",
+    "PluginProcess",
     "PluginTimeoutError",
     "ProtocolError",
     "host_environment",

@@ -1,6 +1,6 @@
 """The other side of the wire: start a plugin the way the Animus host does and talk to it.
 
-`Plugin` clears the environment, starts the command, shakes hands and exchanges one JSON object per
+`PluginProcess` clears the environment, starts the command, shakes hands and exchanges one JSON object per
 line. It is stricter than the host, which skips over text that is no frame: here such text is a
 `ProtocolError`, so that a test notices a dirty wire.
 """
@@ -39,8 +39,8 @@ __all__ = [
     "HostError",
     "ManifestError",
     "Notification",
-    "Plugin",
     "PluginExitedError",
+    "PluginProcess",
     "PluginTimeoutError",
     "ProtocolError",
     "host_environment",
@@ -66,10 +66,10 @@ class _InitializeResult(msgspec.Struct):
     capabilities: dict[str, Any]
 
 
-class Plugin:
+class PluginProcess:
     """A running plugin process and the wire to it.
 
-    Made by `Plugin.start`. As a context manager it ends the process on exit: with the host's
+    Made by `PluginProcess.start`. As a context manager it ends the process on exit: with the host's
     shutdown sequence, or with a kill when the link itself failed. All waits are bounded.
 
     Attributes:

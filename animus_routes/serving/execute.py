@@ -158,14 +158,14 @@ def _parser() -> ArgumentParser:
 
 
 def _call(params: dict[str, Any], project_root: str, pipe: EventPipe) -> dict[str, Any]:
-    from animus_routes.host import Notification, Plugin
+    from animus_routes.host import Notification, PluginProcess
 
     def forward(found: Notification) -> None:
         value = found.params.get("value") if found.method == "$/progress" else None
         if isinstance(value, dict):
             pipe.phase(cast("dict[str, Any]", value))
 
-    with Plugin.start(
+    with PluginProcess.start(
         [sys.executable, str(Path(sys.argv[0]).resolve())],
         cwd=project_root,
         env=os.environ,

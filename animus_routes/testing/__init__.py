@@ -1,5 +1,7 @@
 """`TestClient`: an app under test in the same process, through the same dispatcher."""
 
-from animus_routes.testing.client import Notification, Stream, TestClient, check_result
+from animus_routes.testing.client import Notification, OpenStream, TestClient, check_result
 
-__all__ = ["Notification", "Stream", "TestClient", "check_result"]
+Stream = OpenStream  # its first name
+
+__all__ = ["Notification", "OpenStream", "Stream", "TestClient", "check_result"]

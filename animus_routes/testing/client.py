@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 WAIT_STEP_S: Final = 0.01
 BREAK: Final = {"id", "error"}  # what a notification holds that ends a broken stream
 
-__all__ = ["Notification", "Stream", "TestClient", "check_result"]
+__all__ = ["Notification", "OpenStream", "TestClient", "check_result"]
 
 
 class Notification(Struct):
@@ -225,9 +225,9 @@ class TestClient:
         """Send `$/cancelRequest` for a request under way."""
         self.notify("$/cancelRequest", {"id": request_id})
 
-    def stream(self, method: MethodName | str, params: Any = None) -> Stream:
+    def stream(self, method: MethodName | str, params: Any = None) -> OpenStream:
         """Open a stream and take its notifications' params as they come."""
-        return Stream(self, method, params)
+        return OpenStream(self, method, params)
 
     def next_notification(
         self,
@@ -288,7 +288,7 @@ class TestClient:
         self._wire.wait(ready, self.timeout_s if timeout_s is None else timeout_s, what)
 
 
-class Stream:
+class OpenStream:
     """A stream under test: iterate over its notifications' params.
 
     The iteration ends when the handler has. As a context manager the stream is cancelled at the
