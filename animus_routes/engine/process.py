@@ -16,7 +16,7 @@ from animus_routes.engine.frames import Splitter
 from animus_routes.engine.hangup import guard
 from animus_routes.engine.server import EOF, Server
 from animus_routes.engine.standby import ENDING_SIGNALS, Standby
-from animus_routes.engine.stderr import log
+from animus_routes.engine.stderr import hurry, log
 from animus_routes.engine.wire import Wire
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class Process:
 
     def _ended(self) -> None:
         """Whoever found the end: wake the main thread out of its read, and bound what follows."""
+        hurry()
         if self.server.ended != EOF:
             self.wire.stop_reading()
         self._ending.end()

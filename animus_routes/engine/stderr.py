@@ -27,6 +27,8 @@ ROOM_BYTES: Final = 4096  # so much fits without waiting, once a pipe polls as w
 KEPT_BYTES: Final = 262_144  # what waits for the host here; more waits in the pipe
 LONGEST_LINE: Final = 1_048_576  # of a line that has no end while others are dropped
 PATIENCE_S: Final = 0.5
+HURRY_S: Final = 0.03  # the same while the process ends
+LOOK_S: Final = 0.03
 LOG_WAIT_MS: Final = 50
 MARK: Final = b"\0animus-routes: settled\n"
 
@@ -41,6 +43,7 @@ class Relay:
     """
 
     def __init__(self, source: int, sink: int, *, at_once: bool) -> None:
+        self.patience_s = PATIENCE_S
         self.settled = allocate_lock()
         self.settled.acquire()
         self.source = source
@@ -114,14 +117,15 @@ class Relay:
 
     def _wait(self) -> None:
         """Wait for room; take more meanwhile, and drop lines once there was none for too long."""
-        left_ms = max(0.0, self._moved + PATIENCE_S - monotonic()) * 1000
+        left_s = self._moved + self.patience_s - monotonic()
+        left_ms = max(0.0, min(left_s, LOOK_S)) * 1000  # patience may end sooner than planned
         if self._dropping or len(self._lines) < KEPT_BYTES:
             ready = [fd for fd, _ in self._both.poll(None if self._dropping else left_ms)]
         else:
             ready = [self.sink] if _writable(self.sink, left_ms) else []
         if self.source in ready and not self._take():
             self._gone = True  # no writer is left, and the process has ended
-        if self.sink not in ready and monotonic() - self._moved >= PATIENCE_S:
+        if self.sink not in ready and monotonic() - self._moved >= self.patience_s:
             self._drop()
 
     def _drop(self) -> None:
@@ -213,6 +217,12 @@ def flush_prints() -> None:
         if flush is not None:
             with suppress(Exception):  # closed, detached, or an author's own object
                 flush()
+
+
+def hurry() -> None:
+    """The process is ending: what nobody reads is dropped sooner."""
+    if _stderr.relay is not None:
+        _stderr.relay.patience_s = HURRY_S
 
 
 def settle(bound_s: float) -> None:
