@@ -15,25 +15,25 @@ $(READY): pyproject.toml
 demo: $(READY)     ## seed the SQLite example, serve it as a host does, list, create, update, watch
 	$(BIN)/python examples/demo.py
 
-test: $(READY)     ## every test
+test: $(READY)     ## run every test
 	$(BIN)/python -m pytest
 
-lint: $(READY)     ## style, and the format of every file
+lint: $(READY)     ## check the style and format of every file
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 
-format: $(READY)   ## put right what can be put right by itself
+format: $(READY)   ## fix what can be fixed automatically
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
-types: $(READY)    ## both type checkers
+types: $(READY)    ## run both type checkers
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pyright --pythonpath $(BIN)/python
 
 codegen: $(READY)  ## write the wire types from schemas/, names and Protocols from the role tables
 	$(BIN)/python tools/codegen.py
 
-drift: $(READY)    ## fail if generated code differs from what the schemas give
+drift: $(READY)    ## fail if generated code differs from what the schemas produce
 	$(BIN)/python tools/codegen.py --check
 
 docs: $(READY)     ## run every code block of README and docs

@@ -1,6 +1,6 @@
 """Write Animus plugins by decorating plain functions.
 
-Every name is loaded when it is first asked for: a plugin pays at start for what it uses.
+Each name is loaded when it is first used, so a plugin pays at start only for what it uses.
 """
 
 from __future__ import annotations

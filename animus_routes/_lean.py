@@ -1,8 +1,8 @@
 """Imports msgspec without `typing_extensions`, which costs it a quarter of its start-up.
 
 msgspec asks for `typing_extensions` and takes the same names from `typing` where it is missing.
-Since Python 3.11 the two agree on everything msgspec asks for. A program that imports either of
-them before us is left alone.
+Since Python 3.11 the two agree on everything msgspec asks for. If a program has imported either of
+them already, nothing is done.
 """
 
 import sys

@@ -49,8 +49,8 @@ class RpcError(Exception):
     """An error answer: raise it in a handler and it goes out as it is.
 
     Args:
-        code: A JSON-RPC error code. Hosts take codes outside -32700..-32600 for a dead process
-            and may restart the plugin, so prefer a named error (`NotFound`, `Unavailable`, ...).
+        code: A JSON-RPC error code. Hosts take any code outside -32700..-32600 as a sign of a dead
+            process and may restart the plugin, so prefer a named error (`NotFound`, ...).
         message: One short sentence for the operator.
         data: Any JSON; by convention an object with a `category`.
     """
@@ -66,12 +66,12 @@ class RpcError(Exception):
 
 
 class NamedError(RpcError):
-    """An error by meaning; the role that answers gives it its code, category and prefix.
+    """An error named by its meaning; the role decides on its code, category and prefix.
 
     Args:
         message: What is wrong, without the role's prefix: `NotFound("subject 'task:1'")` goes out
-            as `not found: subject 'task:1'`. Left out, it is the first line of the docstring.
-        data: More keys for `error.data`, beside `category`.
+            as `not found: subject 'task:1'`. By default, the first line of the class's docstring.
+        data: Keys for `error.data` in addition to `category`.
     """
 
     name: ClassVar[str] = "other"
@@ -84,7 +84,7 @@ class NamedError(RpcError):
 
 
 class NotFound(NamedError):
-    """Nothing has that id."""
+    """Nothing has this id."""
 
     name = "not_found"
     default_code = INVALID_PARAMS
@@ -107,21 +107,21 @@ class PermissionDenied(NamedError):
 
 
 class Unavailable(NamedError):
-    """What the plugin stands in front of cannot be reached now."""
+    """Something that the plugin depends on cannot be reached now."""
 
     name = "unavailable"
     prefix = "backend unavailable: "
 
 
 class NotSupported(NamedError):
-    """The protocol has it, this plugin does not."""
+    """The protocol defines this, but the plugin does not support it."""
 
     name = "not_supported"
     default_code = METHOD_NOT_SUPPORTED
 
 
 class QuotaExceeded(NamedError):
-    """A limit of the backend is used up."""
+    """A limit of the backend has been reached."""
 
     name = "quota_exceeded"
     prefix = "quota exceeded: "
@@ -157,7 +157,7 @@ class RunFailed(NamedError):
 
 
 class Cancelled(NamedError):
-    """The host asked for an end, and this is it."""
+    """The request was cancelled, and ends here."""
 
     name = "cancelled"
     default_code = CANCELLED
@@ -169,18 +169,18 @@ class Cancelled(NamedError):
 class Timeout(NamedError):
     """It took too long."""
 
-    name = "timeout"  # not -32003, which hosts take for a dead process
+    name = "timeout"  # not -32003, which hosts take as a sign of a dead process
 
 
 class Other(NamedError):
-    """An ordinary failure without a name of its own."""
+    """An ordinary failure that has no name of its own."""
 
 
 class Invalid(Exception):
     """Parameters that do not decode.
 
     Attributes:
-        issues: `{path, message, code}` each; `path` is dotted, "" for the whole.
+        issues: A `{path, message, code}` each; `path` is dotted, and "" for the params as a whole.
     """
 
     def __init__(self, issues: list[dict[str, str]], *, malformed: bool = False) -> None:
@@ -193,7 +193,7 @@ class ConfigurationError(Exception):
     """The app cannot be served as it is written.
 
     Attributes:
-        problems: Every problem, each a line that starts with `file:line` where one is known.
+        problems: Every problem, one line each, which starts with `file:line` if that is known.
     """
 
     def __init__(self, problems: list[str]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class NotAnApp(Exception):  # noqa: N818 - the message is for a person at the command line
-    """There is no app where the command line says."""
+    """There is no app where the command line says it is."""
 
 
 def load(target: str | None) -> App:
@@ -30,7 +30,7 @@ def load(target: str | None) -> App:
 
 
 def fail(text: str) -> NoReturn:
-    """Say why and end with 1."""
+    """Say why, and exit with 1."""
     say(text)
     sys.exit(1)
 
@@ -39,7 +39,7 @@ def configured() -> str:
     """The `app` of `[tool.animus-routes]` in this folder's pyproject.toml.
 
     Raises:
-        NotAnApp: There is none.
+        NotAnApp: There is no such entry.
     """
     import tomllib
 
@@ -52,17 +52,17 @@ def configured() -> str:
         raise NotAnApp(f"pyproject.toml cannot be read: {error}") from None
     if not isinstance(found, str):
         raise NotAnApp(
-            "which app? Name it (module:attr or file.py), or write it into pyproject.toml:\n"
+            "which app? Name it (module:attr or file.py), or add it to pyproject.toml:\n"
             '[tool.animus-routes]\napp = "tasks:app"'
         )
     return found
 
 
 def find(target: str) -> App:
-    """Import the author's module and take the app out of it.
+    """Import the author's module and return the app in it.
 
     Raises:
-        NotAnApp: No such file, module or attribute, or it is not an App.
+        NotAnApp: There is no such file, module or attribute, or it is not an App.
     """
     place, _, attribute = target.rpartition(":")
     if not place or attribute.endswith(".py") or os.sep in attribute:
@@ -86,7 +86,7 @@ def _import_file(path: str) -> ModuleType:
 
 
 def _import_as(path: str, name: str) -> ModuleType:
-    """Import a file whose own name is taken, or is no module name."""
+    """Import a file whose own name is taken, or is not a module name."""
     from importlib.util import module_from_spec, spec_from_file_location
 
     spec = spec_from_file_location(name, path)
@@ -147,7 +147,7 @@ def _app_of(module: ModuleType, attribute: str, place: str) -> App:
         raise NotAnApp(f"{place} has no App: it needs a line such as `app = App(...)`")
     if len(apps) > 1:
         names = ", ".join(f"{place}:{name}" for name in apps)
-        raise NotAnApp(f"{place} has several apps, name one: {names}")
+        raise NotAnApp(f"{place} has several apps; name one of them: {names}")
     return next(iter(apps.values()))
 
 

@@ -1,7 +1,7 @@
-"""RFC 3339 date-times as they stand on the wire.
+"""RFC 3339 date-times as they are on the wire.
 
-Both families of wire types keep a date-time as the string that came in, because Rust writes up to
-nine fraction digits and a Python ``datetime`` holds six. These functions make and read such
+Both families of wire types keep a date-time as the string that arrived, because Rust writes up to
+nine fraction digits and a Python ``datetime`` holds six. These functions write and read such
 strings.
 """
 
@@ -42,7 +42,7 @@ def now() -> str:
 
 
 def rfc3339(value: datetime) -> str:
-    """Write a date-time as the wire wants it.
+    """Write a date-time in the form that the wire uses.
 
     Args:
         value: A date-time with a time zone.

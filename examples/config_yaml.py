@@ -7,9 +7,9 @@ the configuration itself, or the wrapper that hosts exchange:
     version: 2
     config: {workflows: [...], ...}
 
-A change of the file, by whomever, is told to the host within a quarter of a second (`config/changed`);
-a write replaces the file in one step, so that nobody ever reads half of it. Comments do not survive
-a write by the host: the file as a person left it is kept beside it, ending in `.bak`.
+Whoever changes the file, the host is told within a quarter of a second (`config/changed`). A write
+replaces the file in one step, so that nobody ever reads half of it. Comments do not survive a write
+by the host: the file as a person left it is kept next to it, with the suffix `.bak`.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ WRAPPER: Final = frozenset({"schema", "version", "config"})
 
 
 class Problem(Exception):  # noqa: N818 - it is a diagnostic before it is an error
-    """What is wrong with the file, and where; lines and columns count from 1."""
+    """What is wrong with the file, and where; lines and columns start at 1."""
 
     def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
         super().__init__(message if line is None else f"line {line}: {message}")
@@ -60,7 +60,7 @@ def finite(loader: yaml.SafeLoader, node: ScalarNode) -> float:
 
 
 class Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
-    """YAML as JSON has it: no other types, dates stay text, a key stands once in its mapping."""
+    """YAML with JSON's types only: dates stay text, and a key occurs once in its mapping."""
 
     yaml_constructors: ClassVar[dict[str | None, Any]] = {
         **{tag: yaml.SafeLoader.yaml_constructors[tag] for tag in JSON_TAGS},
@@ -80,7 +80,7 @@ class Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  #
             if not isinstance(name, str):
                 raise at(key, f"the key {name!r} has to be text: write it in quotes")
             if name in seen:
-                raise at(key, f"'{name}' stands twice")
+                raise at(key, f"'{name}' occurs twice")
             seen.add(name)
         found: dict[Any, Any] = super().construct_mapping(node, **options)
         return found
@@ -118,7 +118,7 @@ def parse(text: bytes) -> wire.ConfigModel:
 
 
 def model(node: MappingNode, found: dict[str, Any]) -> wire.ConfigModel:
-    """The wrapper, where there is one; what hosts would refuse is refused with its line."""
+    """The wrapper, if there is one; what hosts would refuse is refused here, with its line."""
     nodes = {key.value: value for key, value in node.value}
     if "config" not in found and "schema" not in found:
         found = {"config": found}
@@ -128,17 +128,17 @@ def model(node: MappingNode, found: dict[str, Any]) -> wire.ConfigModel:
     if type(version) is not int or not 1 <= version <= VERSION:
         raise at(nodes["version"], f"the version has to be 1 to {VERSION}")
     for name in found.keys() - WRAPPER:
-        raise at(nodes[name], f"'{name}' does not belong beside schema, version and config")
+        raise at(nodes[name], f"'{name}' does not belong next to schema, version and config")
     if not isinstance(found.get("config"), dict):
         raise at(nodes.get("config", node), "`config` has to be a mapping")
     return wire.ConfigModel(schema_=SCHEMA, version=version, config=found["config"])
 
 
 class Source:
-    """One YAML file; missing is as good as empty.
+    """One YAML file; a missing file counts as empty.
 
     Attributes:
-        known: The version of the content that the host was told last.
+        known: The version of the content that the host was last told of.
     """
 
     def __init__(self, path: Path) -> None:
@@ -165,7 +165,7 @@ class Source:
         return wire.ConfigLoadResponse(config=found, cache_token=token(text, found))
 
     def write(self, given: wire.ConfigModel) -> wire.CacheToken:
-        """Replace the file in one step: written beside it, on the disk, then renamed."""
+        """Replace the file in one step: write a new one next to it, sync it, rename it."""
         document = {"schema": given.schema_, "version": given.version, "config": given.config}
         text = WRITTEN + yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
         before = self.read()
@@ -182,7 +182,7 @@ def version_of(text: bytes) -> str:
 
 
 def token(text: bytes, found: wire.ConfigModel) -> wire.CacheToken:
-    """The host may keep what it compiled as long as this stays; not if the environment is in it."""
+    """The host may keep what it compiled while this is the same; not if the environment is in it."""
     outside = b"${" in text or "system_prompt_file" in msgspec.json.encode(found.config).decode()
     return wire.CacheToken(version=version_of(text), external_inputs=outside)
 
@@ -207,7 +207,7 @@ def replace(path: Path, content: bytes) -> None:
 
 
 class Sources:
-    """The file of each project that was asked for; a thread looks at all of them for changes."""
+    """The file of each project that was asked for; a thread checks all of them for changes."""
 
     def __init__(self) -> None:
         self.by_path: dict[Path, Source] = {}

@@ -6,14 +6,14 @@ The database is `.animus/conversations.sqlite3` under the project's root, or wha
 ANIMUS_CONVERSATIONS_URL says, such as `postgresql://user@server/animus`. Conversations are kept
 apart by tenant and by repository.
 
-Who may do what, where a request says `as_user`: the owner everything, others read what is shared,
-and a conversation without an owner is the administrator's, who is everybody that names no user.
+If a request has `as_user`, the owner may do everything, and others may read what is shared. A
+conversation without an owner belongs to the administrator, which is anybody who names no user.
 
-The `seq` of a message is the host's and is never changed. Of two hosts that append the same one to a
-conversation, one is refused: its turn fails in plain sight, and the history stays whole.
+The `seq` of a message belongs to the host and is never changed. If two hosts append the same one to
+a conversation, one of them is refused: its turn visibly fails, and the history stays intact.
 
-A host starts this process anew for every call. SQLAlchemy, by far the longest part of the start, is
-imported with the call that needs the database: the manifest and the handshake do without it.
+A host starts this process afresh for every call. Importing SQLAlchemy is by far the longest part of
+the start, so it waits for a call that needs the database: the manifest and the handshake do not.
 """
 
 import os
@@ -57,7 +57,7 @@ def invalid(path: str, message: str) -> InvalidRequest:
 
 
 def moment(text: str) -> str:
-    """A time as text of fixed width in UTC; what is no time counts as the present."""
+    """A time as text of fixed width in UTC; anything that is not a time counts as the present."""
     try:
         return parse(text).astimezone(UTC).isoformat(timespec="microseconds")
     except (ValueError, OverflowError):
@@ -65,7 +65,7 @@ def moment(text: str) -> str:
 
 
 def layout() -> "tuple[Table, Table]":
-    """The tables: documents as they came, and the columns that they are asked by."""
+    """The tables: documents as they were given, and the columns by which they are queried."""
     from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
 
     def place() -> "list[Column[Any]]":
@@ -94,7 +94,7 @@ def layout() -> "tuple[Table, Table]":
 
 
 def connect(url: str | None, file: Path, lock_s: float) -> "Engine":
-    """An engine whose writing transactions are exclusive on SQLite, and by row elsewhere."""
+    """An engine whose writing transactions lock the database on SQLite, and rows elsewhere."""
     from sqlalchemy import URL, create_engine, event, make_url
 
     place = make_url(url) if url else URL.create("sqlite", database=str(file))
@@ -122,7 +122,7 @@ def refusal(problem: "DBAPIError") -> InvalidRequest | Unavailable:
 
 
 class Store:
-    """The database, opened when it is first asked for something."""
+    """The database, opened when it is first used."""
 
     def __init__(self, url: str | None, file: Path) -> None:
         self.url = url
@@ -166,7 +166,7 @@ class Archive(NamedTuple):
 
     @contextmanager
     def open(self, user: str | None = None, *, reads: bool = False) -> Iterator["Shelf"]:
-        """A transaction, for what a user may see and do; None is the administrator."""
+        """A transaction with what a user may see and do; None is the administrator."""
         from sqlalchemy.exc import DBAPIError
 
         try:
@@ -217,7 +217,7 @@ class Shelf:
         return row
 
     def add(self, meta: dict[str, Any]) -> bool:
-        """Keep a new conversation; False if there is one of its id."""
+        """Keep a new conversation; False if there already is one with its id."""
         return self._insert(self.conversations, id=meta["id"], **columns_of(meta))
 
     def update(self, conversation_id: str, **columns: Any) -> None:
@@ -225,7 +225,7 @@ class Shelf:
         self.db.execute(self.conversations.update().where(here).values(**columns))
 
     def append(self, conversation_id: str, message: dict[str, Any]) -> bool:
-        """Keep a message; False if there is one of its `seq`."""
+        """Keep a message; False if there already is one with its `seq`."""
         document = msgspec.json.encode(message).decode()
         return self._insert(self.messages, id=conversation_id, seq=message["seq"], message=document)
 
@@ -244,7 +244,7 @@ class Shelf:
         return [msgspec.json.decode(row.message) for row in rows]
 
     def metas(self) -> Iterator[dict[str, Any]]:
-        """What the user may read, the newest first."""
+        """What the user may read, newest first."""
         from sqlalchemy import or_
 
         columns = self.conversations.c
@@ -270,7 +270,7 @@ class Shelf:
 
 
 def columns_of(meta: dict[str, Any]) -> dict[str, Any]:
-    """A conversation's meta as it came, and the columns beside it."""
+    """A conversation's meta as it was given, and the other columns."""
     return {
         "owner": meta.get("owner"),
         "visibility": meta.get("visibility", "private"),
@@ -281,10 +281,10 @@ def columns_of(meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def meta_of(row: "Row[Any]", turns: int) -> dict[str, Any]:
-    """The meta as it was saved, brought up to date with the turns that were appended since.
+    """The meta as it was saved, updated with the turns that have been appended since.
 
-    The host numbers its next turn by `message_count`: after a crash between the two, a count that
-    is too low would have every turn refused for ever.
+    The host numbers its next turn by `message_count`. After a crash between the two, a count that
+    is too low would cause every turn to be refused forever.
     """
     meta: dict[str, Any] = msgspec.json.decode(row.meta)
     count = max(meta.get("message_count", 0), turns)
@@ -303,7 +303,7 @@ def lifespan(ctx: Context) -> Iterator[Store]:
 
 
 def the_archive(ctx: Context[Store]) -> Archive:
-    """Newer hosts name the tenant too, at the top or with the actor."""
+    """Newer hosts also name the tenant, at the top or with the actor."""
     params = ctx.params
     tenant = params.get("tenant_id") or (ctx.actor and ctx.actor.get("tenant_id")) or ""
     scope = params.get("repo_scope") or params.get("project_root") or ""
@@ -331,7 +331,7 @@ app = App(
 @app.method("conversation/create")
 def create(request: wire.ConversationCreateRequest, chats: Chats) -> dict[str, Any]:
     if request.id == "":
-        raise invalid("id", "expected some text, or nothing for an id of the store's own")
+        raise invalid("id", "expected some text, or nothing to let the store choose an id")
     created_at = now()
     meta = {
         "id": request.id or str(uuid4()),
@@ -344,7 +344,7 @@ def create(request: wire.ConversationCreateRequest, chats: Chats) -> dict[str, A
         meta["owner"] = request.owner
     with chats.open() as shelf:
         if not shelf.add(meta):
-            raise invalid("id", f"there is a conversation '{request.id}'")
+            raise invalid("id", f"there already is a conversation '{request.id}'")
     return {"meta": meta}
 
 
@@ -358,7 +358,7 @@ def load_meta(request: wire.ConversationLoadMetaRequest, chats: Chats) -> dict[s
 
 @app.method("conversation/save_meta")
 def save_meta(request: wire.ConversationSaveMetaRequest, ctx: Context, chats: Chats) -> None:
-    """Keep the meta with the keys that this version does not know; one deleted stays deleted."""
+    """Keep the meta, including unknown keys; a deleted conversation stays deleted."""
     with chats.open(request.as_user) as shelf:
         shelf.own(request.meta.id)
         shelf.update(request.meta.id, **columns_of(ctx.params["meta"]))
@@ -368,14 +368,14 @@ def save_meta(request: wire.ConversationSaveMetaRequest, ctx: Context, chats: Ch
 def append_message(
     request: wire.ConversationAppendMessageRequest, ctx: Context, chats: Chats
 ) -> None:
-    """Keep one turn at the `seq` it has, as it came; a `seq` that is taken is refused."""
+    """Keep one turn exactly as given, at its own `seq`; a `seq` that is taken is refused."""
     seq = request.message.seq
     if seq > MAX_SEQ:
         raise invalid("message.seq", f"expected no more than {MAX_SEQ}")
     with chats.open(request.as_user) as shelf:
         shelf.own(request.id)
         if not shelf.append(request.id, ctx.params["message"]):
-            text = f"conversation '{request.id}' has a message {seq} already; load it again"
+            text = f"conversation '{request.id}' already has a message {seq}; load it again"
             raise invalid("message.seq", text)
         at = request.message.recorded_at
         shelf.update(request.id, updated_at=at, moment=moment(at))
@@ -391,7 +391,7 @@ def load_messages(request: wire.ConversationLoadMessagesRequest, chats: Chats) -
 def list_conversations(
     request: wire.ConversationListRequest, chats: Chats
 ) -> wire.ConversationListResponse:
-    """One's own and what is shared, the newest first, as many as fit a frame."""
+    """The user's own and the shared ones, newest first, as many as fit into a frame."""
     found: list[wire.ConversationSummary] = []
     size = 0
     with chats.open(request.as_user, reads=True) as shelf:
@@ -406,7 +406,7 @@ def list_conversations(
 
 @app.method("conversation/delete")
 def delete(request: wire.ConversationDeleteRequest, chats: Chats) -> None:
-    """Forget a conversation; one that nobody knows is forgotten already."""
+    """Forget a conversation; an unknown one counts as forgotten."""
     with chats.open(request.as_user) as shelf:
         shelf.find(request.id, change=True)
         shelf.delete(request.id)
@@ -416,7 +416,7 @@ def delete(request: wire.ConversationDeleteRequest, chats: Chats) -> None:
 def health(ctx: Context[Store | None]) -> str | None:
     """Ask the database itself: can it be read, may it be written now?
 
-    A reason that is returned means degraded, one that is raised means unhealthy.
+    Returning a reason means degraded, raising one means unhealthy.
     """
     from sqlalchemy.exc import DBAPIError
 

@@ -1,4 +1,4 @@
-"""Show the SQLite example at work: fill it, serve it as a host does, and kill it on the way.
+"""Show the SQLite example at work: fill it, serve it as a host does, and kill it halfway.
 
     python examples/demo.py
 
@@ -38,8 +38,8 @@ def expect(what: str, found: object, wanted: object) -> None:
 
 @contextmanager
 def served(project: Path) -> Iterator[Plugin]:
-    """The plugin after the handshake, started like the host starts it."""
-    # PYTHONPATH: for a clone that is not installed. A host forwards it only to who declares it.
+    """The plugin after the handshake, started as the host starts it."""
+    # PYTHONPATH is for a clone that is not installed. A host forwards it only if it is declared.
     with Plugin.start(PLUGIN, cwd=project, env_required=["PYTHONPATH"]) as plugin:
         plugin.initialize()
         yield plugin
@@ -118,7 +118,9 @@ def kill_and_count(project: Path) -> None:
         expect("answered tasks that were lost", set(answered) - kept, set())
         expect("its health", plugin.call("health/check")["status"], "healthy")
         expect("its exit code", plugin.shutdown(), 0)
-    say(f"  {len(answered)} creates were answered before the kill, all are there; health: healthy")
+    say(
+        f"  {len(answered)} creates were answered before the kill, and all are there; health: healthy"
+    )
 
 
 def main() -> None:

@@ -8,8 +8,9 @@ such as `postgresql://user@server/animus`; hosts with the same URL and the same 
 holds the store's lock: whoever gets `new` for an idempotency key is the only one until the
 reservation ends, and the first commit of a step is the only one.
 
-A reservation ends with its commit, with `abandon_step`, or with its time: then the key is free for
-the next one who asks, and the late holder's commit is refused. Reserve for longer than a step takes.
+A reservation ends with its commit, with `abandon_step`, or when its time is over. Then the key is
+free for whoever asks next, and a late commit of the former holder is refused. Reserve for longer
+than a step takes.
 """
 
 import os
@@ -87,14 +88,14 @@ def layout() -> "tuple[Table, Table, Table]":
     )
     alive = steps.c.state.in_([RESERVED, *OUTCOMES])
     key = steps.c.store, steps.c.idempotency_key
-    # The transactions see to it already; the index makes a mistake in them an error.
+    # The transactions already ensure this; the index turns a mistake in them into an error.
     Index("durable_steps_by_key", *key, unique=True, sqlite_where=alive, postgresql_where=alive)
     Index("durable_steps_of_run", steps.c.store, steps.c.run_id, steps.c.phase_id)
     return stores, runs, steps
 
 
 def connect(url: str) -> "Engine":
-    """An engine whose transactions are exclusive from their first statement on, or wait for it."""
+    """An engine whose transactions are exclusive from the first statement on, or that wait."""
     from sqlalchemy import create_engine, event, make_url
 
     place = make_url(url)
@@ -115,7 +116,7 @@ def connect(url: str) -> "Engine":
 
 
 class Store:
-    """One store of a database; it is opened when it is first asked for something."""
+    """One store of a database, which is opened when it is first used."""
 
     def __init__(self, url: str, name: str) -> None:
         self.url = url
@@ -143,7 +144,7 @@ class Store:
 
     @contextmanager
     def turn(self) -> Iterator["Turn"]:
-        """A transaction that no other of this store overlaps."""
+        """A transaction that no other one of this store overlaps."""
         from sqlalchemy.exc import DBAPIError
 
         try:
@@ -166,7 +167,7 @@ class Store:
 
 
 class Turn:
-    """What is done to a store while it is ours."""
+    """What is done to a store while we hold its lock."""
 
     def __init__(
         self, db: "Connection", stores: "Table", runs: "Table", steps: "Table", name: str
@@ -238,7 +239,7 @@ class Turn:
         return step_id
 
     def steps_of(self, run: "Row[Any]") -> "list[Row[Any]]":
-        """What counts of a run: its reservations, then what is committed, in order."""
+        """What counts in a run: its reservations, then what is committed, in order."""
         steps = self.steps.c
         own = (steps.store == self.name) & (steps.run_id == run.run_id)
         alive = (steps.phase_id == run.phase_id) & steps.state.in_([RESERVED, *OUTCOMES])
@@ -282,7 +283,7 @@ def status_of(steps: "list[Row[Any]]") -> str:
 def lifespan(ctx: Context) -> Iterator[Store]:
     root = Path(ctx.project_root)
     url = os.environ.get("ANIMUS_DURABLE_URL")
-    # The file is the project's own: its store keeps its name when the folder gets another.
+    # The file is the project's own: its store keeps its name when the folder is renamed.
     name = os.environ.get("ANIMUS_DURABLE_NAME") or (root.name if url else "")
     if not root.is_dir():
         raise RpcError(BINDING_MISMATCH, f"the project root '{root}' is not a directory here")
@@ -338,7 +339,7 @@ def begin_workflow_run(
 
 @app.method("durable/begin_step")
 def begin_step(request: wire.BeginStepRequest, store: Shared) -> wire.BeginStepResponse:
-    """Reserve the step, or say who has it: somebody at work, or what was committed."""
+    """Reserve the step, or report that it is in progress, or what was committed."""
     with store.turn() as turn:
         turn.run(request.run_id, request.phase_id)
         row = turn.holder(request.idempotency_key)
@@ -371,9 +372,9 @@ def answer(row: "Row[Any]") -> wire.BeginStepResponse:
 
 @app.method("durable/commit_step")
 def commit_step(request: wire.CommitStepRequest, store: Shared) -> wire.CommitStepResponse:
-    """The first commit stays: the same once more is acknowledged, another one is not."""
+    """The first commit stays: repeating it is acknowledged, a different one is refused."""
     if request.outcome not in OUTCOMES:
-        text = f"outcome is one of {', '.join(OUTCOMES)}, not '{request.outcome}'"
+        text = f"outcome has to be one of {', '.join(OUTCOMES)}, not '{request.outcome}'"
         raise RpcError(BAD_OUTCOME, text, {"outcome": request.outcome})
     output, error = payload(request.output), payload(request.error)
     with store.turn() as turn:
@@ -411,7 +412,7 @@ def abandon_step(step_id: str, store: Shared) -> wire.AbandonStepResponse:
 
 @app.method("durable/recover_in_flight")
 def recover_in_flight(since_epoch: int, store: Shared) -> wire.RecoverInFlightResponse:
-    """Runs begun after an epoch that are not at rest, with the reservations they hold or held."""
+    """Runs begun after an epoch and not at rest, with the reservations that they hold or held."""
     with store.turn() as turn:
         runs = turn.runs.c
         epoch = min(since_epoch, 2**63 - 1)

@@ -2,14 +2,13 @@
 
     python environment_local.py      a host starts it, or you with `--manifest`
 
-An environment is a folder of its own under `.animus/local-environments` in the home directory, or
-where ANIMUS_LOCAL_ENVIRONMENTS says: the workspace, and beside it what was asked for, so that a
-handle is good for as long as the folder is, whichever process serves it. Nothing is walled off:
-commands run as this user, with this user's environment.
+Each environment has its own folder under `.animus/local-environments` in the home directory, or
+where ANIMUS_LOCAL_ENVIRONMENTS says. It holds the workspace and the request for it, so a handle is
+good for as long as the folder exists, whichever process serves it. Nothing is isolated: commands
+run as this user, with this user's environment.
 
-A command gets a process group of its own. The group is killed when the command has ended, has
-passed its timeout or is cancelled, so nothing of it stays behind. It is run once: a request is
-never tried again here.
+A command gets its own process group. The group is killed when the command has ended, has passed its
+timeout or is cancelled, so nothing of it stays behind. A command is run once, and never retried.
 """
 
 import asyncio
@@ -34,7 +33,7 @@ from animus_routes.structs import environment as wire
 
 READ_BYTES: Final = 65536
 KEPT_CHARS: Final = 512 * 1024  # of each stream; however JSON writes them, two fit into a frame
-AFTERMATH_S: Final = 1.0  # how long a command's children may write on after its end
+AFTERMATH_S: Final = 1.0  # how long a command's children may go on writing after its end
 DRAIN_S: Final = 0.5  # then they are killed, and what they wrote is read
 ERROR_CHARS: Final = 500
 HANDLE: Final = re.compile(r"local-[0-9a-f]{32}")
@@ -46,7 +45,7 @@ Output = Callable[[wire.ExecStream, str], None]
 
 
 class Record(msgspec.Struct):
-    """What is kept of an environment: what its commands start with."""
+    """What is stored for an environment: what its commands start with."""
 
     env: dict[str, str]
     home: str
@@ -81,7 +80,7 @@ class Tail:
 
 
 async def pump(reader: asyncio.StreamReader, stream: wire.ExecStream, output: Output) -> None:
-    """Pass text on as it comes; a character that arrives in two pieces leaves in one."""
+    """Pass text on as it arrives; a character that arrives in two pieces is sent in one."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while data := await reader.read(READ_BYTES):
         if text := decoder.decode(data):
@@ -92,10 +91,10 @@ async def pump(reader: asyncio.StreamReader, stream: wire.ExecStream, output: Ou
 
 @asynccontextmanager
 async def pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
-    """A reader here, and the descriptor that a command writes to.
+    """A reader for us, and the descriptor that a command writes to.
 
-    asyncio's own pipes hold up the news of a command's end for as long as a child of it, left in
-    the background, has them open.
+    With asyncio's own pipes, a command does not count as ended for as long as one of its children,
+    left in the background, has them open.
     """
     source, sink = os.pipe()
     reader = asyncio.StreamReader()
@@ -130,13 +129,13 @@ async def start(command: wire.HarnessCommand, cwd: Path, *files: int) -> Process
 
 @asynccontextmanager
 async def group(command: wire.HarnessCommand, cwd: Path, *files: int) -> AsyncIterator[Process]:
-    """A command as a process group, of which nothing is left at the end."""
+    """A command as a process group, nothing of which is left at the end."""
     starting = asyncio.create_task(start(command, cwd, *files))
     try:
         await asyncio.wait([starting])
         yield starting.result()
     finally:
-        # A cancel may come when the command runs already and asyncio has not said so yet.
+        # A cancellation may come when the command is running but asyncio has not said so yet.
         await asyncio.wait([starting])
         if starting.exception() is None:
             process = starting.result()
@@ -148,7 +147,7 @@ async def group(command: wire.HarnessCommand, cwd: Path, *files: int) -> AsyncIt
 async def run(
     command: wire.HarnessCommand, cwd: Path, output: Output, typed: str | None = None
 ) -> int:
-    """Wait for a command's end and its output, but not for ever for that of its children.
+    """Wait for a command's end and its output, but not forever for that of its children.
 
     Returns:
         The exit code; negative for a signal.
@@ -210,7 +209,7 @@ def record_of(place: Path) -> Record:
 
 
 def inside(workspace: Path, path: str) -> Path:
-    """A folder of the workspace, by its path from there."""
+    """A folder in the workspace, by its path from there."""
     found = (workspace / path).resolve()
     if not found.is_relative_to(workspace.resolve()):
         raise InvalidRequest(f"cwd: '{path}' is outside the workspace")
@@ -259,7 +258,7 @@ app = App(
     env_required=[
         {
             "name": "ANIMUS_LOCAL_ENVIRONMENTS",
-            "description": "Where environments are; .animus/local-environments at home if unset",
+            "description": "Where environments are; ~/.animus/local-environments if unset",
         }
     ],
 )
@@ -276,7 +275,7 @@ async def prepare(spec: wire.EnvironmentSpec) -> wire.PrepareResponse:
         workspace.mkdir(parents=True)
         for folder, repo in folders.items():
             await check_out(workspace, folder, repo)
-        # Written last: a folder without it is none that was prepared.
+        # Written last: a folder without it was never fully prepared.
         record = Record(env=spec.env, home=primary[0])
         (place / RECORD).write_bytes(msgspec.json.encode(record))
     except BaseException:
@@ -322,13 +321,13 @@ async def exec_whole(request: wire.ExecRequest) -> wire.ExecResponse:
 
 @app.method("environment/exec_stream")
 async def exec_stream(request: wire.ExecRequest, ctx: Context) -> wire.ExecResponse:
-    """The text leaves as it comes; the framework puts it together for the response."""
+    """Text is sent as it arrives; the framework puts it together for the response."""
     return await tracked(request, lambda stream, text: ctx.emit((stream, text)))
 
 
 @app.method("environment/teardown")
 async def teardown(handle: wire.EnvironmentHandle) -> None:
-    """End what runs there and remove the folder; once more does no harm."""
+    """End what is running there and remove the folder; doing so again does no harm."""
     place = place_of(handle)
     tasks = [*running.get(handle.id, ())]
     for task in tasks:

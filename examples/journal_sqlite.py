@@ -2,10 +2,10 @@
 
     python journal_sqlite.py                       a host starts it, or you with `--manifest`
 
-A host does not say which project a journal is for, it starts it where it stands itself. So the
-database is `journal.sqlite3` in the nearest `.animus` folder from there upwards, or where
-ANIMUS_JOURNAL_DB says. Runs, checkpoints and events come back as they came, with keys that this
-version does not know.
+A host does not say which project a journal is for, but starts it in its own working directory. So
+the database is `journal.sqlite3` in the nearest `.animus` folder from there upwards, or where
+ANIMUS_JOURNAL_DB says. Runs, checkpoints and events are returned exactly as they were given,
+including keys that this version does not know.
 """
 
 import os
@@ -78,7 +78,7 @@ def invalid(path: str, message: str) -> InvalidRequest:
 
 
 def moment(text: str, path: str) -> str:
-    """An RFC 3339 time in UTC with nine fraction digits: the order of texts is that of times."""
+    """An RFC 3339 time in UTC with nine fraction digits, so that texts sort as times do."""
     found = TIME.fullmatch(text.upper())
     if found is None:
         raise invalid(path, TIME_EXPECTED)
@@ -99,7 +99,7 @@ def document(value: Any, path: str) -> str:
 
 def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
-    # FULL: what was answered is on the disk, whatever happens to this process or the machine.
+    # FULL: what was answered is on disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
     return db
 
@@ -137,7 +137,7 @@ class Store:
         return row and row[0]
 
     def page(self, sql: str, binds: dict[str, Any], limit: int | None, *, whole: bool) -> Page:
-        """Rows up to a limit and, where their documents go out `whole`, to what fits a frame."""
+        """Rows up to a limit and, if documents go out `whole`, no more than fit into a frame."""
         bound = MAX_PAGE if limit is None else min(limit, MAX_PAGE)
         rows: list[tuple[Any, str]] = []
         size = 0
@@ -150,7 +150,7 @@ class Store:
         return Page(rows, truncated=False)
 
     def save(self, run: wire.JournalRun, given: dict[str, Any]) -> None:
-        """Insert or replace a run, which is kept as it was given."""
+        """Insert or replace a run, which is kept exactly as it was given."""
         find = "SELECT created_at FROM runs WHERE workflow_id = ?"
         with self.change():
             created_at = run.created_at or self.value(find, [run.workflow_id]) or now()
@@ -224,7 +224,7 @@ def load(workflow_id: str, journal: Journal) -> dict[str, Any]:
 
 @app.method("journal/list")
 def list_runs(query: wire.JournalQuery, journal: Journal) -> dict[str, Any]:
-    """The runs that were saved last come first."""
+    """The most recently saved runs come first."""
     page = journal.runs(query, whole=True)
     runs = [msgspec.json.decode(run) for _, run in page.rows]
     return {"runs": runs, "truncated": page.truncated}
@@ -238,7 +238,7 @@ def query_ids(query: wire.JournalQuery, journal: Journal) -> wire.QueryIdsResult
 
 @app.method("journal/delete")
 def delete(workflow_id: str, journal: Journal) -> None:
-    """Forget a run with its checkpoints and events; an unknown one is forgotten already."""
+    """Forget a run with its checkpoints and events; an unknown one counts as forgotten."""
     journal.delete(workflow_id)
 
 
@@ -294,14 +294,14 @@ def schema() -> wire.JournalSchema:
 def health(ctx: Context[Store | None]) -> str | None:
     """Ask the database itself: is the file still ours, can it be read, may it be written now?
 
-    A reason that is returned means degraded, one that is raised means unhealthy.
+    Returning a reason means degraded, raising one means unhealthy.
     """
     if ctx.state is None:
         return "the database is opened at initialize"
     store = ctx.state
     try:
         if store.path.stat().st_ino != store.inode:
-            raise Unavailable(f"{store.path} is another file by now")
+            raise Unavailable(f"{store.path} has been replaced by another file")
         with closing(connect(store.path, timeout_s=0.5)) as db:
             db.execute("SELECT workflow_id FROM runs LIMIT 1").fetchone()
             db.execute("BEGIN IMMEDIATE")

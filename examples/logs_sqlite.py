@@ -3,9 +3,9 @@
     python logs_sqlite.py                          a host starts it, or you with `--manifest`
 
 The database is `.animus/logs.sqlite3` under the project's root, or where ANIMUS_LOGS_DB says. With
-ANIMUS_LOGS_KEEP_DAYS set, entries older than that are dropped as new ones come in. Beside the
-protocol's filters, `log_storage/query` and `log_storage/tail` take `text`: words that all stand in
-an entry's message, target or fields.
+ANIMUS_LOGS_KEEP_DAYS set, entries older than that are dropped as new ones come in. In addition
+to the protocol's filters, `log_storage/query` and `log_storage/tail` take `text`: words that all
+occur in an entry's message, target or fields.
 """
 
 import math
@@ -87,7 +87,7 @@ class Query(wire.LogQuery, kw_only=True):
 
 
 class Place(NamedTuple):
-    """After which entry to go on."""
+    """The entry after which to continue."""
 
     moment: str = ""
     seq: int = 0
@@ -99,7 +99,7 @@ def invalid(path: str, message: str) -> InvalidRequest:
 
 
 def moment(text: str, path: str) -> str:
-    """An RFC 3339 time in UTC with nine fraction digits: the order of texts is that of times."""
+    """An RFC 3339 time in UTC with nine fraction digits, so that texts sort as times do."""
     found = TIME.fullmatch(text.upper())
     if found is None:
         raise invalid(path, TIME_EXPECTED)
@@ -143,7 +143,7 @@ def place_of(cursor: str | None) -> Place:
         return Place()
     found = CURSOR.fullmatch(cursor)
     if found is None:
-        raise invalid("cursor", "not a cursor that query gave out")
+        raise invalid("cursor", "not a cursor from query")
     return Place(found[1], int(found[2]))
 
 
@@ -182,7 +182,7 @@ def entry_of(row: tuple[Any, ...]) -> wire.LogEntry:
 
 def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
-    # FULL: what was answered is on the disk, whatever happens to this process or the machine.
+    # FULL: what was answered is on disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
     db.create_function(
         "regexp", 2, lambda p, text: glob(p).fullmatch(text) is not None, deterministic=True
@@ -193,7 +193,7 @@ def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
 def take(
     db: sqlite3.Connection, sql: str, binds: dict[str, Any], limit: int
 ) -> tuple[list[tuple[Any, ...]], bool]:
-    """Rows, no more than `limit` and than fit a frame, and whether there are more."""
+    """Rows, at most `limit` and no more than fit into a frame, and whether there are more."""
     rows: list[tuple[Any, ...]] = []
     size = 0
     with closing(db.execute(sql, binds)) as found:
@@ -299,7 +299,7 @@ app = App(
         },
         {
             "name": "ANIMUS_LOGS_KEEP_DAYS",
-            "description": "How many days an entry is kept, by its own time; for ever if unset",
+            "description": "How many days an entry is kept, by its own time; forever if unset",
         },
     ],
 )
@@ -341,7 +341,7 @@ def open_feed(ctx: Context, store: Logs) -> Iterator[Feed]:
 def tail(
     ctx: Context, feed: Annotated[Feed, Depends(open_feed)], query: Query
 ) -> Iterator[wire.LogEntry]:
-    """Replay what matches, oldest first, then follow what anybody stores, as it arrives.
+    """Replay what matches, oldest first, then follow what anybody stores as it arrives.
 
     A `limit` replays that many of the newest entries and does not bound what is followed.
     """
@@ -395,14 +395,14 @@ def schema(store: Logs) -> wire.LogStorageSchema:
 def health(ctx: Context[Store | None]) -> str | None:
     """Ask the database itself: is the file still ours, can it be read, may it be written now?
 
-    A reason that is returned means degraded, one that is raised means unhealthy.
+    Returning a reason means degraded, raising one means unhealthy.
     """
     if ctx.state is None:
         return "the database is opened at initialize"
     store = ctx.state
     try:
         if store.path.stat().st_ino != store.inode:
-            raise Unavailable(f"{store.path} is another file by now")
+            raise Unavailable(f"{store.path} has been replaced by another file")
         with closing(connect(store.path, timeout_s=0.5)) as db:
             db.execute("SELECT seq FROM entries LIMIT 1").fetchone()
             db.execute("BEGIN IMMEDIATE")

@@ -4,11 +4,11 @@
 
 The database is `.animus/memory.sqlite3` under the project's root, or where ANIMUS_MEMORY_DB says;
 several projects may share one file. A query finds values by any of its words, in their keys, texts
-and numbers, the rarer the better; words count by their English stem.
+and numbers; rare words count more, and words match by their English stem.
 
-A host that binds the process to a project (`project_binding` at initialize) gets that project's
-memory only. The first `put` says which `project_id` the project goes by; from then on another
-project's id is answered with -32407, and so is its id from another project's root.
+A host that binds the process to a project (`project_binding` at initialize) sees only that project's
+memory. The first `put` decides which `project_id` belongs to the project. From then on, another
+project's id is answered with -32407, and so is this id from another project's root.
 """
 
 import os
@@ -33,7 +33,7 @@ RESULT_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passe
 BUSY_S: Final = 5.0
 LAYOUT: Final = 1
 
-# The protocol's own codes (-32400..-32499); hosts take them for more than an ordinary failure.
+# The protocol's own codes (-32400..-32499); hosts take them as more than an ordinary failure.
 BACKEND_UNAVAILABLE: Final = -32404
 BINDING_MISMATCH: Final = -32407
 
@@ -78,7 +78,7 @@ def invalid(path: str, message: str) -> InvalidRequest:
 
 
 def scope_id(scope: wire.MemoryScope) -> str:
-    """A scope as one text; two scopes never share one."""
+    """A scope as a text, a different one for each scope."""
     if not scope.project_id:
         raise invalid("scope.project_id", "expected some text")
     if scope.task_id is not None and scope.agent_id is None:
@@ -92,7 +92,7 @@ def scope_of(text: str) -> wire.MemoryScope:
 
 
 def words_in(value: Any) -> Iterator[str]:
-    """What a value can be found by: every text and number in it, and the names of its fields."""
+    """The words by which a value can be found: all its texts, numbers and field names."""
     rest = [value]
     while rest:
         found = rest.pop()
@@ -114,13 +114,13 @@ def any_word(query: str) -> str:
 
 def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
-    # FULL: what was answered is on the disk, whatever happens to this process or the machine.
+    # FULL: what was answered is on disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
     return db
 
 
 class Store:
-    """The memories of one database file, as one project or, unbound, as anybody sees them."""
+    """The memories of one database file, as one project or, if unbound, anybody sees them."""
 
     def __init__(self, path: Path, root: str | None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ class Store:
             raise
 
     def check_binding(self, project_id: str) -> None:
-        """Refuse another project's id; before the first put, every id might be this project's."""
+        """Refuse another project's id; before the first put, any id may be this project's."""
         if self.root is None:
             return
         find = "SELECT root, project_id FROM projects WHERE root = ? OR project_id = ?"
@@ -233,7 +233,7 @@ def lifespan(ctx: Context) -> Iterator[Store]:
     shared = os.environ.get("ANIMUS_MEMORY_DB")
     path = Path(shared) if shared else root / ".animus" / "memory.sqlite3"
     bound = bool(ctx.init_extensions.get("project_binding"))
-    # A file inside the project may move with it; in a shared one the root tells projects apart.
+    # A file inside the project may move with it; in a shared file, projects differ by their root.
     store = Store(path, (str(root.resolve()) if shared else ".") if bound else None)
     with closing(store.db):
         yield store
@@ -279,7 +279,7 @@ def get(scope: wire.MemoryScope, key: str, store: Memory) -> wire.GetMemoryRespo
 
 @app.method("memory/query")
 def query_memory(request: wire.QueryMemoryRequest, store: Memory) -> wire.QueryMemoryResponse:
-    """The best matches first, no more than MAX_TOP_K of them and than fit a frame."""
+    """The best matches first, at most MAX_TOP_K and no more than fit into a frame."""
     return wire.QueryMemoryResponse(results=store.query(request))
 
 
@@ -290,7 +290,7 @@ def list_scopes(request: wire.ListScopesRequest, store: Memory) -> wire.ListScop
 
 @app.method("memory/delete_scope")
 def delete_scope(scope: wire.MemoryScope, store: Memory) -> wire.DeleteScopeResponse:
-    """Forget a scope; one that nobody knows is forgotten already."""
+    """Forget a scope; an unknown one counts as forgotten."""
     store.delete(scope)
     return wire.DeleteScopeResponse(ack=True)
 
@@ -299,14 +299,14 @@ def delete_scope(scope: wire.MemoryScope, store: Memory) -> wire.DeleteScopeResp
 def health(ctx: Context[Store | None]) -> str | None:
     """Ask the database itself: is the file still ours, can it be read, may it be written now?
 
-    A reason that is returned means degraded, one that is raised means unhealthy.
+    Returning a reason means degraded, raising one means unhealthy.
     """
     if ctx.state is None:
         return "the database is opened at initialize"
     store = ctx.state
     try:
         if store.path.stat().st_ino != store.inode:
-            raise RpcError(BACKEND_UNAVAILABLE, f"{store.path} is another file by now")
+            raise RpcError(BACKEND_UNAVAILABLE, f"{store.path} has been replaced by another file")
         with closing(connect(store.path, timeout_s=0.5)) as db:
             db.execute("SELECT seq FROM memories LIMIT 1").fetchone()
             db.execute("BEGIN IMMEDIATE")

@@ -1,6 +1,6 @@
 """Daemon events to chat, mail, phones and webhooks: a notifier over apprise. Install it as it is.
 
-Routes stand in `.animus/notifier.yaml` under the project's root, or where ANIMUS_APPRISE_CONFIG says:
+Routes are in `.animus/notifier.yaml` under the project's root, or where ANIMUS_APPRISE_CONFIG says:
 
     routes:
       - name: ops
@@ -13,7 +13,7 @@ Routes stand in `.animus/notifier.yaml` under the project's root, or where ANIMU
 
 Without a file, ANIMUS_APPRISE_URL gets every event. Each event is in the outbox, a SQLite file, before
 it is accepted, so nothing that was accepted is lost: `notifier/flush`, which a host calls on every
-tick, delivers what is due, at least once, and tries again later with growing pauses.
+tick, delivers what is due at least once, and retries with growing pauses.
 """
 
 import logging
@@ -36,7 +36,7 @@ from animus_routes.structs import notifier as wire
 
 FLUSH_S: Final = 8.0  # a host gives a flush 15 s; the last delivery may take its own time-outs
 LONGEST_PAUSE_S: Final = 3600.0
-KEPT_S: Final = 7 * 86400.0  # how long a delivered event is known, should a host send it again
+KEPT_S: Final = 7 * 86400.0  # how long a delivered event is remembered, should a host send it again
 BUSY_S: Final = 5.0
 
 TABLES: Final = """
@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (state, due);
 """
 ENQUEUE: Final = "INSERT OR IGNORE INTO outbox (event_id, route, event, due) VALUES (?, ?, ?, ?)"
-# Taking a delivery moves it out of everybody's reach until its lease ends, should we die with it.
+# A delivery that is taken is out of everybody's reach until its lease ends, in case we die with it.
 TAKE: Final = """UPDATE outbox SET attempts = attempts + 1, due = :lease WHERE id =
     (SELECT id FROM outbox WHERE state = 'pending' AND due <= :now ORDER BY due, id LIMIT 1)
     RETURNING id, route, event, attempts"""
@@ -73,7 +73,7 @@ class Route(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Retry(Struct, forbid_unknown_fields=True):
-    """How often, how soon: the pause doubles from `first_s` on."""
+    """How often to retry, and how soon: the pause doubles from `first_s` on."""
 
     attempts: Annotated[int, Meta(ge=1)] = 8
     first_s: Annotated[float, Meta(ge=0)] = 5.0
@@ -120,7 +120,7 @@ def read_config(root: Path) -> Config:
 
 
 class Outbox:
-    """What was accepted and what became of it, in one SQLite file."""
+    """What was accepted, and what happened to it, in one SQLite file."""
 
     def __init__(self, path: Path, config: Config) -> None:
         self.path = path
@@ -134,7 +134,7 @@ class Outbox:
 
     def connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
-        # FULL: what was accepted is on the disk, whatever happens to this process or the machine.
+        # FULL: what was accepted is on disk, whatever happens to this process or the machine.
         db.execute("PRAGMA synchronous = FULL")
         return db
 
@@ -145,7 +145,7 @@ class Outbox:
 def enqueue(
     box: Outbox, db: sqlite3.Connection, event: wire.DaemonEventRecord
 ) -> wire.NotifierNotifyResult:
-    """Keep an event for every route that takes it; an event that is known already is not news."""
+    """Keep an event for every route that takes it; an event that is already known is ignored."""
     routes = [route for route in box.config.routes if route.takes(event)]
     document = msgspec.json.encode(event).decode()
     lifecycle: list[wire.NotifierLifecycleEvent] = []
@@ -174,7 +174,7 @@ def take(box: Outbox, db: sqlite3.Connection) -> Delivery | None:
 def settle(
     box: Outbox, db: sqlite3.Connection, delivery: Delivery, error: str | None
 ) -> wire.NotifierLifecycleEvent:
-    """Write down how a delivery went; a failed one is due again after a pause, or given up."""
+    """Record how a delivery went; a failed one is retried after a pause, or given up."""
     retry = box.config.retry
     if error is None:
         db.execute(SETTLE, ["sent", time(), None, delivery.id])
@@ -188,7 +188,7 @@ def settle(
 
 
 def told(what: str, delivery: Delivery, **more: Any) -> wire.NotifierLifecycleEvent:
-    """What the daemon writes into its own log of a delivery."""
+    """What the daemon writes into its own log about a delivery."""
     event = delivery.event
     return wire.NotifierLifecycleEvent(
         event_type=f"notification-delivery-{what}",
@@ -205,7 +205,7 @@ def told(what: str, delivery: Delivery, **more: Any) -> wire.NotifierLifecycleEv
 
 
 class Reasons(logging.Handler):
-    """What apprise says of a failure: it tells its log, and its caller only that there was one."""
+    """Why a delivery failed: apprise logs the reason, and returns only that it failed."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -230,17 +230,17 @@ class Sender:
         self.services: dict[str, Any] = {}
 
     def send(self, delivery: Delivery) -> str | None:
-        """Deliver; the reason if that fails. It never holds the URL, which may be a secret."""
+        """Deliver; returns the reason if that fails, never with the URL, which may be a secret."""
         import apprise
 
         route = self.box.route(delivery.route)
         if route is None:
-            return f"there is no route '{delivery.route}' any more"
+            return f"there is no longer a route '{delivery.route}'"
         if route.name not in self.services:
             service = apprise.Apprise()
             if not service.add(route.target()):
                 where = route.url_env or "url"
-                return f"'{where}' of route '{route.name}' is not an URL that apprise knows"
+                return f"'{where}' of route '{route.name}' is not a URL that apprise knows"
             self.services[route.name] = service
         values = texts(delivery.event)
         with Reasons() as reasons:
@@ -304,10 +304,10 @@ def notify(event: wire.DaemonEventRecord, box: Box) -> wire.NotifierNotifyResult
 
 @app.method("notifier/flush", concurrent=True)
 def flush(ctx: Context, box: Box) -> wire.NotifierFlushResult:
-    """Deliver what is due, one after the other, for as long as a host waits for a flush."""
+    """Deliver what is due, one by one, for as long as a host waits for a flush."""
     told_of: list[wire.NotifierLifecycleEvent] = []
     if not box.flushing.acquire(blocking=False):
-        return wire.NotifierFlushResult()  # the one under way tells of it
+        return wire.NotifierFlushResult()  # the flush in progress reports it
     end = monotonic() + FLUSH_S
     sender = Sender(box)
     try:

@@ -1,6 +1,6 @@
 """Any OpenAI-compatible endpoint as an agent provider: streaming, tools, sessions that resume.
 
-    OPENAI_BASE_URL   where it is; OpenAI itself if unset, `http://localhost:11434/v1` for Ollama
+    OPENAI_BASE_URL   the endpoint; OpenAI itself if unset, `http://localhost:11434/v1` for Ollama
     OPENAI_API_KEY    sent as a bearer token; local servers need none
     OPENAI_MODEL      the model of runs that name none
 
@@ -45,14 +45,14 @@ from animus_routes.timestamps import rfc3339
 
 OPENAI: Final = "https://api.openai.com/v1"
 CONNECT_S: Final = 10.0
-SILENCE_S: Final = 300.0  # a reasoning model may think this long before it says a word
+SILENCE_S: Final = 300.0  # a reasoning model may think this long before it says anything
 APPROVAL_S: Final = 300.0  # then a question that nobody answered is a no
 MAX_ROUNDS: Final = 32  # of tool calls, in one run
 MAX_FILE_BYTES: Final = 256 * 1024
 MAX_ENTRIES: Final = 1000
 MAX_MESSAGE: Final = 500
 
-# Keys of a run that are the endpoint's own; they go there as they are.
+# Keys of a run that belong to the endpoint; they are passed on unchanged.
 FORWARDED: Final = (
     *("reasoning_effort", "verbosity", "temperature", "top_p", "seed", "stop"),
     *("max_tokens", "max_completion_tokens", "service_tier", "parallel_tool_calls"),
@@ -172,7 +172,7 @@ def private(path: str, flags: int) -> int:
 
 
 def setting(request: AgentRunRequest, name: str) -> str:
-    """What the run's own environment says, else this process's."""
+    """A variable from the run's own environment, or else from this process's."""
     return request.env.get(name) or os.environ.get(name, "")
 
 
@@ -180,7 +180,7 @@ def body(request: AgentRunRequest, allowed: frozenset[str]) -> dict[str, Any]:
     """A request to the endpoint, without its messages.
 
     Raises:
-        ModelNotSupported: Nobody named a model.
+        ModelNotSupported: No model is named anywhere.
     """
     model = request.model or setting(request, "OPENAI_MODEL")
     if not model:
@@ -292,7 +292,7 @@ def reason(answer: Any) -> str:
 
 
 async def refuse(response: httpx.Response) -> NoReturn:
-    """Raise what an answer that is no stream means."""
+    """Raise the error that an answer which is not a stream stands for."""
     raw = await response.aread()
     try:
         text = reason(json.loads(raw))
@@ -337,7 +337,7 @@ class Turn:
             self.finish = choice.finish_reason or self.finish
 
     def message(self) -> Message:
-        """The message as the endpoint wants it back."""
+        """The message in the form in which the endpoint wants it back."""
         found: Message = {"role": "assistant", "content": "".join(self.text["output"])}
         if self.calls:
             found["tool_calls"] = [
@@ -371,7 +371,7 @@ class Run:
         self.turns: list[Turn] = []
 
     async def serve(self) -> dict[str, Any]:
-        """Every failure is told to who watches the run before it is the answer."""
+        """Every failure is reported to whoever is watching the run before it becomes the answer."""
         try:
             async with asyncio.timeout(self.request.timeout_secs or None):
                 return await self._rounds()
@@ -446,7 +446,7 @@ class Run:
         return {"role": "tool", "tool_call_id": call.id, "content": output}
 
     async def _ask(self, name: str, given: Any) -> None:
-        """Let a person decide, where the run says that there is one.
+        """Let a person decide, if the run says that there is one.
 
         Raises:
             PermissionDenied: The answer is no, or did not come in time.
@@ -469,7 +469,7 @@ class Run:
             raise PermissionDenied(found.message or "the answer is no")
 
     def _response(self, model: str) -> dict[str, Any]:
-        """What the framework does not know of a run: it fills in the rest."""
+        """What the framework cannot know about a run; it fills in the rest."""
         said = ["".join(turn.text["output"]) for turn in self.turns]
         thought = ["".join(turn.text["thinking"]) for turn in self.turns]
         unused = sorted(set(self.request.extra) - set(FORWARDED) - EXPECTED)
@@ -535,7 +535,7 @@ def allowed_tools(tools: Any) -> frozenset[str]:
 
 
 async def use(name: str, given: Any, allowed: frozenset[str], cwd: str) -> str:
-    """Run a tool beside the loop.
+    """Run a tool on another thread, so that the event loop goes on.
 
     Raises:
         PermissionDenied: The run may not use it.
@@ -544,7 +544,7 @@ async def use(name: str, given: Any, allowed: frozenset[str], cwd: str) -> str:
     if name not in allowed:
         raise PermissionDenied(f"there is no tool '{name}'")
     if not isinstance(given, dict) or not isinstance(given.get("path"), str):
-        raise InvalidRequest("the arguments are an object with a text 'path'")
+        raise InvalidRequest("the arguments have to be an object with a text 'path'")
     return await asyncio.to_thread(TOOLS[name][0], cwd, given["path"])
 
 

@@ -7,9 +7,10 @@ as `postgresql://user@server/animus`; hosts with the same URL and the same ANIMU
 name of the project's folder if unset) work on one queue. Every call is one transaction that holds
 the queue's lock, so no entry is leased twice, whatever runs at the same time.
 
-A host starts this process anew for every call. SQLAlchemy, by far the longest part of the start, is
-imported with the first call that needs the database: the manifest, the handshake and health checks
-do without it. Measured on one machine: 0.09 s to the handshake, 0.37 s to the first answer.
+A host starts this process afresh for every call. Importing SQLAlchemy is by far the longest part of
+the start, so it waits for the first call that needs the database: the manifest, the handshake and
+health checks do without it. Measured on one machine: 0.09 s to the handshake, 0.37 s to the first
+answer.
 """
 
 import os
@@ -53,7 +54,7 @@ NOT_ASSIGNED: Final = -32208
 
 
 class Move(NamedTuple):
-    """A change of status that is asked for by name."""
+    """A change of status that is requested by name."""
 
     source: str
     target: str
@@ -85,7 +86,7 @@ def instant_us(text: str) -> int:
 
 
 def deadline_us(request: wire.QueueEnqueueRequest) -> int | None:
-    """When a deferred entry that nobody leased is given up."""
+    """When to give up a deferred entry that nobody has leased."""
     if request.run_at is None or request.expire_after_secs is None:
         return None
     return min(instant_us(request.run_at) + request.expire_after_secs * 1_000_000, LATEST_US)
@@ -133,7 +134,7 @@ def layout() -> "tuple[Table, Table]":
 
 
 def connect(url: str) -> "Engine":
-    """An engine whose transactions are exclusive from their first statement on, or wait for it."""
+    """An engine whose transactions are exclusive from the first statement on, or that wait."""
     from sqlalchemy import create_engine, event, make_url
 
     place = make_url(url)
@@ -160,7 +161,7 @@ def refusal(problem: "DBAPIError") -> RpcError:
 
 
 class Queue:
-    """One queue of a database; it is opened when it is first asked for something."""
+    """One queue of a database, which is opened when it is first used."""
 
     def __init__(self, url: str, name: str) -> None:
         self.url = url
@@ -188,7 +189,7 @@ class Queue:
 
     @contextmanager
     def turn(self) -> Iterator["Turn"]:
-        """A transaction that no other of this queue overlaps; what has expired is gone in it."""
+        """A transaction that no other one of this queue overlaps; it first removes what has expired."""
         from sqlalchemy.exc import DBAPIError
 
         try:
@@ -212,7 +213,7 @@ class Queue:
 
 
 class Turn:
-    """What is done to a queue while it is ours."""
+    """What is done to a queue while we hold its lock."""
 
     def __init__(self, db: "Connection", entries: "Table", name: str) -> None:
         self.db = db
@@ -343,7 +344,7 @@ def entry_of(row: "Row[Any]") -> wire.QueueEntry:
 def lifespan(ctx: Context) -> Iterator[Queue]:
     root = Path(ctx.project_root)
     url = os.environ.get("ANIMUS_QUEUE_URL")
-    # The file is the project's own: its queue keeps its name when the folder gets another.
+    # The file is the project's own: its queue keeps its name when the folder is renamed.
     name = os.environ.get("ANIMUS_QUEUE_NAME") or (root.name if url else "")
     if not root.is_dir():
         raise RpcError(BINDING_MISMATCH, f"the project root '{root}' is not a directory here")
@@ -386,7 +387,7 @@ app = App(
 
 @app.method("queue/enqueue")
 def enqueue(request: wire.QueueEnqueueRequest, queue: Shared) -> wire.QueueEnqueueResponse:
-    """Once per subject; but an entry for a time of its own is always added."""
+    """Once per subject, except that an entry with its own time is always added."""
     subject = request.subject_dispatch.subject
     with queue.turn() as turn:
         others = turn.rows(turn.columns.subject_key == subject_key(subject))
@@ -399,7 +400,7 @@ def enqueue(request: wire.QueueEnqueueRequest, queue: Shared) -> wire.QueueEnque
             enqueued=True,
             entry_id=turn.add(request),
             subject_id=subject.id,
-            warning=f"the subject is in the queue already: {known}" if known else None,
+            warning=f"the subject is already in the queue: {known}" if known else None,
         )
 
 
@@ -470,7 +471,7 @@ def mark_assigned(
 
 @app.method("queue/completion")
 def completion(request: wire.QueueCompletionRequest, queue: Shared) -> wire.QueueMutationResponse:
-    """The end of a workflow takes its entry away, but not one that another workflow has by now."""
+    """The end of a workflow removes its entry, unless another workflow has it by then."""
     with queue.turn() as turn:
         row = turn.find(request.entry_id)
         if row is not None and (
@@ -482,7 +483,7 @@ def completion(request: wire.QueueCompletionRequest, queue: Shared) -> wire.Queu
 
 @app.method("queue/reorder")
 def reorder(entry_ids: list[str], queue: Shared) -> wire.QueueReorderResponse:
-    """The entries named take each other's places, in this order; others stay where they are."""
+    """The named entries share out their places in this order; the others stay where they are."""
     with queue.turn() as turn:
         rows = {row.entry_id: row for row in turn.rows(turn.columns.entry_id.in_(entry_ids))}
         missing = [entry_id for entry_id in entry_ids if entry_id not in rows]

@@ -13,18 +13,18 @@ of the project that ANIMUS_LOCAL_WORKFLOWS names:
         run: pytest -q "$TESTS"
         env: {TESTS: tests/unit}
         timeout_secs: 600
-        attempts: 2                   # once more if it fails
+        attempts: 2                   # try again once if it fails
       - id: approve
-        manual: true                  # stops here; resume the workflow by its id to go on
+        manual: true                  # stops here; resume the workflow by its id to continue
       - id: publish
         run: ./publish.sh
-        allow_failure: true           # then the workflow goes on
+        allow_failure: true           # if it fails, the workflow continues
 
-A command finds out about its run by ANIMUS_WORKFLOW_ID, ANIMUS_WORKFLOW_REF, ANIMUS_SUBJECT_ID,
+A command learns about its run from ANIMUS_WORKFLOW_ID, ANIMUS_WORKFLOW_REF, ANIMUS_SUBJECT_ID,
 ANIMUS_SUBJECT_TITLE, ANIMUS_PHASE_ID, ANIMUS_PHASE_ATTEMPT, ANIMUS_INPUT (JSON) and
 ANIMUS_REWORK_CONTEXT, and the workflow's variables are ANIMUS_VAR_<NAME>. What it prints goes to a
-log in `.animus/local-runs/<workflow id>`, beside the run's state: a run that was cut short, by a
-crash too, is resumed by its id after the last phase that was completed.
+log in `.animus/local-runs/<workflow id>`, next to the run's state. A run that was cut short, even by
+a crash, is resumed by its id after the last completed phase.
 """
 
 import os
@@ -56,7 +56,7 @@ MANUAL_PENDING: Final = -32105
 
 
 class Phase(msgspec.Struct, forbid_unknown_fields=True):
-    """One phase as it is written in a workflow's file."""
+    """One phase as written in a workflow's file."""
 
     id: str
     run: str | None = None
@@ -137,7 +137,7 @@ def load(root: Path, workflow_id: str) -> State:
 
 
 def save(root: Path, state: State) -> None:
-    """Replace the file whole: a crash leaves the state before or the state after."""
+    """Replace the file in one step: a crash leaves the state before or the state after."""
     folder = folder_of(root, state.workflow_id)
     folder.mkdir(parents=True, exist_ok=True)
     written = folder / "state.json.new"
@@ -211,7 +211,7 @@ def start(
 def finish(
     ctx: Context, process: subprocess.Popen[bytes], timeout_s: float | None
 ) -> tuple[int, bool]:
-    """Wait for a command; its exit code, negative for a signal, and whether its time was over."""
+    """Wait for a command; return its exit code, negative for a signal, and whether it timed out."""
     end = None if timeout_s is None else monotonic() + timeout_s
     late = False
     try:
@@ -241,14 +241,14 @@ app = App(
     env_required=[
         {
             "name": "ANIMUS_LOCAL_WORKFLOWS",
-            "description": "Where workflows are; .animus/local-workflows of the project if unset",
+            "description": "Where workflows are; the project's .animus/local-workflows if unset",
         }
     ],
 )
 
 
 def begin(root: Path, request: wire.WorkflowExecuteRequest) -> State:
-    """The state of a fresh run, or that of an earlier one that goes on."""
+    """The state of a new run, or of an earlier one that is resumed."""
     if request.workflow_id is not None:
         state = load(root, request.workflow_id)
         if state.status in TERMINAL:
@@ -323,7 +323,7 @@ def execute(
 def run(
     ctx: Context, root: Path, state: State, phase: Phase, timeout_s: float | None
 ) -> Generator[wire.PhaseEvent, None, wire.PhaseResultSnapshot]:
-    """One phase with all its attempts; a manual one is passed by resuming the run."""
+    """One phase with all its attempts; resuming the run passes a manual one."""
     save(root, state)
     began = monotonic()
     ended, number = Ended("completed", {}), 0

@@ -31,7 +31,7 @@ Raw = dict[str, str]
 
 
 class Row(TypedDict):
-    """A task as its source has it; `parent` and `id` are ids of this backend."""
+    """A task as it is in the source; `parent` and `id` are ids of this backend."""
 
     id: str
     title: str
@@ -47,7 +47,7 @@ class Row(TypedDict):
 
 
 class SourceError(Exception):
-    """What is wrong with a source, each line of it named; nothing was imported."""
+    """What is wrong with a source, with the line of each problem; nothing was imported."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -131,16 +131,16 @@ def main(arguments: list[str]) -> int:
 
 
 def bring_in(store: Store, rows: list[tuple[int, Row]]) -> dict[str, int]:
-    """Write what a source changed since its last import, all of it or nothing.
+    """Write what a source has changed since its last import, all of it or nothing.
 
-    What people and agents did to a task in between stays: only fields that differ from the last
-    import are written, and a task that was deleted here comes back only if some do.
+    What people and agents did to a task in between is kept: only fields that differ from the last
+    import are written, and a task that was deleted here comes back only if it has such fields.
 
     Returns:
         How many tasks were created, updated, and left unchanged.
 
     Raises:
-        SourceError: A task cannot be as the source has it.
+        SourceError: A task cannot be stored as it is in the source.
     """
     done = {"created": 0, "updated": 0, "unchanged": 0}
     problems: list[str] = []
@@ -315,7 +315,7 @@ def named(field: str, names: dict[str, Any], text: str | None) -> Any:
     if not text:
         return None
     if text.lower() not in names:
-        raise ValueError(f"{field} '{text}' is not one that is known here")
+        raise ValueError(f"{field} '{text}' is unknown here")
     return names[text.lower()]
 
 

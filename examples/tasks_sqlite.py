@@ -1,12 +1,12 @@
 """Tasks in one SQLite file: a complete subject backend. Install this file as it is.
 
     python tasks_sqlite.py                         a host starts it, or you with `--manifest`
-    python tasks_sqlite.py import TODO.md          fill it; a tracker's .csv export will do as well
-                                                   (that takes tasks_import.py, beside this file)
+    python tasks_sqlite.py import TODO.md          fill it; a tracker's .csv export works as well
+                                                   (needs tasks_import.py next to this file)
 
 The database is `.animus/tasks.sqlite3` under the project's root, or where ANIMUS_TASKS_DB says. A
-task is one JSON document; the columns beside it are derived from it by SQLite, so they cannot
-disagree, and anybody may ask them: `SELECT id, native_status FROM tasks WHERE assignee = 'kim'`.
+task is one JSON document. SQLite derives the other columns from it, so they cannot disagree, and
+anybody may query them: `SELECT id, native_status FROM tasks WHERE assignee = 'kim'`.
 """
 
 import os
@@ -62,7 +62,7 @@ CUSTOM_FIELDS: Final = [
 
 
 class Custom(msgspec.Struct, omit_defaults=True):
-    """CUSTOM_FIELDS as types: what a declared field holds; other keys are anybody's."""
+    """CUSTOM_FIELDS as types: what a declared field holds; other keys may hold anything."""
 
     spec: str | UnsetType = UNSET
     story_points: float | UnsetType = UNSET
@@ -125,7 +125,7 @@ LOG: Final = """INSERT INTO changes
 
 
 class NewTask(wire.SubjectCreateRequest, kw_only=True):
-    """The protocol's create, and what else a task here can start with."""
+    """The protocol's create, and what else a task may start with here."""
 
     kind: str = KIND
     native_status: str | None = None
@@ -133,7 +133,7 @@ class NewTask(wire.SubjectCreateRequest, kw_only=True):
 
 
 class TaskPatch(wire.SubjectPatch, kw_only=True):
-    """The protocol's patch, and what else of a task here can change."""
+    """The protocol's patch, and what else may change in a task here."""
 
     native_status: str | None = None
     parent: str | UnsetType | None = UNSET
@@ -148,9 +148,9 @@ def invalid(path: str, message: str) -> InvalidRequest:
 
 
 def since(text: str) -> str:
-    """An RFC 3339 time as tasks have it, of fixed width: the order of texts is that of times.
+    """An RFC 3339 time as tasks have it, with a fixed width, so that texts sort as times do.
 
-    Rounded up: nothing from before it may match "at or after" it.
+    Rounded up, so that nothing from before it matches "at or after" it.
     """
     finer = timedelta(microseconds=1 if re.search(r"\.\d{6}\d*[1-9]", text) else 0)
     try:
@@ -187,7 +187,7 @@ def native_for(status: str | None, native: str | None, held: str | None) -> wire
 
 
 def coerced(custom: dict[str, Any], *, strict: bool = False) -> dict[str, Any]:
-    """Hold declared fields to their declaration; unless `strict`, "3" will do for a number."""
+    """Hold declared fields to their declaration; unless `strict`, "3" counts as a number."""
     try:
         declared = asdict(msgspec.convert(custom, Custom, strict=strict))
     except msgspec.ValidationError as problem:
@@ -225,7 +225,7 @@ def change_kinds(old: wire.Subject | None, new: wire.Subject) -> list[wire.Chang
 
 def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
-    # FULL: what was answered is on the disk, whatever happens to this process or the machine.
+    # FULL: what was answered is on disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
     return db
 
@@ -270,7 +270,7 @@ class Store:
         limit = MAX_PAGE if query.limit is None else min(max(query.limit, 1), MAX_PAGE)
         given = re.fullmatch(r"after-(\d{1,18})", query.cursor or "after-0")
         if given is None:
-            raise invalid("cursor", "not a cursor that list gave out")
+            raise invalid("cursor", "not a cursor from list")
         binds = {**conditions(query), "after": int(given[1]), "limit": limit + 1}
         page = wire.SubjectList(subjects=[], fetched_at=now())
         last = size = 0
@@ -490,7 +490,7 @@ def schema() -> wire.SubjectSchema:
 
 
 class Feed(NamedTuple):
-    """A connection of a watch's own, and where the log of changes ended when it opened."""
+    """A watch's own connection, and where the log of changes ended when it was opened."""
 
     db: sqlite3.Connection
     end: int
@@ -532,14 +532,14 @@ def watch(
 def health(ctx: Context[Store | None]) -> str | None:
     """Ask the database itself: is the file still ours, can it be read, may it be written now?
 
-    A reason that is returned means degraded, one that is raised means unhealthy.
+    Returning a reason means degraded, raising one means unhealthy.
     """
     if ctx.state is None:
         return "the database is opened at initialize"
     store = ctx.state
     try:
         if store.path.stat().st_ino != store.inode:
-            raise Unavailable(f"{store.path} is another file by now")
+            raise Unavailable(f"{store.path} has been replaced by another file")
         with closing(connect(store.path, timeout_s=0.5)) as db:
             db.execute("SELECT seq FROM tasks LIMIT 1").fetchone()
             db.execute("BEGIN IMMEDIATE")

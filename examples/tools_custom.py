@@ -1,7 +1,7 @@
 """Tools for agents over the files of a project: search, read, compare, count, look up, export.
 
 Every path is taken from the project's root and may not leave it. A host that bridges MCP shows the
-tools to agents by itself; `animus.plugin.call` reaches all of them, the stream included.
+tools to agents itself; `animus.plugin.call` reaches all of them, including the stream.
 """
 
 import difflib
@@ -29,7 +29,7 @@ app = App(
 
 
 class Hit(Struct):
-    """One line that matched; lines and columns count from 1."""
+    """One line that matched; lines and columns start at 1."""
 
     path: str
     line: int
@@ -86,7 +86,7 @@ def text_of(file: Path) -> str:
 
 
 def files_below(root: str, pattern: str) -> Iterator[tuple[str, Path]]:
-    """Every text-sized file that matches, in a stable order, as (path from the root, file)."""
+    """Every matching file that is not too large, in a stable order, as (path from the root, file)."""
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(set(folders) - SKIPPED)
         for name in sorted(names):
@@ -98,10 +98,10 @@ def files_below(root: str, pattern: str) -> Iterator[tuple[str, Path]]:
 
 
 def index(key: str) -> int:
-    """A list's index as RFC 6901 has it: no sign, no leading zero.
+    """A list index as RFC 6901 defines it: no sign, no leading zero.
 
     Raises:
-        KeyError: It is something else.
+        KeyError: It is not an index.
     """
     if not re.fullmatch(r"0|[1-9][0-9]{0,9}", key):
         raise KeyError(key)
@@ -128,9 +128,9 @@ def search(
 
     Args:
         pattern: A regular expression in Python's syntax, applied to each line.
-        files: Which files, as a glob such as *.py or docs/*.md.
-        ignore_case: Upper and lower case are the same.
-        limit: How many hits at most.
+        files: Which files to search, as a glob such as *.py or docs/*.md.
+        ignore_case: Treat upper and lower case as the same.
+        limit: The most hits to return.
     """
     wanted = compiled(pattern, ignore_case=ignore_case)
     hits: list[Hit] = []
@@ -232,7 +232,7 @@ def export(
     files: str = "*",
     chunk_characters: Annotated[int, Meta(ge=1, le=262_144)] = 65_536,
 ) -> Generator[dict[str, Any], None, dict[str, int]]:
-    """Stream the text of matching files in chunks, with progress; the reply is what was sent."""
+    """Stream the text of matching files in chunks, with progress; the reply says what was sent."""
     found = list(files_below(ctx.project_root, files))
     sent = 0
     for number, (shown, file) in enumerate(found, 1):

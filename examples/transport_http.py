@@ -1,7 +1,7 @@
 """The daemon over HTTP: a transport that bridges to its control socket. Install this file as it is.
 
     POST /rpc          {"method": "subject/list", "params": {...}}, or a whole JSON-RPC request
-    POST /rpc/<method> the params alone, such as POST /rpc/daemon/status
+    POST /rpc/<method> only the params, such as POST /rpc/daemon/status
     GET  /healthz      what is served, since when, and whether the daemon answers its socket
     GET  /             a page for people, unless `config: {"ui": false}` says no
 
@@ -69,7 +69,7 @@ class Knobs(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SilentError(Exception):
-    """The daemon gave no answer; `status` is what HTTP calls that."""
+    """The daemon gave no answer; `status` is the HTTP status for that."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -112,7 +112,7 @@ class Control:
             writer.close()
 
     async def answers(self) -> bool:
-        """Does anybody listen?"""
+        """Is anybody listening?"""
         try:
             _, writer = await asyncio.open_unix_connection(self.path)
         except OSError:
@@ -128,7 +128,7 @@ def refusal(status: int, code: int, message: str, request_id: Any = None) -> Res
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, telling when it has started."""
+    """uvicorn's server, which reports when it has started."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -183,7 +183,7 @@ class Service:
             await self.task
 
     async def stop(self) -> None:
-        """Accept no more, let requests finish for a moment, end."""
+        """Accept no more connections, give requests a moment to finish, and end."""
         task, self.task = self.task, None
         if task is not None:
             self.server.should_exit = True
@@ -200,7 +200,7 @@ class Service:
             if not hmac.compare_digest(given.encode(), self.token.encode()):
                 return refusal(401, INVALID, "a bearer token is needed")
         elif request.url.hostname not in LOOPBACK:
-            return refusal(403, INVALID, "this is served under a name of the loopback only")
+            return refusal(403, INVALID, "only names of the loopback are served")
         origin = request.headers.get("origin")
         if origin and origin.partition("://")[2] != request.headers.get("host"):
             return refusal(403, INVALID, "another site may not call this")
@@ -275,7 +275,7 @@ def bind(address: str, *, secret: bool) -> socket.socket:
 
 
 class Transport:
-    """What the process serves at the moment; one change of it at a time."""
+    """What the process is serving; one change at a time."""
 
     def __init__(self) -> None:
         self.service: Service | None = None

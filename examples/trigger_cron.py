@@ -7,13 +7,13 @@
 
 A trigger's `config` has `cron` (five fields, or six with the seconds first, or `@daily` and the
 like), `timezone` (UTC if left out) and `missed`: what to do about ticks that passed while nothing
-ran. `last` sends the latest of them once, `all` sends each once, the newest thousand at most, and
-`none` sends none. Hosts that do not tell the plugin its triggers leave them to the variable
+was running. `last` sends only the latest, `all` sends each once (the newest thousand at most), and
+`none` sends none. If a host does not tell the plugin its triggers, they come from the variable
 CRON_TRIGGERS: `{"nightly": {"cron": "0 3 * * *"}}`.
 
-A time that a clock change skips ticks right after the change, one that it repeats ticks once. What
-the host took is kept in `.animus/trigger-cron.json` of the project, or where CRON_STATE says; a
-tick that it did not acknowledge comes again after a restart, with the same event id.
+A time that a clock change skips ticks right after the change; one that it repeats ticks once. What
+the host has accepted is kept in the project's `.animus/trigger-cron.json`, or where CRON_STATE says.
+A tick that it did not acknowledge is sent again after a restart, with the same event id.
 """
 
 import json
@@ -48,7 +48,7 @@ class Plan(Struct, forbid_unknown_fields=True):
 
 
 class Kept:
-    """The last tick of each trigger that is dealt with, in one file."""
+    """The last tick of each trigger that has been dealt with, in one file."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -65,7 +65,7 @@ class Kept:
             return moment(self._until[trigger])
 
     def advance(self, trigger: str, until: str) -> bool:
-        """A tick is dealt with; False for a trigger that has never been watched."""
+        """Note that a tick has been dealt with; False for a trigger that has never been watched."""
         with self._lock:
             if trigger not in self._until:
                 return False
@@ -93,7 +93,7 @@ app = App(
     description="Starts workflows by cron expressions in any time zone",
     env_required=[
         {"name": "CRON_TRIGGERS", "description": "JSON: each trigger's id with its config"},
-        {"name": "CRON_STATE", "description": "The file that remembers what the host took"},
+        {"name": "CRON_STATE", "description": "The file that remembers what the host has accepted"},
     ],
     lifespan=kept,
 )
@@ -111,7 +111,7 @@ class Schedule:
         self._every_hour = not hours or hours[0].startswith("*")
 
     def ticks(self, start: datetime, *, backwards: bool = False) -> Iterator[datetime]:
-        """All ticks from a moment on, which is none of them."""
+        """All ticks after a moment."""
         found = croniter(self.plan.cron, start.astimezone(self._zone), second_at_beginning=True)
         while True:
             tick = (found.get_prev if backwards else found.get_next)(datetime).astimezone(UTC)
@@ -150,7 +150,7 @@ def moment(text: Any) -> datetime:
     """A time of FORMAT.
 
     Raises:
-        InvalidRequest: It is none.
+        InvalidRequest: It is not a time of FORMAT.
     """
     try:
         return datetime.strptime(text, FORMAT).replace(tzinfo=UTC)
@@ -159,7 +159,7 @@ def moment(text: Any) -> datetime:
 
 
 def plans(params: TriggerWatchParams) -> dict[str, Plan]:
-    """Each trigger's plan: from the host, else from the environment.
+    """Each trigger's plan, from the host or else from the environment.
 
     Raises:
         InvalidRequest: One of them cannot be followed.
@@ -181,7 +181,7 @@ def plans(params: TriggerWatchParams) -> dict[str, Plan]:
 
 @app.method("trigger/watch")
 def watch(params: TriggerWatchParams, ctx: Context[Kept]) -> Iterator[TriggerEvent]:
-    """A plan that cannot be followed refuses the watch; hence this is no generator itself."""
+    """Refuses the watch if a plan cannot be followed, so this is not itself a generator."""
     now = datetime.now(UTC)
     resumed = None if params.cursor is None else moment(params.cursor)
     followed = plans(params)
@@ -208,7 +208,7 @@ def events(schedules: list[Schedule], ctx: Context) -> Iterator[TriggerEvent]:
 
 @app.method("trigger/ack")
 def acknowledge(event_id: str, status: str | None = None, *, ctx: Context[Kept]) -> bool:
-    """A host that is shutting down did not take the event: it comes again."""
+    """A host that is shutting down has not accepted the event, so it is sent again."""
     trigger, _, at = event_id.rpartition("@")
     return status != "shutdown" and ctx.state.advance(trigger, moment(at).strftime(FORMAT))
 

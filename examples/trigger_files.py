@@ -7,12 +7,13 @@
 
 A trigger's `config` has `paths` (from the project's root, which is the default), `patterns` (globs,
 matched from the right: `*.md`, `docs/*.md`), `ignore` (names of files and folders) and
-`debounce_ms` (how long the files must be quiet; the longest of all triggers counts). Hosts that do not tell the
-plugin its triggers leave them to the variable WATCHED_FILES: `{"docs": {"paths": ["docs"]}}`.
+`debounce_ms` (how long the files must be quiet; the longest of all triggers counts). If a host does
+not tell the plugin its triggers, they come from the variable WATCHED_FILES:
+`{"docs": {"paths": ["docs"]}}`.
 
-watchfiles says that something changed, a comparison with what the host was told says what. That is
-kept in `.animus/trigger-files.json` of the project, or where WATCHED_FILES_STATE says: a change
-that the host did not acknowledge comes again after a restart, with the same event id, and so does
+watchfiles reports that something changed; a comparison with what the host already knows tells what.
+That is kept in the project's `.animus/trigger-files.json`, or where WATCHED_FILES_STATE says. A change
+that the host did not acknowledge is sent again after a restart, with the same event id, and so is
 one that happened in between. A folder that disappears ends the process; the host starts it again.
 """
 
@@ -37,7 +38,7 @@ from animus_routes.timestamps import parse
 
 IGNORED: Final = (".git", ".hg", ".animus", ".venv", "node_modules", "__pycache__")
 LOOK_MS: Final = 1000  # how often the folders are looked for while nothing changes
-GROUPING: Final = 20  # files that never rest are reported after so many debounce times
+GROUPING: Final = 20  # files that never rest are reported after this many debounce times
 
 Files = dict[str, str]  # path from the project's root -> print of its state
 
@@ -52,14 +53,14 @@ class Watched(Struct, forbid_unknown_fields=True):
 
 
 class Known(Struct):
-    """A trigger's files as the host knows them, and what it was configured to watch then."""
+    """A trigger's files as the host knows them, and its configuration at that time."""
 
     config: Watched
     files: Files
 
 
 class Kept:
-    """What the host knows of each trigger's files. Used on the event loop only, so without locks."""
+    """What the host knows of each trigger's files. Only the event loop uses it, without locks."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -68,7 +69,7 @@ class Kept:
         self.sent: dict[str, tuple[str, str, str | None]] = {}
 
     def take(self, event_id: str) -> bool:
-        """The host has taken an event; False if it was not sent, or taken before."""
+        """Note that the host accepted an event; False if it was not sent, or accepted before."""
         if event_id not in self.sent:
             return False
         trigger, path, state = self.sent.pop(event_id)
@@ -100,7 +101,7 @@ app = App(
         {"name": "WATCHED_FILES", "description": "JSON: each trigger's id with its config"},
         {
             "name": "WATCHED_FILES_STATE",
-            "description": "The file that remembers what the host took",
+            "description": "The file that remembers what the host has accepted",
         },
     ],
     lifespan=kept,
@@ -167,7 +168,7 @@ class Watcher:
                 )
 
     def event(self, path: str, change: str, state: str | None, before: str) -> TriggerEvent:
-        """An event whose id depends on nothing but what happened to which file."""
+        """An event whose id depends only on what happened to which file."""
         named = "\0".join((self.trigger, path, state or f"deleted {before}"))
         payload = {"kind": "file_changed", "path": path, "change": change, "root": str(self.root)}
         return TriggerEvent(
@@ -178,7 +179,7 @@ class Watcher:
 
 
 def print_of(file: Path) -> str | None:
-    """What tells two states of a file apart; None if it is no file."""
+    """What distinguishes two states of a file; None if it is not a file."""
     try:
         found = file.stat()
     except OSError:
@@ -189,7 +190,7 @@ def print_of(file: Path) -> str | None:
 
 
 def watchers(params: TriggerWatchParams, project_root: str) -> list[Watcher]:
-    """Each trigger as the host, else the environment, describes it.
+    """Each trigger as the host describes it, or else the environment.
 
     Raises:
         InvalidRequest: One of them cannot be understood.
@@ -205,7 +206,7 @@ def watchers(params: TriggerWatchParams, project_root: str) -> list[Watcher]:
 
 
 def start(watcher: Watcher, state: Kept, cursor: datetime | None) -> None:
-    """Compare with what the host knows; a trigger that is new or watches others starts afresh.
+    """Compare with what the host knows; a trigger that is new or watches other files starts afresh.
 
     Args:
         watcher: Where to look.
@@ -226,7 +227,7 @@ def start(watcher: Watcher, state: Kept, cursor: datetime | None) -> None:
 
 @app.method("trigger/watch")
 async def watch(params: TriggerWatchParams, ctx: Context[Kept]) -> AsyncIterator[TriggerEvent]:
-    """A config that cannot be understood refuses the watch; hence this is no generator itself."""
+    """Refuses the watch if its config is not understood, so this is not itself a generator."""
     found = watchers(params, ctx.project_root)
     try:
         cursor = None if params.cursor is None else parse(params.cursor).astimezone(UTC)
@@ -277,7 +278,7 @@ async def events(
 
 
 class Interesting:
-    """Lets watchfiles report only what lies in no folder that every trigger ignores."""
+    """Makes watchfiles skip the folders that every trigger ignores."""
 
     def __init__(self, found: list[Watcher]) -> None:
         self._root = found[0].root
@@ -288,7 +289,7 @@ class Interesting:
 
 
 def news(found: list[Watcher], state: Kept) -> Iterator[TriggerEvent]:
-    """Everything that changed since the last time; each is remembered until the host takes it."""
+    """Everything that changed since the last time, each remembered until the host accepts it."""
     for watcher in found:
         before = dict(watcher.seen)
         for path, change, new in watcher.changes():
@@ -299,7 +300,7 @@ def news(found: list[Watcher], state: Kept) -> Iterator[TriggerEvent]:
 
 @app.method("trigger/ack")
 async def acknowledge(event_id: str, status: str | None = None, *, ctx: Context[Kept]) -> bool:
-    """A host that is shutting down did not take the event: it comes again."""
+    """A host that is shutting down has not accepted the event, so it is sent again."""
     return status != "shutdown" and ctx.state.take(event_id)
 
 

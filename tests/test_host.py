@@ -315,7 +315,7 @@ def test_a_plugin_that_does_not_read_is_a_timeout_and_not_a_hang(script: Script)
     plugin = Plugin.start(script("import time; time.sleep(30)"))
     with pytest.raises(PluginTimeoutError, match="read nothing"):
         plugin.send_raw(b"x" * 1_000_000, timeout_s=0.1)
-    with pytest.raises(PluginTimeoutError, match=r"still runs after 0.01 s"):
+    with pytest.raises(PluginTimeoutError, match=r"still running after 0.01 s"):
         plugin.wait(0.01)
     assert plugin.kill() == -signal.SIGKILL
 

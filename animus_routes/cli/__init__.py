@@ -1,7 +1,7 @@
 """The command line: one module per command, loaded when it is asked for.
 
-Exit codes: 0 done, 1 it failed (the app has problems, the call gave an error), 2 wrong usage.
-Machine output is JSON on stdout and nothing else; everything for people goes to stderr.
+Exit codes: 0 for success, 1 for failure (the app has problems, the call returned an error), 2 for
+wrong usage. Output for machines is JSON on stdout and nothing else; text for people goes to stderr.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def usage() -> str:
             "",
             *lines,
             "",
-            "APP is module:attr, path/to/file.py:attr, path/to/file.py (the only App in it), or",
-            'nothing: then pyproject.toml says it, [tool.animus-routes] app = "..."',
+            "APP is module:attr, path/to/file.py:attr or path/to/file.py (if it holds only one App).",
+            'It can be left out if pyproject.toml has app = "..." under [tool.animus-routes].',
         ]
     )

@@ -21,8 +21,8 @@ Starts the plugin as a host does (cleared environment, handshake), calls one met
 result as JSON on stdout and notifications on stderr, and shuts the plugin down.
 
   PARAMS            a JSON object; - reads it from stdin
-  --timeout SECONDS how long the answer may take (30)
-  --follow SECONDS  after the answer, show notifications for so long (for watch and tail)"""
+  --timeout SECONDS how long to wait for the answer (default: 30)
+  --follow SECONDS  keep showing notifications for this long after the answer (watch, tail)"""
 
 
 def main(arguments: list[str]) -> int:
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
             item["name"] for item in needed if item["required"] and not os.environ.get(item["name"])
         ]
         if unset:
-            say(f"not set, though the manifest requires it: {', '.join(unset)}")
+            say(f"required by the manifest, but not set: {', '.join(unset)}")
         with PluginProcess.start(
             command,
             env_required=names,
@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
         say(f"error {error.code}: {error.message}{details}")
         return 1
     except ManifestError as error:
-        # What the app's report or the author's traceback says needs no more words.
+        # The app's report or the author's traceback says it all.
         fail(str(error).removeprefix("--manifest: exit code 1: "))
     except (HostError, ProtocolError) as error:
         fail(str(error))
@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _follow(plugin: PluginProcess, seconds: float) -> None:
-    """Wait; the notifications are shown by the reader as they come."""
+    """Wait, while the reader shows the notifications as they arrive."""
     from animus_routes.host import PluginTimeoutError
 
     with suppress(PluginTimeoutError, KeyboardInterrupt):
@@ -82,7 +82,7 @@ def _follow(plugin: PluginProcess, seconds: float) -> None:
 
 
 def _positional(arguments: list[str]) -> tuple[str, str, Any]:
-    """App, method, params; the app may be left to pyproject.toml."""
+    """App, method and params; pyproject.toml may name the app."""
     if len(arguments) == 1 and ":" in arguments[0] + (":" if arguments[0].endswith(".py") else ""):
         _wrong(f"which method of {arguments[0]}?\n\n{USAGE}")
     unknown = [a for a in arguments if a.startswith("-") and a != "-"]
@@ -108,7 +108,7 @@ def _params(text: str) -> Any:
     except ValueError as error:
         _wrong(f"the params are not JSON: {error}")
     if not isinstance(params, dict):
-        _wrong(f"the params are a JSON object, not {text[:40]}")
+        _wrong(f"the params have to be a JSON object, not {text[:40]}")
     return cast("dict[str, Any]", params)
 
 

@@ -10,7 +10,7 @@ from animus_routes.serving.launch import print_manifest
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Print the manifest; what the module prints while it is imported goes to stderr."""
+    """Print the manifest; whatever the module prints during its import goes to stderr."""
     target = only_target(arguments, "manifest [APP]")
     claim()
     print_manifest(load(target))

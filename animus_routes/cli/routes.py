@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
 
 
 def describe(app: App) -> Iterator[dict[str, Any]]:
-    """One row per method: what serves it, or that nothing does."""
+    """One row per method, which says what serves it, if anything does."""
     registry = app.registry
     for name, (role, row) in registry.rows.items():
         aliases = registry.aliases(name)

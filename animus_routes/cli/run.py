@@ -11,10 +11,10 @@ from animus_routes.serving.launch import MANIFEST_FLAGS, on_terminal, print_mani
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Serve an app; its module is imported after the wire is out of its reach.
+    """Serve an app; its module is imported once the wire is out of its reach.
 
-    `--manifest` prints the manifest instead, so that a launcher which hands its arguments on to
-    this command is all that a host needs.
+    `--manifest` prints the manifest instead, so a launcher that passes its arguments on to this
+    command is all that a host needs.
     """
     targets = [argument for argument in arguments if argument not in MANIFEST_FLAGS]
     target = only_target(targets, "run [APP] [--manifest]")

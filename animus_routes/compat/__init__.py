@@ -1,10 +1,10 @@
-"""The surface of the published Python SDK over `App`: plugins written as classes.
+"""The interface of the published Python SDK, for plugins written as classes; `App` serves them.
 
     from animus_routes.compat import PluginKind, Subject, SubjectListResult, define_plugin
 
-`define_plugin` is a thin adapter: it gives the class to `App.include`. Every name is here, the wire
-types of the ten roles included, and is loaded when it is first asked for. The page docs/moving.md
-shows a class beside its decorators.
+`define_plugin` is a thin adapter: it passes the object to `App.include`. Every name is in this
+module, including the wire types of the ten roles, and is loaded when it is first used.
+docs/moving.md shows a class next to the decorators that replace it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
 PluginKindString: TypeAlias = str
 
 _HERE: Final = ("plugin", "adapter", "contracts", "handshake")
-# In this order: a name that two crates have is the first one's, such as the flat TriggerEvent.
+# In this order: of a name that two crates have, the first counts, such as the flat TriggerEvent.
 _CRATES: Final = (
     "subject",
     "plugin",

@@ -1,4 +1,4 @@
-"""Methods written `(self, params, ctx)` as handlers: what they are given, and how they are called."""
+"""Methods written `(self, params, ctx)` as handlers: what they receive and how they are called."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ CONTEXT_NAMES = frozenset({"ctx", "context", "_ctx", "_context"})
 
 
 class Params(dict[str, Any]):
-    """Params as a dict whose keys can be read as attributes too, at every depth.
+    """Params as a dict whose keys can also be read as attributes, at every depth.
 
     `params["id"]` and `params.id` are the same. An attribute that the host left out is the wire
-    type's default (None, an empty list), as it was on the published SDK's models; a key that was
-    left out is a KeyError, as it is in every dict. A field named as a method of dict is, such as
-    `values`, is read as a key.
+    type's default (None, an empty list), as in the published SDK's models; a key that was left out
+    is a KeyError, as in any dict. A field with the name of a dict method, such as `values`, can
+    only be read as a key.
     """
 
     _wire: Any
 
     def __init__(self, fields: dict[str, Any], wire: Any = None) -> None:
         super().__init__({name: _view(value) for name, value in fields.items()})
-        # Not an attribute of its own: `params.wire` has to be the host's field of that name.
+        # Not a public attribute: `params.wire` has to be the host's field of that name.
         object.__setattr__(self, "_wire", wire)
 
     def __getattr__(self, name: str) -> Any:
@@ -39,7 +39,9 @@ class Params(dict[str, Any]):
             return self[name]
         if name in getattr(self._wire, "__struct_fields__", ()):
             return _default(self._wire, name)
-        raise AttributeError(f"the params have no '{name}'; they have {', '.join(self) or 'none'}")
+        raise AttributeError(
+            f"the params have no field '{name}'; they have {', '.join(self) or 'none'}"
+        )
 
 
 def _view(value: Any) -> Any:
@@ -51,7 +53,7 @@ def _view(value: Any) -> Any:
 
 
 def _default(wire: Any, name: str) -> Any:
-    """A field's default of a wire Struct; None for a field that has none."""
+    """The default of a wire Struct's field; None if it has no default."""
     from msgspec import NODEFAULT
     from msgspec.structs import fields
 
@@ -62,7 +64,7 @@ def _default(wire: Any, name: str) -> Any:
 
 
 class Cancellation:
-    """Has the host had enough? Read as a `threading.Event`, or as a bool."""
+    """Whether the call is cancelled: can be used like a `threading.Event`, or as a bool."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -75,22 +77,22 @@ class Cancellation:
         return self._ctx.cancelled
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for it, as `threading.Event.wait`."""
+        """Wait for the cancellation, as `threading.Event.wait`."""
         return self._ctx.wait(float("inf") if timeout is None else timeout)
 
 
 class AgentStream:
-    """What a provider's run says while it runs; each call is one `agent/*` notification."""
+    """What a provider reports during a run; each call sends one `agent/*` notification."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
 
     def output(self, *, text: str, session_id: str | None = None, final: bool = False) -> None:
-        """Text of the agent; `final` text stands for the whole turn."""
+        """Text from the agent; `final` text is that of the whole turn."""
         self._emit("output", session_id, text=text, is_final=final)
 
     def thinking(self, *, text: str, session_id: str | None = None) -> None:
-        """What the agent thinks aloud."""
+        """What the agent is thinking."""
         self._emit("thinking", session_id, text=text)
 
     def tool_call(
@@ -114,7 +116,7 @@ class AgentStream:
     def error(
         self, *, message: str, recoverable: bool = False, session_id: str | None = None
     ) -> None:
-        """Something went wrong; what is not recoverable ends the run."""
+        """Something went wrong; an error that is not recoverable ends the run."""
         self._emit("error", session_id, message=message, recoverable=recoverable)
 
     def _emit(self, kind: str, session_id: str | None, **fields: Any) -> None:
@@ -126,11 +128,11 @@ class CallContext:
     """The published SDK's context of one call.
 
     Attributes:
-        context: The framework's own, for everything this one does not have.
+        context: The framework's own context, for everything that this one lacks.
         request_id: The request's id.
-        kind: The subject kind: as the host called it, else the plugin's only one, else "".
-        cancelled: Event-like; also true in a condition once the host has had enough.
-        stream: For a provider's `run` and `resume`: what to say while it runs.
+        kind: The subject kind that the host called, or else the plugin's only one, or else "".
+        cancelled: Like an event; in a condition, true once the call is cancelled.
+        stream: For a provider's `run` and `resume`: reports what happens meanwhile.
     """
 
     def __init__(self, ctx: Context) -> None:
@@ -143,11 +145,11 @@ class CallContext:
 
 
 def adapted(method: Handler, row: MethodRow | None) -> Handler:
-    """A handler for the framework out of a class's method.
+    """Turn a class's method into a handler for the framework.
 
     Args:
-        method: Bound; takes `(params, ctx)`, `(params)`, `(ctx)` or nothing.
-        row: The table's row of the wire method it serves; None for the health check.
+        method: A bound method that takes `(params, ctx)`, `(params)`, `(ctx)` or nothing.
+        row: The table's row for the wire method that it serves; None for the health check.
     """
     takes_params, takes_context, hint = _read(method)
     wire = _wire(row)
@@ -184,7 +186,7 @@ def adapted_health(method: Handler) -> Handler:
 def _called_as_written(
     method: Handler, row: MethodRow | None, arguments: Callable[[Any, Context], tuple[Any, ...]]
 ) -> Handler:
-    """A function of the method's own sort: plain, async, a stream, an async stream."""
+    """A function of the same sort as the method: plain, async, a stream, an async stream."""
     streams = row is not None and row.stream is not None and row.stream.ack is not None
     if inspect.isasyncgenfunction(method) or (streams and inspect.iscoroutinefunction(method)):
 
@@ -219,7 +221,7 @@ def _nothing() -> Generator[Any, None, None]:
 
 
 def _read(method: Handler) -> tuple[bool, bool, Any]:
-    """Does it take params, does it take the context, and as what model does it want params?"""
+    """Does it take params, does it take the context, and which model does it want for params?"""
     names = [
         parameter.name
         for parameter in inspect.signature(method).parameters.values()
@@ -232,7 +234,7 @@ def _read(method: Handler) -> tuple[bool, bool, Any]:
         return False, takes_context, None
     try:
         hint = get_type_hints(method).get(names[0])
-    except Exception:  # noqa: BLE001 - the published SDK never evaluated hints; nor need they work
+    except Exception:  # noqa: BLE001 - the published SDK never evaluated hints
         hint = None
     return True, takes_context, hint if is_model(bare(hint)) else None
 

@@ -1,8 +1,8 @@
-"""The roles as classes, for hints and as bases: what a backend of each role must have.
+"""The roles as classes, for hints and as base classes: what a backend of each role must have.
 
-A class need not name one of these. One that does cannot be made while a required method is
-missing. Optional methods, and what may be left out of each, stand in the role's table:
-`animus-routes routes`.
+A backend need not inherit from any of these. One that does cannot be created while a required
+method is missing. `animus-routes routes` shows the role's table, with its optional methods and
+what each of them may leave out.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Provider(Protocol):
 
     @abstractmethod
     def run(self, params: Any, ctx: CallContext) -> Any:
-        """An `AgentRunResponse`, or what of it is to be said; `ctx.stream` says the rest."""
+        """An `AgentRunResponse`, or some of its fields; `ctx.stream` reports the rest."""
 
 
 @runtime_checkable
@@ -64,7 +64,7 @@ class LogStorageBackend(Protocol):
 
     @abstractmethod
     def store(self, params: Any, ctx: CallContext) -> Any:
-        """How many entries were stored; None = all."""
+        """The number of entries that were stored; None for all of them."""
 
 
 @runtime_checkable
@@ -82,7 +82,7 @@ class Notifier(Protocol):
 
     @abstractmethod
     def notify(self, params: Any, ctx: CallContext) -> Any:
-        """A `NotifierNotifyResult`, or whether a connector took the event."""
+        """A `NotifierNotifyResult`, or whether a connector accepted the event."""
 
 
 @runtime_checkable

@@ -107,7 +107,7 @@ def error_response(request_id: RpcId, code: int, message: str, data: Any = None)
 
 
 def encode_frame(frame: Frame) -> str:
-    """A frame as its line of JSON, newline included. An answer always says its id."""
+    """A frame as a line of JSON, newline included. An answer always has its id."""
     fields = to_builtins(frame)
     if isinstance(frame, RpcResponse):
         fields.setdefault("id", None)
@@ -136,8 +136,8 @@ def parse_frame(line: str) -> RpcRequest:
 class Wire:
     """Frames over a pair of text streams.
 
-    For a plugin that wants nothing but frames; `App` has the lifecycle, cancellation and streams
-    that this does not have.
+    For a plugin that wants nothing but frames. The lifecycle, cancellation and streams are left to
+    `App`.
     """
 
     def __init__(self, source: IO[str], target: IO[str], logger: Logger) -> None:
@@ -159,9 +159,9 @@ class Wire:
         self._send(RpcNotification(method=method, params=params))
 
     def run(self, handler: FrameHandler) -> None:
-        """Give every frame to `handler` and write what it returns, until the input ends.
+        """Pass every frame to `handler` and write what it returns, until the input ends.
 
-        What cannot be read is logged and skipped; what the handler raises is answered as -32603.
+        A line that cannot be read is logged and skipped; an exception is answered with -32603.
         """
         for line in self._input:
             if not line.strip():
@@ -169,7 +169,7 @@ class Wire:
             try:
                 frame = parse_frame(line)
             except ValueError as error:
-                self._logger("skipped a line that is no frame", error)
+                self._logger("skipped a line that is not a frame", error)
                 continue
             response = self._handle(frame, handler)
             if response is not None:
@@ -197,8 +197,8 @@ def create_wire(
 ) -> Wire:
     """A wire on the given streams, or on the process's own.
 
-    Of the process's own it takes stdin and stdout for itself: what anything prints afterwards
-    goes to stderr and cannot break a frame.
+    If it uses the process's own, it claims stdin and stdout: whatever is printed afterwards goes
+    to stderr and cannot break a frame.
     """
     if input is None or output is None:
         fd_in, fd_out = claim()
@@ -219,7 +219,7 @@ def build_manifest(
     notification_buffer_size: int | None = None,
     extra_capabilities: Sequence[str] | None = None,
 ) -> wire.PluginManifest:
-    """A manifest from its parts; the methods and the extra tokens, each once, in order."""
+    """A manifest from its parts, with the methods and the extra tokens in order, each once."""
     tokens = [*capabilities.methods, *(extra_capabilities or ())]
     return wire.PluginManifest(
         **to_builtins(identity),
@@ -248,11 +248,11 @@ def build_initialize_result(
 
 
 def validate_initialize_params(params: wire.InitializeParams | dict[str, Any]) -> str | None:
-    """Why the host's version does not do; None if it does: majors must agree."""
+    """Why the host's version is refused; None if it is not: the major versions must agree."""
     given = params if isinstance(params, dict) else to_builtins(params)
     version = given.get("protocol_version")
     if not isinstance(version, str) or not version:
-        return "the host did not say its protocol_version"
+        return "the host did not send its protocol_version"
     if version.partition(".")[0] != PROTOCOL_VERSION.partition(".")[0]:
         return f"the host speaks protocol {version}, this plugin {PROTOCOL_VERSION}"
     return None
@@ -262,7 +262,7 @@ SUBJECT_DEFAULTS: Final = {"status": "ready", "created_at": None, "updated_at": 
 
 
 def ensure_wire_subject(subject: Any) -> dict[str, Any]:
-    """A subject as the wire has it: a missing or empty status and times are filled in.
+    """A subject in the form that the wire needs: an empty or missing status or time is filled in.
 
     Args:
         subject: A `Subject` of either family, or a dict.

@@ -23,7 +23,7 @@ __all__ = ["DefinitionError", "PluginHandle", "PluginKind", "define_plugin"]
 
 
 class PluginKind:
-    """The kinds by name; `ALL` holds those that `define_plugin` takes."""
+    """The kinds by name; `ALL` holds those that `define_plugin` accepts."""
 
     PROVIDER: Final = "provider"
     SUBJECT_BACKEND: Final = "subject_backend"
@@ -55,15 +55,15 @@ class PluginKind:
 
 
 class DefinitionError(ConfigurationError, TypeError):
-    """The plugin cannot be served; a `TypeError` too, which is what the published SDK raised."""
+    """The plugin cannot be served. Also a `TypeError`, which is what the published SDK raised."""
 
 
 class PluginHandle:
     """A defined plugin.
 
     Attributes:
-        app: The `App` behind it: give it to `animus_routes.testing.TestClient`, include routers
-            in it, serve it with `animus-routes run`.
+        app: The `App` behind it, for `animus_routes.testing.TestClient`, for including routers,
+            or for `animus-routes run`.
     """
 
     def __init__(self, app: App) -> None:
@@ -102,22 +102,22 @@ def define_plugin(
     extra_capabilities: Sequence[str] | None = None,
     notification_buffer_size: int | None = None,
 ) -> PluginHandle:
-    """Make a plugin of a class whose methods are the role's verbs.
+    """Make a plugin from an object whose methods are named after the role's verbs.
 
     Args:
         kind: One of `PluginKind.ALL`.
         impl: An object with methods such as `list(self, params, ctx)`, plain or async; `health`
-            answers `health/check`. `params` is what its hint says, if that is a model, else a
-            `Params`; `ctx` is a `CallContext`. A method may leave `params` or both out.
+            answers `health/check`. `params` is what its hint says if that is a model, otherwise a
+            `Params`; `ctx` is a `CallContext`. A method may omit `params`, or both.
         name: The published name.
         version: The plugin's semver.
         description: One sentence.
-        subject_kinds: For a subject backend: the kinds it serves. Other kinds ignore it.
+        subject_kinds: The kinds that a subject backend serves. Other plugin kinds ignore it.
         projections: Projection names a subject backend can serve.
-        capabilities: More tokens for what hosts are told.
+        capabilities: More tokens for the list of capabilities that hosts read.
         env_required: Variables the host must forward, by name or as `EnvRequirement`.
         extra_capabilities: As `capabilities`.
-        notification_buffer_size: The host's buffer of notifications.
+        notification_buffer_size: How many notifications the host should buffer.
 
     Raises:
         DefinitionError: Everything that is wrong with the kind or the class, at once.
@@ -166,7 +166,7 @@ def _advice(kind: str) -> str:
 
 
 def _required(item: Any) -> Any:
-    """An `EnvRequirement` that does not say otherwise is a required one, as it was."""
+    """An `EnvRequirement` that does not say otherwise is required, as in the published SDK."""
     if "required" in getattr(item, "model_fields_set", {"required"}):
         return item
     return item.model_copy(update={"required": True})

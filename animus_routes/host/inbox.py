@@ -21,14 +21,14 @@ from animus_routes.host.process import (
 T = TypeVar("T")
 
 MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
-"""The host gives a plugin up whose frame is longer than this."""
+"""The host gives up on a plugin whose frame is longer than this."""
 
 
 class ProtocolError(HostError):
     """The plugin wrote something to stdout that is not a frame.
 
     Attributes:
-        text: What it wrote, one line, without the newline.
+        text: The line that it wrote, without the newline.
     """
 
     def __init__(self, reason: str, text: str) -> None:
@@ -63,7 +63,7 @@ _decode_frame: Final = msgspec.json.Decoder(Frame).decode
 
 
 def id_key(request_id: object) -> bytes:
-    """The id as it stands in a frame; bytes are taken for the JSON text itself."""
+    """The id as it appears in a frame; bytes are taken as the JSON text itself."""
     if isinstance(request_id, bytes):
         return request_id
     if isinstance(request_id, int) and not isinstance(request_id, bool):
@@ -72,7 +72,7 @@ def id_key(request_id: object) -> bytes:
 
 
 def _fault(frame: Frame) -> str | None:
-    """Why a JSON object is not a frame that a plugin may send, if so."""
+    """Why a JSON object is not a frame that a plugin may send, if it is not."""
     has_id = bool(bytes(frame.id))
     has_result = bool(bytes(frame.result))
     checks = (
@@ -85,7 +85,7 @@ def _fault(frame: Frame) -> str | None:
 
 
 class Inbox:
-    """Reads the plugin's stdout on a thread and keeps what came until somebody takes it.
+    """Reads the plugin's stdout on a thread, and keeps what arrives until it is taken.
 
     Attributes:
         notifications: Every notification so far, in order.
@@ -201,7 +201,7 @@ class Inbox:
         if self._on_frame:
             self._on_frame(line)
         try:
-            line.decode()  # what stays undecoded in a frame must be UTF-8, too
+            line.decode()  # the parts that stay undecoded must be UTF-8, too
             frame = _decode_frame(line)
         except BAD_JSON as problem:
             self._refuse(str(problem), line)

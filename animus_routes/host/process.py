@@ -33,7 +33,7 @@ QUOTE_CHARS: Final = 200
 
 
 class HostError(Exception):
-    """Something between host and plugin went wrong that is not an error answer."""
+    """Something other than an error answer went wrong between host and plugin."""
 
 
 class PluginTimeoutError(HostError, TimeoutError):
@@ -41,15 +41,15 @@ class PluginTimeoutError(HostError, TimeoutError):
 
 
 class PluginExitedError(HostError):
-    """The plugin closed the wire or ended while something was awaited from it."""
+    """The plugin closed the wire or ended while the host was waiting for it."""
 
 
 class HandshakeError(HostError):
-    """The plugin answered `initialize` with something that the host refuses."""
+    """The host refuses what the plugin answered to `initialize`."""
 
 
 class ManifestError(HostError):
-    """The `--manifest` probe failed in a way that makes the host refuse the plugin."""
+    """The `--manifest` probe failed, so the host refuses the plugin."""
 
 
 class _EnvRequirement(msgspec.Struct):
@@ -75,11 +75,11 @@ class _Manifest(msgspec.Struct):
 def host_environment(
     env_required: Sequence[str] = (), extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The environment that the host starts a plugin with.
+    """The environment in which the host starts a plugin.
 
     Args:
         env_required: Names that the manifest asks for; those that are set here are passed on.
-        extra: Variables that the caller adds; they win over inherited ones.
+        extra: Variables that the caller adds; they override inherited ones.
     """
     names = (*BASE_VARIABLES, *env_required)
     inherited = {name: os.environ[name] for name in names if name in os.environ}
@@ -154,11 +154,11 @@ def read_manifest(
 ) -> dict[str, Any]:
     """Ask a plugin for its manifest as the host does before it installs or lists it.
 
-    The plugin runs with `--manifest`, an empty stdin and the base environment only: no variable
-    of its `env_required` and no secret is there yet.
+    The plugin runs with `--manifest`, an empty stdin and only the base environment: none of the
+    variables in its `env_required` is set yet.
 
     Raises:
-        ManifestError: It took too long, wrote too much, failed, or wrote something else than one
+        ManifestError: It took too long, wrote too much, failed, or wrote something other than one
             manifest.
         HostError: The command cannot be started.
     """

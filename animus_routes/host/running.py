@@ -1,7 +1,7 @@
 """The other side of the wire: start a plugin the way the Animus host does and talk to it.
 
-`PluginProcess` clears the environment, starts the command, shakes hands and exchanges one JSON object per
-line. It is stricter than the host, which skips over text that is no frame: here such text is a
+`PluginProcess` clears the environment, starts the command, shakes hands and exchanges one JSON object
+per line. It is stricter than the host, which skips text that is not a frame: here such text raises a
 `ProtocolError`, so that a test notices a dirty wire.
 """
 
@@ -69,14 +69,14 @@ class _InitializeResult(msgspec.Struct):
 class PluginProcess:
     """A running plugin process and the wire to it.
 
-    Made by `PluginProcess.start`. As a context manager it ends the process on exit: with the host's
-    shutdown sequence, or with a kill when the link itself failed. All waits are bounded.
+    Made by `PluginProcess.start`. As a context manager, it ends the process on exit: with the host's
+    shutdown sequence, or with a kill if the link itself has failed. All waits are bounded.
 
     Attributes:
         notifications: Every notification so far, in order.
-        protocol_errors: Every line so far that was not a frame. Each is raised once, by the
-            first wait that comes after it, at the latest by `shutdown`.
-        initialize_result: What the plugin answered to `initialize`, None before.
+        protocol_errors: Every line so far that was not a frame. Each is raised once, by the next
+            wait, and by `shutdown` at the latest.
+        initialize_result: What the plugin answered to `initialize`; None before that.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], inbox: Inbox) -> None:
@@ -106,13 +106,13 @@ class PluginProcess:
         on_notification: Callable[[Notification], object] | None = None,
         on_frame: Callable[[bytes], object] | None = None,
     ) -> Self:
-        """Start a plugin with the environment that the host gives it.
+        """Start a plugin in the environment that the host gives it.
 
         Args:
-            command: Program and arguments; the host itself gives none.
-            cwd: The project root for most roles; inherited when left out.
-            env: Variables on top of the cleared environment.
-            env_required: Names that are passed on when they are set here.
+            command: The program and its arguments; the host itself passes no arguments.
+            cwd: For most roles the project root; inherited if left out.
+            env: Variables to add to the cleared environment.
+            env_required: Names of variables that are passed on if they are set here.
             stderr: As for `subprocess.Popen`; the default captures it for `stderr_text`.
             on_notification: Called for each notification, on the reader's thread.
             on_frame: Called for each line that the plugin writes, on the reader's thread.
@@ -143,7 +143,7 @@ class PluginProcess:
 
     @property
     def unclaimed_ids(self) -> list[bytes]:
-        """The ids, as JSON text, of answers that `reply` has not taken yet."""
+        """The ids, as JSON text, of answers that `reply` has not returned yet."""
         return self._inbox.unclaimed_ids()
 
     def initialize(
@@ -159,15 +159,15 @@ class PluginProcess:
         Args:
             init_extensions: Left out of the frame unless given, as in the generic handshake.
             capabilities: What the host says it can do.
-            protocol_version: What the host says it speaks.
-            timeout_s: How long the answer may take.
+            protocol_version: The version that the host says it speaks.
+            timeout_s: How long to wait for the answer, in seconds.
 
         Returns:
             The plugin's result.
 
         Raises:
             RpcError: The plugin refused.
-            HandshakeError: The result is not one that the host accepts.
+            HandshakeError: The host does not accept the result.
         """
         params: dict[str, Any] = {
             "protocol_version": protocol_version,
@@ -206,7 +206,7 @@ class PluginProcess:
     ) -> int:
         """Send a request and return its id at once; `reply` waits for the answer.
 
-        Params of None are left out of the frame.
+        If `params` is None, the frame has none.
         """
         self._last_id += 1
         self._methods[id_key(self._last_id)] = method
@@ -214,12 +214,12 @@ class PluginProcess:
         return self._last_id
 
     def reply(self, request_id: object, timeout_s: float = 30.0) -> Any:
-        """Wait for the answer to a request, in whatever order answers come.
+        """Wait for the answer to a request, whatever the order in which answers arrive.
 
         Args:
-            request_id: An id of any JSON type; bytes stand for the exact JSON text of one, and
-                None for the answer to a frame whose id the plugin could not read.
-            timeout_s: How long to wait.
+            request_id: An id of any JSON type. Bytes are the exact JSON text of an id; None means
+                the answer to a frame whose id the plugin could not read.
+            timeout_s: How long to wait, in seconds.
 
         Raises:
             RpcError: The answer is an error.
@@ -241,17 +241,17 @@ class PluginProcess:
     def notify(
         self, method: "HostNotification | str", params: Any = None, *, timeout_s: float = 30.0
     ) -> None:
-        """Send a notification; params of None are left out of the frame."""
+        """Send a notification; if `params` is None, the frame has none."""
         self._send({"jsonrpc": "2.0", "method": method}, params, timeout_s)
 
     def next_notification(
         self, method: "PluginNotification | str | None" = None, timeout_s: float = 5.0
     ) -> Notification:
-        """Wait for the oldest notification that was not returned here before.
+        """Wait for the oldest notification that has not been returned here yet.
 
         Args:
-            method: Only one of this name; others stay for later calls.
-            timeout_s: How long to wait.
+            method: Return only a notification with this name; the others stay for later calls.
+            timeout_s: How long to wait, in seconds.
 
         Raises:
             PluginTimeoutError: None came within `timeout_s` seconds.
@@ -285,26 +285,26 @@ class PluginProcess:
                 raise self._exited("it read what was sent") from None
 
     def close_stdin(self) -> None:
-        """Give the plugin the end of its input."""
+        """Close the plugin's stdin, so that it sees the end of its input."""
         with self._write_lock:
             self._stdin.close()
 
     def stderr_text(self) -> str:
-        """What the plugin wrote to stderr so far, at most the last MiB; empty if not captured."""
+        """What the plugin has written to stderr, at most the last MiB; empty if not captured."""
         return self._stderr.text() if self._stderr else ""
 
     def wait(self, timeout_s: float = 5.0) -> int:
         """Wait for the process to end by itself and return its exit code.
 
-        `stderr_text` is complete then, unless a child of the plugin's still has stderr open.
+        After that, `stderr_text` is complete unless a child of the plugin still has stderr open.
 
         Raises:
-            PluginTimeoutError: It still runs after `timeout_s` seconds.
+            PluginTimeoutError: It is still running after `timeout_s` seconds.
         """
         try:
             code = self._process.wait(max(timeout_s, 0.0))
         except subprocess.TimeoutExpired:
-            raise PluginTimeoutError(f"the plugin still runs after {timeout_s:g} s") from None
+            raise PluginTimeoutError(f"the plugin is still running after {timeout_s:g} s") from None
         if self._stderr:
             self._stderr.join(CLOSE_S)
         return code
@@ -313,11 +313,11 @@ class PluginProcess:
         """End the plugin as the host does: `shutdown`, `exit`, a wait, a kill; 2 s for each.
 
         Returns:
-            The exit code; negative is the signal that ended the process.
+            The exit code; if it is negative, the signal that ended the process.
 
         Raises:
-            ProtocolError: The plugin wrote something that is not a frame, and nothing raised it
-                before.
+            ProtocolError: The plugin wrote something that is not a frame, and no earlier call
+                has raised it.
         """
         from animus_routes.errors import RpcError
 
@@ -336,7 +336,7 @@ class PluginProcess:
         return code
 
     def kill(self) -> int:
-        """Kill the plugin if it still runs, release the pipes and return the exit code."""
+        """Kill the plugin if it is still running, release the pipes and return the exit code."""
         if self._process.poll() is None:
             self._inbox.expect_torn_line()
             self._process.kill()

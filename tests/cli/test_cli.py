@@ -278,7 +278,10 @@ def test_help_and_version_exit_with_0(folder: Path) -> None:
         ("nowhere:app", "there is no module nowhere"),
         ("tasks:ap", "unknown attribute 'ap'; did you mean 'app'?"),
         ("tasks:os", "tasks:os is a module, not an App"),
-        ("several.py", "several.py has several apps, name one: several.py:one, several.py:two"),
+        (
+            "several.py",
+            "several.py has several apps; name one of them: several.py:one, several.py:two",
+        ),
         ("empty.py", "empty.py has no App"),
         ("runs.py", 'if __name__ == "__main__":'),
     ],

@@ -202,7 +202,9 @@ def test_params_are_a_dict_whose_keys_are_attributes() -> None:
     assert params.patch.labels == ["a"]
     assert params == {"id": "x", "patch": {"labels": ["a"]}}
     assert (params.status, params.cursor) == ([], None)
-    with pytest.raises(AttributeError, match="the params have no 'nope'; they have id, patch"):
+    with pytest.raises(
+        AttributeError, match="the params have no field 'nope'; they have id, patch"
+    ):
         _ = params.nope
     with pytest.raises(KeyError):
         _ = params["status"]

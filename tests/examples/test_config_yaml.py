@@ -90,7 +90,7 @@ def test_the_cache_token_is_the_content_s(plugin: Plugin, tmp_path: Path) -> Non
     ("text", "line", "part"),
     [
         ("a: 1\nb: [\n", 3, "expected"),
-        ("a: 1\nb:\n  c: 1\n  c: 2\n", 4, "'c' stands twice"),
+        ("a: 1\nb:\n  c: 1\n  c: 2\n", 4, "'c' occurs twice"),
         (f"schema: {SCHEMA}\nversion: 3\nconfig: {{}}\n", 2, "1 to 2"),
         ("version: 2\n\nschema: other.v1\nconfig: {}\n", 3, "schema has to be"),
         (f"schema: {SCHEMA}\nconfig: [1]\n", 2, "`config` has to be a mapping"),

@@ -162,7 +162,7 @@ def test_a_seq_that_is_taken_is_refused_and_never_renumbered(chats: TestClient, 
     again = {**kept[0], "content": "other"}
     taken = refusal(chats, "append_message", {**scope, "id": name, "message": again})
     assert (taken.code, taken.data["issues"][0]["path"]) == (-32602, "message.seq")
-    assert "has a message 5 already" in taken.message
+    assert "already has a message 5" in taken.message
     assert history(chats, scope, name) == [kept[1], kept[0]]
     late = refusal(
         chats, "append_message", {**scope, "id": name, "message": {**kept[0], "seq": 2**64 - 1}}
@@ -281,7 +281,7 @@ def test_hosts_that_append_the_same_seq_have_one_winner_each_time(
     assert sorted(won) == [(message["seq"], message["content"]) for message in kept]
     assert len(refused) == TURNS * (HOSTS - 1)
     for seq, lost in refused:
-        assert (lost.code, f"has a message {seq} already" in lost.message) == (-32602, True)
+        assert (lost.code, f"already has a message {seq}" in lost.message) == (-32602, True)
 
 
 def test_hosts_that_start_together_make_one_database(

@@ -182,7 +182,7 @@ def test_a_deferred_entry_is_always_added_and_waits_for_its_time(queue: TestClie
     first, second = ahead(3600), ahead(7200)
     later = [add(queue, "T1", run_at=at) for at in (second, first)]
     assert [entry["enqueued"] for entry in later] == [True, True]
-    assert later[0]["warning"].startswith("the subject is in the queue already: ")
+    assert later[0]["warning"].startswith("the subject is already in the queue: ")
     assert subjects(lease(queue)) == ["T1"]
     stats = {"total": 3, "pending": 2, "assigned": 1, "held": 0, "deferred": 2}
     assert queue.call("queue/stats") == stats
