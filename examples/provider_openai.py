@@ -205,17 +205,24 @@ def body(request: AgentRunRequest, allowed: frozenset[str]) -> dict[str, Any]:
     return found
 
 
+class Function(Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
 class Call(Struct):
     """A call of a tool, put together."""
 
+    index: int | None = None
     id: str = ""
     name: str = ""
     arguments: str = ""
 
-
-class Function(Struct):
-    name: str | None = None
-    arguments: str | None = None
+    def add(self, function: Function) -> None:
+        """A name comes whole, in pieces, or again with each piece of the arguments."""
+        if function.name and function.name != self.name:
+            self.name += function.name
+        self.arguments += function.arguments or ""
 
 
 class PartOfCall(Struct):
@@ -314,7 +321,8 @@ class Turn:
 
     def __init__(self) -> None:
         self.text: dict[str, list[str]] = {"output": [], "thinking": []}
-        self.calls: dict[int, Call] = {}
+        self.calls: list[Call] = []
+        self.indexed: dict[int | None, Call] = {}  # under None: the one that was streamed last
         self.usage = Usage()
         self.finish = ""
 
@@ -329,12 +337,21 @@ class Turn:
                     self.text[kind].append(text)
                     yield {"kind": kind, "text": text}
             for part in delta.tool_calls or []:
-                call = self.calls.setdefault(part.index or 0, Call())
-                function = part.function or Function()
-                call.id = part.id or call.id
-                call.name += function.name or ""
-                call.arguments += function.arguments or ""
+                self._call(part).add(part.function or Function())
             self.finish = choice.finish_reason or self.finish
+
+    def _call(self, part: PartOfCall) -> Call:
+        """The call that a part belongs to; endpoints differ in what they say of it."""
+        call = self.indexed.get(part.index)
+        if call is None or (part.id and call.id not in {"", part.id}):
+            same = [c for c in self.calls if part.id and c.id == part.id]
+            call = next((c for c in same if len({c.index, part.index} - {None}) < 2), None)
+        if call is None:
+            call = Call(part.index)
+            self.calls.append(call)
+        call.id = part.id or call.id
+        self.indexed[part.index] = self.indexed[None] = call
+        return call
 
     def message(self) -> Message:
         """The message in the form in which the endpoint wants it back."""
@@ -346,7 +363,7 @@ class Turn:
                     "type": "function",
                     "function": {"name": call.name, "arguments": call.arguments},
                 }
-                for call in self.calls.values()
+                for call in self.calls
             ]
         return found
 
@@ -393,7 +410,7 @@ class Run:
         for _ in range(MAX_ROUNDS):
             turn = await self._turn({**asked, "messages": self.messages})
             self.messages.append(turn.message())
-            for call in turn.calls.values():
+            for call in turn.calls:
                 self.messages.append(await self._tool(call, allowed))
             save(self.file, self.messages)
             if not turn.calls:

@@ -224,6 +224,67 @@ def test_tool_calls_are_put_together_run_and_given_back(
     assert (result["output"], result["success"]) == ("remember the milk", True)
 
 
+READ_A, READ_B = '{"path": "a.txt"}', '{"path": "b.txt"}'
+
+
+def part(
+    index: int | None, call: str | None, arguments: str | None, name: str = "read_file"
+) -> Any:
+    given = {"index": index, "id": call}
+    function = {"name": name, "arguments": arguments}
+    return {**{k: v for k, v in given.items() if v is not None}, "function": function}
+
+
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        [[part(None, "c1", READ_A)], [part(None, "c2", READ_B)]],
+        [[part(None, "c1", READ_A), part(None, "c2", READ_B)]],
+        [[part(0, "c1", READ_A)], [part(0, "c2", READ_B)]],
+        [[part(0, "c1", READ_A)], [part(1, "c1", READ_B)]],
+        [[part(0, None, READ_A)], [part(1, None, READ_B)]],
+        [[part(0, "c1", READ_A[:5]), part(0, "c1", READ_A[5:])], [part(0, "c2", READ_B)]],
+        [
+            [part(None, "c1", READ_A[:5]), part(None, None, READ_A[5:])],
+            [part(None, "c2", READ_B[:5]), part(None, "", READ_B[5:], name="")],
+        ],
+        [
+            [part(0, "c1", "", name="read"), part(1, "c2", None)],
+            [part(0, None, READ_A[:5], name="_file"), part(1, "", READ_B[:5])],
+            [part(0, "", READ_A[5:], name=""), part(1, None, READ_B[5:])],
+        ],
+        [
+            [part(0, "c1", READ_A[:5]), part(0, "c2", READ_B[:5])],
+            [part(0, "c1", READ_A[5:]), part(0, "c2", READ_B[5:])],
+        ],
+    ],
+    ids=[
+        *("no index", "no index, in one chunk", "one index for both", "one id for both", "no id"),
+        *("a repeated name", "pieces without either", "pieces in turns", "one index, in turns"),
+    ],
+)
+def test_tool_calls_are_told_apart_by_whatever_the_endpoint_gives(
+    plugin: Plugin, endpoint: Endpoint, tmp_path: Path, deltas: list[list[Any]]
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text(f"text of {name}")
+    request = start(plugin, tmp_path, tools=["*"])
+    first = endpoint.next()
+    for parts in deltas:
+        first.delta(tool_calls=parts)
+    first.end("tool_calls")
+    second = endpoint.next()
+    assistant, *results = second.body["messages"][1:]
+    asked = [call["function"] for call in assistant["tool_calls"]]
+    assert asked == [
+        {"name": "read_file", "arguments": READ_A},
+        {"name": "read_file", "arguments": READ_B},
+    ]
+    assert [result["content"] for result in results] == ["text of a", "text of b"]
+    second.end()
+    plugin.reply(request)
+
+
 @pytest.mark.parametrize(
     ("tools", "arguments", "said"),
     [
