@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -230,44 +231,31 @@ READ_A, READ_B = '{"path": "a.txt"}', '{"path": "b.txt"}'
 def part(
     index: int | None, call: str | None, arguments: str | None, name: str = "read_file"
 ) -> Any:
-    given = {"index": index, "id": call}
     function = {"name": name, "arguments": arguments}
-    return {**{k: v for k, v in given.items() if v is not None}, "function": function}
+    return {"index": index, "id": call, "function": function}
 
 
-@pytest.mark.parametrize(
-    "deltas",
-    [
-        [[part(None, "c1", READ_A)], [part(None, "c2", READ_B)]],
-        [[part(None, "c1", READ_A), part(None, "c2", READ_B)]],
-        [[part(0, "c1", READ_A)], [part(0, "c2", READ_B)]],
-        [[part(0, "c1", READ_A)], [part(1, "c1", READ_B)]],
-        [[part(0, None, READ_A)], [part(1, None, READ_B)]],
-        [[part(0, "c1", READ_A[:5]), part(0, "c1", READ_A[5:])], [part(0, "c2", READ_B)]],
-        [
-            [part(None, "c1", READ_A[:5]), part(None, None, READ_A[5:])],
-            [part(None, "c2", READ_B[:5]), part(None, "", READ_B[5:], name="")],
-        ],
-        [
-            [part(0, "c1", "", name="read"), part(1, "c2", None)],
-            [part(0, None, READ_A[:5], name="_file"), part(1, "", READ_B[:5])],
-            [part(0, "", READ_A[5:], name=""), part(1, None, READ_B[5:])],
-        ],
-        [
-            [part(0, "c1", READ_A[:5]), part(0, "c2", READ_B[:5])],
-            [part(0, "c1", READ_A[5:]), part(0, "c2", READ_B[5:])],
-        ],
-    ],
-    ids=[
-        *("no index", "no index, in one chunk", "one index for both", "one id for both", "no id"),
-        *("a repeated name", "pieces without either", "pieces in turns", "one index, in turns"),
-    ],
-)
+A, A1, A2 = (partial(part, arguments=text) for text in (READ_A, READ_A[:5], READ_A[5:]))
+B, B1, B2 = (partial(part, arguments=text) for text in (READ_B, READ_B[:5], READ_B[5:]))
+STREAMS = {
+    "no index": [[A(None, "c1")], [B(None, "c2")]],
+    "no index, in one chunk": [[A(None, "c1"), B(None, "c2")]],
+    "one index": [[A(0, "c1")], [B(0, "c2")]],
+    "one index, in turns": [[A1(0, "c1"), B1(0, "c2")], [A2(0, "c1"), B2(0, "c2")]],
+    "one id": [[A(0, "c1")], [B(1, "c1")]],
+    "no id": [[A(0, None)], [B(1, "")]],
+    "a repeated name": [[A1(0, "c1"), A2(0, "c1")], [B(1, "c2")]],
+    "pieces without either": [[A1(None, "c1"), A2(None, None)], [B1(None, "c2"), B2(None, "")]],
+    "pieces of a name": [[part(0, "c1", None, "read"), A(0, None, name="_file")], [B(1, "c2")]],
+}
+
+
+@pytest.mark.parametrize("deltas", STREAMS.values(), ids=STREAMS)
 def test_tool_calls_are_told_apart_by_whatever_the_endpoint_gives(
     plugin: Plugin, endpoint: Endpoint, tmp_path: Path, deltas: list[list[Any]]
 ) -> None:
-    for name in ("a", "b"):
-        (tmp_path / f"{name}.txt").write_text(f"text of {name}")
+    (tmp_path / "a.txt").write_text("text of a")
+    (tmp_path / "b.txt").write_text("text of b")
     request = start(plugin, tmp_path, tools=["*"])
     first = endpoint.next()
     for parts in deltas:
@@ -275,11 +263,8 @@ def test_tool_calls_are_told_apart_by_whatever_the_endpoint_gives(
     first.end("tool_calls")
     second = endpoint.next()
     assistant, *results = second.body["messages"][1:]
-    asked = [call["function"] for call in assistant["tool_calls"]]
-    assert asked == [
-        {"name": "read_file", "arguments": READ_A},
-        {"name": "read_file", "arguments": READ_B},
-    ]
+    asked = [tuple(call["function"].values()) for call in assistant["tool_calls"]]
+    assert asked == [("read_file", READ_A), ("read_file", READ_B)]
     assert [result["content"] for result in results] == ["text of a", "text of b"]
     second.end()
     plugin.reply(request)
