@@ -7,9 +7,9 @@ inline, in order, like a handler's.
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from animus_routes.engine.exit import SHUTDOWN_FINISH_S, End
 from animus_routes.engine.frames import (
     UNREADABLE,
     Request,
@@ -18,8 +18,10 @@ from animus_routes.engine.frames import (
     error_frame,
     id_key,
     is_id,
+    refusal,
     result_frame,
 )
+from animus_routes.engine.stderr import log
 from animus_routes.errors import CANCELLED, INVALID_REQUEST, RpcError
 
 if TYPE_CHECKING:
@@ -27,10 +29,9 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
+    from animus_routes.engine.connection import Connection
     from animus_routes.engine.ports import Route
-    from animus_routes.engine.server import Server
 
-SHUTDOWN_BOUND_S: Final = 1.2  # the host waits 2 s
 INLINE: Final = "inline"
 HEALTH: Final = "health/check"
 SHUTDOWN: Final = "shutdown"
@@ -44,62 +45,72 @@ def parse(line: bytes) -> Request | None:
         return decode_odd(line)
 
 
-def _initialize(server: Server, request: Request, _out: bytearray) -> Route | None:
-    return server.plugin.internal(partial(_initialized_with, server)) if request.id else None
+def read_odd(line: bytes, out: bytearray) -> Request | None:
+    """A request that the fast path does not know; None once a bad line is refused."""
+    request = decode_odd(line)
+    if request is None:
+        answer = refusal(line)
+        if answer is not None:
+            frame, text = answer
+            out += frame
+            log(f"refused a frame: {text}")
+    return request
 
 
-def _initialized_with(server: Server, params: Raw) -> Any:
+def _initialize(connection: Connection, request: Request, _out: bytearray) -> Route | None:
+    return connection.app.internal(partial(_initialized_with, connection)) if request.id else None
+
+
+def _initialized_with(connection: Connection, params: Raw) -> Any:
     """The handshake; the gate opens at `initialized`, if this succeeds."""
-    if server.greeted:
+    if connection.greeted:
         raise RpcError(INVALID_REQUEST, "the plugin is initialized already")
-    result = server.plugin.initialize(server, params)
-    server.greeted = True
+    result = connection.app.initialize(params)
+    connection.greeted = True
     return result
 
 
-def _initialized(server: Server, _request: Request, _out: bytearray) -> None:
-    if server.greeted and not server.opened and not server.closing:
-        server.opened = True
-        server.inline.update(server.plugin.inline())
+def _initialized(connection: Connection, _request: Request, _out: bytearray) -> None:
+    connection.open_gate()
 
 
-def _ping(_server: Server, request: Request, out: bytearray) -> None:
+def _ping(_connection: Connection, request: Request, out: bytearray) -> None:
     if request.id:
         out += result_frame(request.id, b"{}")
 
 
-def _health(server: Server, request: Request, out: bytearray) -> Route | None:
+def _health(connection: Connection, request: Request, out: bytearray) -> Route | None:
     if not request.id:
         return None
-    route = server.plugin.health_route()
+    route = connection.app.health_route()
     if route is None:
-        out += result_frame(request.id, server.plugin.health())
+        out += result_frame(request.id, connection.app.health())
     elif route.mode != INLINE:
-        server.calls.start(route, request, out)
+        connection.calls.start(route, request, out)
         return None
     return route
 
 
-def _cancel(server: Server, request: Request, out: bytearray) -> None:
+def _cancel(connection: Connection, request: Request, out: bytearray) -> None:
     """One -32002, whatever the handler does next."""
-    target = server.plugin.field(request.params, "id", raw=True)
+    target = connection.app.field(request.params, "id", raw=True)
     if target is None or not is_id(target):
         return
     key = id_key(target)
-    if server.calls.cancel(key):
+    if connection.calls.cancel(key):
         return
-    current = server.current
+    turn = connection.turn
+    current = turn.current
     if current is not None and current.id and id_key(current.id) == key:
-        if server.answered is not current:
-            server.answered = current
-            server.trip()
+        if turn.claim_answer(current):
+            connection.trip()
             out += _cancelled(current)
         return
-    for line in tuple(server.pending):
+    for line in turn.waiting():
         waiting = parse(line)
         if waiting is not None and waiting.id and id_key(waiting.id) == key:
-            server.pending.remove(line)
-            out += _cancelled(waiting)
+            if turn.withdraw(line):
+                out += _cancelled(waiting)
             return
 
 
@@ -107,35 +118,33 @@ def _cancelled(request: Request) -> bytes:
     return error_frame(request.id, CANCELLED, "cancelled", {"category": "cancelled"})
 
 
-def _ask_to_shut_down(server: Server, request: Request, _out: bytearray) -> Route | None:
+def _ask_to_shut_down(connection: Connection, request: Request, _out: bytearray) -> Route | None:
     if not request.id:
         return None
-    if not server.shutdown_at:
-        server.shutdown_at = monotonic()
-        server.on_shutdown()
-    return server.plugin.internal(partial(_shut_down, server))
+    connection.ask_to_shut_down()
+    return connection.app.internal(partial(_shut_down, connection))
 
 
-def _shut_down(server: Server, _params: Raw) -> dict[str, Any]:
+def _shut_down(connection: Connection, _params: Raw) -> dict[str, Any]:
     """Let work finish within a bound, leave the lifespan, answer."""
-    server.close_gate()
-    server.calls.finish(server.shutdown_at + SHUTDOWN_BOUND_S)
-    server.plugin.stop()
-    server.stopped = True
+    connection.close_gate()
+    connection.calls.drain(connection.shutdown_at + SHUTDOWN_FINISH_S)
+    connection.app.stop()
+    connection.stopped = True
     return {}
 
 
-def _exit(server: Server, request: Request, out: bytearray) -> None:
+def _exit(connection: Connection, request: Request, out: bytearray) -> None:
     if request.id:
         out += result_frame(request.id, b"{}")
-    server.end("exit")
+    connection.end(End.EXIT)
 
 
-def _ignore(_server: Server, _request: Request, _out: bytearray) -> None:
+def _ignore(_connection: Connection, _request: Request, _out: bytearray) -> None:
     return None
 
 
-CONTROL: Final[dict[str, Callable[[Server, Request, bytearray], Route | None]]] = {
+CONTROL: Final[dict[str, Callable[[Connection, Request, bytearray], Route | None]]] = {
     "initialize": _initialize,
     "initialized": _initialized,
     "$/ping": _ping,

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, TooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from animus_routes.engine.ports import Write
-    from animus_routes.engine.server import Server
+    from animus_routes.engine.ports import Outlet, Scope, Write
 
 FLUSH_BYTES: Final = 60_000
 TOGETHER_S: Final = 0.0005
@@ -24,14 +23,28 @@ class Emitter:
     An item that comes at least `TOGETHER_S` after the last write leaves at once. What follows
     faster leaves together: at the next item that is late enough, at `FLUSH_BYTES`, at the end,
     or when the standby finds it, a tick later, because the source has paused.
+
+    Args:
+        wire: Where the items go.
+        scope: The request's; nothing is written once it is cancelled.
+        write_item: Appends the frame of one item.
+        expect: Told that items are held back, and flushes them if no more come; None = nobody
+            does that, so that each item leaves at once.
     """
 
-    __slots__ = ("_context", "_last", "_lock", "_out", "_server", "_write_item")
+    __slots__ = ("_expect", "_last", "_lock", "_out", "_scope", "_wire", "_write_item")
 
-    def __init__(self, server: Server, context: Any, write_item: Write) -> None:
-        self._server = server
-        self._context = context
+    def __init__(
+        self,
+        wire: Outlet,
+        scope: Scope,
+        write_item: Write,
+        expect: Callable[[Emitter], object] | None,
+    ) -> None:
+        self._wire = wire
+        self._scope = scope
         self._write_item = write_item
+        self._expect = expect
         self._out = bytearray()
         self._lock = allocate_lock()
         self._last = 0.0
@@ -43,10 +56,10 @@ class Emitter:
             What the generator returned; None if the stream was cancelled, in which case the
             generator is closed and its `finally` has run.
         """
-        context = self._context
+        scope = self._scope
         emit = self.emit
         try:
-            while not context.cancelled:
+            while not scope.cancelled:
                 emit(next(items))
         except StopIteration as end:
             return end.value
@@ -71,9 +84,10 @@ class Emitter:
                 del out[mark:]
                 raise TooLargeError("an item", size)
             moment = perf_counter()
-            late = moment - self._last >= TOGETHER_S or len(out) > FLUSH_BYTES
-            if late or not (mark or self._server.expect(self)):
+            if self._expect is None or moment - self._last >= TOGETHER_S or len(out) > FLUSH_BYTES:
                 self._write(moment)
+            elif not mark:
+                self._expect(self)
 
     def flush(self) -> None:
         """Write what waits."""
@@ -82,9 +96,6 @@ class Emitter:
                 self._write(perf_counter())
 
     def _write(self, moment: float) -> None:
-        wire = self._server.wire
-        with wire.lock:
-            if not self._context.cancelled:
-                wire.write_locked(self._out)
+        self._wire.write_for(self._scope, self._out)
         self._out.clear()
         self._last = moment

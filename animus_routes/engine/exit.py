@@ -1,18 +1,51 @@
-"""The end of the process."""
+"""Why and how the process ends, and by when: the two timelines that every bound is taken from."""
 
 from __future__ import annotations
 
 import atexit
 import os
 from _thread import start_new_thread
+from enum import StrEnum
 from time import sleep
 from typing import Final, NoReturn
 
 from animus_routes.engine.stderr import flush_prints, settle
 
-LEAVE_BOUND_S: Final = 0.4
-SETTLE_S: Final = 0.1  # for the last lines on stderr
-BROKEN: Final = "a broken stream"  # an end that a supervisor should see as a failure
+# `shutdown`, in seconds since the host asked for it. Each step is for what the one before it did
+# not end.
+SHUTDOWN_TRIP_S: Final = 0.8  # the running handler sees `ctx.cancelled`
+SHUTDOWN_INTERRUPT_S: Final = 1.0  # `Interrupted` is raised in it
+SHUTDOWN_FINISH_S: Final = 1.2  # calls in parallel are cancelled; the lifespan's exit begins
+SHUTDOWN_LIFESPAN_S: Final = 1.6  # `Interrupted` is raised in the lifespan's exit
+SHUTDOWN_LATE_S: Final = 1.75  # the standby answers in its place
+SHUTDOWN_HOST_S: Final = 2.0  # the host stops waiting and kills the process
+
+# The end, in seconds since serving stopped: the host's `exit`, a signal, the end of input.
+END_FINISH_S: Final = 0.1  # after the end of input; then the handler sees `ctx.cancelled`
+END_INTERRUPT_S: Final = 0.2  # `Interrupted` is raised in it, calls in parallel are cancelled
+END_CLEAN_UP_S: Final = 0.3  # their `finally` blocks have run; the lifespan's exit begins
+END_FORCE_S: Final = 0.45  # the process ends, whatever still runs
+END_PROMISED_S: Final = 0.5  # what the documentation promises
+
+# How often a step is tried again, and bounds of single waits within the steps.
+STEP_S: Final = 0.04  # between two interruptions: one that comes just before a read is lost
+LAST_FRAME_S: Final = 0.05  # for a frame that is being written
+LAST_WORD_S: Final = 0.02  # for a line to the operator before the process is ended by force
+EXIT_HOOKS_S: Final = 0.4  # for `atexit` hooks, where nothing else bounds them
+LAST_LINES_S: Final = 0.1  # for what is still on its way to stderr then
+ASYNC_EXIT_S: Final = 1.0  # for an async lifespan's exit, where nothing else bounds it
+LOOP_CLOSE_S: Final = 1.0  # for an event loop to close, in a process that lives on
+
+
+class End(StrEnum):
+    """Why serving stopped."""
+
+    INPUT = "the end of input"
+    EXIT = "exit"
+    SIGTERM = "SIGTERM"
+    SIGINT = "SIGINT"
+    CLOSED = "a closed stdout"
+    BROKEN_STREAM = "a broken stream"  # a supervisor should see it as a failure
 
 
 class Interrupted(BaseException):
@@ -29,11 +62,11 @@ def leave(code: int = 0) -> NoReturn:
         # os._exit skips what authors registered.
         atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         flush_prints()
-        settle(SETTLE_S)
+        settle(LAST_LINES_S)
     finally:
         os._exit(code)
 
 
 def _bound(code: int) -> None:
-    sleep(LEAVE_BOUND_S)
+    sleep(EXIT_HOOKS_S)
     os._exit(code)

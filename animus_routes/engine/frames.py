@@ -136,7 +136,7 @@ class Splitter:
         parts.append(last)
         return b"".join(parts)
 
-    def finish(self) -> list[bytes]:
+    def rest(self) -> list[bytes]:
         """At the end of input: a last line without its newline is a line."""
         return [self._complete(b"")] if self._parts or self._dropping else []
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from _thread import allocate_lock, start_new_thread
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from animus_routes.engine.calls import Refused
+from animus_routes.engine.call import Refused
+from animus_routes.engine.exit import LOOP_CLOSE_S
 from animus_routes.engine.stderr import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from animus_routes.engine.calls import Call
-
-CLOSE_S: Final = 1.0
+    from animus_routes.engine.call import Call
 
 
 class Loop:
@@ -57,7 +56,7 @@ class Loop:
         """End the loop and its thread; nothing may run on it any more."""
         self._closing = True
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._closed.acquire(timeout=CLOSE_S)
+        self._closed.acquire(timeout=LOOP_CLOSE_S)
 
     def start(self, call: Call, finished: Callable[[Call], None]) -> None:
         """Run a call as a task."""
@@ -73,7 +72,7 @@ class Loop:
             finished(call)
 
         task.add_done_callback(done)
-        if call.context.cancelled:
+        if not call.wanted():
             task.cancel()
 
     def run(self, work: Coroutine[Any, Any, Any], timeout_s: float | None = None) -> Any:
@@ -95,12 +94,12 @@ async def _run(call: Call) -> None:
         failure = error
         call.fail(error)
     finally:
-        await call.context.aclose(failure)
+        await call.scope.aclose(failure)
 
 
 async def _serve(call: Call) -> None:
     arguments = call.decode()
-    if call.context.cancelled:
+    if not call.wanted():
         return
     result = call.route.call(*arguments)
     if hasattr(result, "__await__"):
@@ -109,7 +108,7 @@ async def _serve(call: Call) -> None:
         emitter = call.open_stream()
         try:
             async for item in result:
-                if call.context.cancelled:
+                if not call.wanted():
                     break
                 emitter.emit(item)
         finally:

@@ -1,15 +1,22 @@
-"""What the engine asks of the app it serves: the border between frames and routes."""
+"""The border between frames and routes: what the engine asks of the app, and the app of the engine.
+
+Protocols alone: neither side knows a class of the other's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping, Sequence
+
     from msgspec import Raw
 
+    from animus_routes.engine.exit import End
     from animus_routes.engine.frames import Request
-    from animus_routes.engine.server import Server
+
+Write = Callable[[Any, bytearray], None]
 
 
 Mode = Literal["inline", "thread", "pool", "async"]
@@ -60,9 +67,6 @@ class Route(Protocol):
         ...
 
 
-Write = Callable[[Any, bytearray], None]
-
-
 class Stream(Protocol):
     """How the items of one stream are written.
 
@@ -101,19 +105,92 @@ class StreamRun(Protocol):
         ...
 
 
+class Items(Protocol):
+    """The way out of a stream's items."""
+
+    def emit(self, item: Any) -> None:
+        """Send one item."""
+        ...
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        ...
+
+
+class Scope(Protocol):
+    """What the engine keeps for one request, behind the context that the author sees.
+
+    Attributes:
+        cancelled: Nobody wants what comes from this request any more.
+        cleanups: What has to be closed after the reply.
+        emitter: Where the items of its stream go; None without a stream.
+        opening: Sends the stream's ack; None once it is out.
+    """
+
+    cancelled: bool
+    cleanups: list[Any]
+    emitter: Items | None
+    opening: Callable[[], object] | None
+
+    def cancel(self) -> None:
+        """Trip `cancelled`, and wake whoever waits for that."""
+
+    def close(self, failure: BaseException | None) -> None:
+        """After the reply: run what `cleanups` holds; never raises an author's exception."""
+
+    async def aclose(self, failure: BaseException | None) -> None:
+        """As `close`, on the event loop."""
+
+
 class Outcome(Protocol):
     """A result that an author's exception handler gave in place of the handler's."""
 
     value: Any
 
 
-class Plugin(Protocol):
-    """The served app."""
+class Failing(Protocol):
+    """Failures as frames."""
+
+    def refuse(self, route: Route, request: Request, error: Exception) -> bytes:
+        """The error frame for params that do not decode."""
+        ...
+
+    def rescue(
+        self, route: Route, request: Request, error: BaseException, context: Any
+    ) -> bytes | Outcome:
+        """The error frame for what a handler raised, or the result of an exception handler."""
+        ...
+
+    def unwritable(self, route: Route, request_id: int | Raw, error: BaseException) -> bytes:
+        """The error frame for a result that cannot be encoded."""
+        ...
+
+    def not_supported(self, request: Request) -> bytes:
+        """The error frame for a method of the role that this app does not have."""
+        ...
+
+    def stream_failed(
+        self, route: Route, request: Request, error: BaseException, context: Any
+    ) -> bytes:
+        """A stream broke after its ack: tell the operator; the error object as hosts read it."""
+        ...
+
+
+class ServedApp(Protocol):
+    """The app as the engine serves it."""
+
+    @property
+    def failures(self) -> Failing:
+        """What becomes of exceptions."""
+        ...
 
     @property
     def concurrency(self) -> int:
         """How many sync handlers may run at once in the pool."""
         ...
+
+    def connect(self, link: Link) -> None:
+        """What the app may ask of the engine; called once, before anything else."""
 
     def find(self, method: str) -> Route | None:
         """The route of a domain method, aliases and globs included."""
@@ -131,7 +208,7 @@ class Plugin(Protocol):
         """A route around one of the engine's own lifecycle handlers."""
         ...
 
-    def initialize(self, server: Server, params: Raw) -> Any:
+    def initialize(self, params: Raw) -> Any:
         """Hooks, lifespan, and the initialize result."""
         ...
 
@@ -143,40 +220,64 @@ class Plugin(Protocol):
         """The default health result, encoded."""
         ...
 
-    def context(self, server: Server, route: Route, request: Request) -> Any:
-        """A context for one request."""
+    def context(self, route: Route, request: Request) -> Any:
+        """A context for one request, as handlers take it."""
         ...
 
-    def stop(self) -> None:
-        """Leave the lifespan; once, never raises."""
+    def scope(self, context: Any, /) -> Scope:
+        """The engine's side of a context."""
+        ...
 
     def field(self, params: Raw, name: str, *, raw: bool = False) -> Any:
         """One field of params, or None; as raw bytes on request."""
         ...
 
-    def refuse(self, route: Route, request: Request, error: Exception) -> bytes:
-        """The error frame for params that do not decode."""
-        ...
-
-    def rescue(
-        self, server: Server, route: Route, request: Request, error: BaseException, context: Any
-    ) -> bytes | Outcome:
-        """The error frame for what a handler raised, or the result of an exception handler."""
-        ...
-
-    def unwritable(self, route: Route, request_id: int | Raw, error: BaseException) -> bytes:
-        """The error frame for a result that cannot be encoded."""
-        ...
-
-    def not_supported(self, request: Request) -> bytes:
-        """The error frame for a method of the role that this app does not have."""
-        ...
-
-    def broken(self, route: Route, error: BaseException) -> None:
+    def call_failed(self, route: Route, error: BaseException) -> None:
         """A call has failed: does the process go on?"""
 
-    def stream_failed(
-        self, route: Route, request: Request, error: BaseException, context: Any
-    ) -> bytes:
-        """A stream broke after its ack: tell the operator; the error object as hosts read it."""
+    def stop(self) -> None:
+        """Leave the lifespan; once, never raises."""
+
+
+class Outlet(Protocol):
+    """Where frames go."""
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Write whole frames."""
+
+    def write_for(self, scope: Scope, data: bytes | bytearray) -> None:
+        """Write whole frames of a request, unless it is cancelled."""
+
+
+class Link(Protocol):
+    """What the app may ask of the engine that serves it."""
+
+    @property
+    def wire(self) -> Outlet:
+        """Where frames go."""
         ...
+
+    @property
+    def opened(self) -> bool:
+        """Is the handshake done?"""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """Has a shutdown or the end begun?"""
+        ...
+
+    def streams(self) -> Sequence[StreamRun]:
+        """The calls of streams that are under way."""
+        ...
+
+    def run(self, work: Coroutine[Any, Any, Any], timeout_s: float | None = None) -> Any:
+        """Run a coroutine on the event loop and wait for it; never on the loop's own thread.
+
+        Raises:
+            TimeoutError: It did not end within `timeout_s`.
+        """
+        ...
+
+    def end(self, reason: End) -> None:
+        """Stop serving."""

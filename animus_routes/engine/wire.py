@@ -19,10 +19,11 @@ from animus_routes.engine.stderr import STDERR
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from animus_routes.engine.ports import Scope
+
 CHUNK_BYTES: Final = 65_536
 HALF_CLOSED: Final = getattr(select, "POLLRDHUP", 0)  # a socket's word for it; Linux only
 GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL | HALF_CLOSED
-CLOSE_S: Final = 0.05
 
 
 class Wire:
@@ -54,6 +55,12 @@ class Wire:
         """Write whole frames; they leave together and unmixed."""
         with self.lock:
             self.write_locked(data)
+
+    def write_for(self, scope: Scope, data: bytes | bytearray) -> None:
+        """Write whole frames of a request, unless it is cancelled."""
+        with self.lock:
+            if not scope.cancelled:
+                self.write_locked(data)
 
     def write_locked(self, data: bytes | bytearray) -> None:
         """As `write`, by a thread that holds `lock`."""
@@ -101,9 +108,9 @@ class Wire:
         """Whoever reads next, or is interrupted while reading, finds the end."""
         os.dup2(self._null, self.fd, inheritable=False)
 
-    def close(self) -> None:
+    def close(self, timeout_s: float) -> None:
         """No thread writes from here on: the last frame on the wire is a whole one."""
-        self.lock.acquire(timeout=CLOSE_S)
+        self.lock.acquire(timeout=timeout_s)
         self.closed = True
 
     def sever(self) -> None:

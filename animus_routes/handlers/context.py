@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 from _thread import allocate_lock
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Generic, NotRequired, Protocol, TypedDict, cast
 
 from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, id_key, notification_frame
+from animus_routes.handlers.scope import Scope
 from animus_routes.values import codecs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from animus_routes.engine.emitter import Emitter
     from animus_routes.engine.frames import Request
-    from animus_routes.engine.server import Server
+    from animus_routes.engine.ports import Outlet
     from animus_routes.names import Level, PluginNotification
-    from animus_routes.serving.session import Session
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -70,36 +68,73 @@ class ServingApp(Protocol):
         """Send a notification that belongs to no request; see `App.notify`."""
 
 
+class Surroundings:
+    """What all contexts of one session share; the session fills it in as the handshake goes.
+
+    Args:
+        app: The app that serves.
+        log: Writes one line for the operator: level, target, message, fields.
+        report: Tells the operator of an error: where, and the error.
+
+    Attributes:
+        wire: Where frames go; set once there is a connection, before the first request.
+        greeting: The params of `initialize`; empty before it.
+        state: What the lifespan yielded.
+    """
+
+    __slots__ = ("app", "greeting", "log", "report", "state", "wire")
+
+    def __init__(
+        self,
+        app: ServingApp,
+        log: Callable[[str, str, str, Any], object],
+        report: Callable[[str, BaseException], object],
+    ) -> None:
+        self.app = app
+        self.wire: Outlet
+        self.log = log
+        self.report = report
+        self.greeting: dict[str, Any] = {}
+        self.state: Any = None
+
+
 class Context(Generic[State_co]):
     """One request. Take it by annotation, under any name: `def run(ctx: Context)`.
 
     `Context[Store]` says what the lifespan yields, and so what `ctx.state` is; nothing checks it at
     run time. A bare `Context` leaves `ctx.state` untyped.
 
+    What it tells:
+
+    - of the request: `method`, `kind`, `id`, `params`, `actor`, `cancelled`
+    - of the session: `app`, `state`, `host`, `init_extensions`, `project_binding`,
+      `project_root`, `repo_scope`, `memory_mcp_command`
+
+    What it does: `wait`, `emit`, `notify`, `progress`, `log`.
+
     Attributes:
-        app: The app that serves the request.
-        method: The wire method as the host called it.
         kind: The subject kind the host called, for `<kind>/<verb>`; else None.
-        cancelled: The host does not want the answer any more, or serving is ending.
     """
 
-    def __init__(
-        self, session: Session, server: Server, request: Request, kind: str | None
-    ) -> None:
-        self.app: ServingApp = session.app
-        self.method = request.method
+    __slots__ = ("__dict__", "__weakref__", "_around", "_request", "_scope", "kind")
+
+    def __init__(self, surroundings: Surroundings, request: Request, kind: str | None) -> None:
         self.kind = kind
-        self.cancelled = False
-        self.emitter: Emitter | None = None
-        self.opening: Callable[[], object] | None = None
-        self.made: dict[Callable[..., Any], Any] = {}
-        self.cleanups: list[Any] = []
-        self._session = session
-        self._server = server
         self._request = request
-        self._waiting: list[Any] = []
+        self._around = surroundings
+        self._scope = Scope(request.method, surroundings.report)
 
     # The request ----------------------------------------------------------------------------------
+
+    @property
+    def method(self) -> str:
+        """The wire method as the host called it."""
+        return self._request.method
+
+    @property
+    def cancelled(self) -> bool:
+        """The host does not want the answer any more, or serving is ending."""
+        return self._scope.cancelled
 
     @property
     def id(self) -> int | float | str | None:
@@ -121,21 +156,26 @@ class Context(Generic[State_co]):
     # The session ----------------------------------------------------------------------------------
 
     @property
+    def app(self) -> ServingApp:
+        """The app that serves the request."""
+        return self._around.app
+
+    @property
     def state(self) -> State_co:
         """What the lifespan yielded; None without one, and while it is entered."""
-        state: State_co = self._session.state
+        state: State_co = self._around.state
         return state
 
     @property
     def host(self) -> dict[str, Any]:
         """The host's `{name, version}` from initialize; empty before it."""
-        info: dict[str, Any] = self._session.greeting.get("host_info") or {}
+        info: dict[str, Any] = self._around.greeting.get("host_info") or {}
         return info
 
     @property
     def init_extensions(self) -> dict[str, Any]:
         """The open map of initialize (protocol 1.1.0); empty if the host sent none."""
-        extensions: dict[str, Any] = self._session.greeting.get("init_extensions") or {}
+        extensions: dict[str, Any] = self._around.greeting.get("init_extensions") or {}
         return extensions
 
     @property
@@ -175,14 +215,15 @@ class Context(Generic[State_co]):
         Returns:
             True as soon as the request is cancelled.
         """
-        if not self.cancelled:
+        scope = self._scope
+        if not scope.cancelled:
             gate = allocate_lock()
             gate.acquire()
-            self._waiting.append(gate)
-            if not self.cancelled:
+            scope.gates.append(gate)
+            if not scope.cancelled:
                 gate.acquire(timeout=min(max(seconds, 0), LONGEST_S))
-            self._waiting.remove(gate)
-        return self.cancelled
+            scope.gates.remove(gate)
+        return scope.cancelled
 
     def emit(self, item: Any) -> None:
         """Send one item of this call's stream, as a generator's `yield` does.
@@ -190,11 +231,12 @@ class Context(Generic[State_co]):
         Raises:
             RuntimeError: The method has no stream.
         """
-        if self.emitter is None:
+        scope = self._scope
+        if scope.emitter is None:
             raise RuntimeError(f"{self.method} has no stream to emit to")
-        if self.opening is not None:
-            self.opening()  # the ack goes out before the first item
-        self.emitter.emit(item)
+        if scope.opening is not None:
+            scope.opening()  # the ack goes out before the first item
+        scope.emitter.emit(item)
 
     def notify(self, method: PluginNotification | str, params: Any = None) -> None:
         """Send a notification now; dropped once the request is cancelled.
@@ -209,16 +251,14 @@ class Context(Generic[State_co]):
                 f"the notification has {len(frame)} bytes, hosts end the link above "
                 f"{MAX_OUTBOUND_BYTES}"
             )
-        if self.emitter is not None:
-            self.emitter.flush()
-        wire = self._server.wire
-        with wire.lock:
-            if not self.cancelled:
-                wire.write_locked(frame)
+        scope = self._scope
+        if scope.emitter is not None:
+            scope.emitter.flush()
+        self._around.wire.write_for(scope, frame)
 
     def progress(self, value: Any) -> None:
         """Send `$/progress {id, value}` if the host accepts it (spec section 6.4)."""
-        capabilities = _object(self._session.greeting.get("capabilities"))
+        capabilities = _object(self._around.greeting.get("capabilities"))
         if capabilities.get("progress") and self._request.id:
             self.notify("$/progress", {"id": self.id, "value": value})
 
@@ -236,60 +276,7 @@ class Context(Generic[State_co]):
         word = SAME_LEVEL.get(level, level)
         if word not in LEVELS:
             raise ValueError(f"level is one of {', '.join(LEVELS)}, not '{level}'")
-        self._session.sink.write(word, self.method, message, fields or None)
-
-    # For the engine -------------------------------------------------------------------------------
-
-    def cancel(self) -> None:
-        """Trip `cancelled` and wake `wait`."""
-        self.cancelled = True
-        for gate in tuple(self._waiting):
-            with suppress(RuntimeError):  # it timed out at this moment
-                gate.release()
-
-    def close(self, failure: BaseException | None) -> None:
-        """After the reply: run the rest of generator dependencies, the last one made first."""
-        while self.cleanups:
-            generator = self.cleanups.pop()
-            try:
-                if failure is None:
-                    next(generator)
-                else:
-                    generator.throw(failure)
-                generator.close()
-                self._session.report(f"after {self.method}", RuntimeError(YIELDED_TWICE))
-            except StopIteration:
-                pass
-            except BaseException as error:  # noqa: BLE001 - the reply is out; tell the operator
-                self._cleanup_failed(error, failure)
-
-    async def aclose(self, failure: BaseException | None) -> None:
-        """As `close`, for async and plain generator dependencies alike."""
-        while self.cleanups:
-            generator = self.cleanups.pop()
-            if not hasattr(generator, "__anext__"):
-                rest, self.cleanups = self.cleanups, [generator]
-                self.close(failure)
-                self.cleanups = rest
-                continue
-            try:
-                if failure is None:
-                    await anext(generator)
-                else:
-                    await generator.athrow(failure)
-                await generator.aclose()
-                self._session.report(f"after {self.method}", RuntimeError(YIELDED_TWICE))
-            except StopAsyncIteration:
-                pass
-            except BaseException as error:  # noqa: BLE001 - as above
-                self._cleanup_failed(error, failure)
-
-    def _cleanup_failed(self, error: BaseException, failure: BaseException | None) -> None:
-        if error is not failure:
-            self._session.report(f"a dependency's clean-up failed after {self.method}", error)
-
-
-YIELDED_TWICE: Final = "a dependency yielded a second time: the part after its `yield` is clean-up"
+        self._around.log(word, self.method, message, fields or None)
 
 
 def _object(value: Any) -> dict[str, Any]:

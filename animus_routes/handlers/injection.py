@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from animus_routes.handlers.scope import scope_of
 from animus_routes.handlers.signature import NOTHING, resolve
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ def _overridden(dependency: Dependency, overrides: Overrides) -> Dependency:
 
 
 def _make(dependency: Dependency, ctx: Context) -> Any:
-    """The value of a sync dependency for this request, cached; cleaned up by `ctx.close`."""
-    if dependency.function in ctx.made:
-        return ctx.made[dependency.function]
+    """The value of a sync dependency for this request, cached; cleaned up after its reply."""
+    known = scope_of(ctx).made
+    if dependency.function in known:
+        return known[dependency.function]
     actual = _overridden(dependency, ctx.app.dependency_overrides)
     arguments = made(actual.dependencies, ctx)
     arguments.update(dict.fromkeys(actual.contexts, ctx))
@@ -54,14 +56,15 @@ def _make(dependency: Dependency, ctx: Context) -> Any:
     if actual.is_generator:
         generator = getattr(value, "gen", value)
         value = _entered(generator, ctx, next(generator, NOTHING), actual)
-    ctx.made[dependency.function] = value
+    known[dependency.function] = value
     return value
 
 
 async def _make_async(dependency: Dependency, ctx: Context) -> Any:
     """As `_make`, but awaits what has to be awaited."""
-    if dependency.function in ctx.made:
-        return ctx.made[dependency.function]
+    known = scope_of(ctx).made
+    if dependency.function in known:
+        return known[dependency.function]
     actual = _overridden(dependency, ctx.app.dependency_overrides)
     arguments = await made_async(actual.dependencies, ctx)
     arguments.update(dict.fromkeys(actual.contexts, ctx))
@@ -74,12 +77,12 @@ async def _make_async(dependency: Dependency, ctx: Context) -> Any:
         is_async = hasattr(generator, "__anext__")
         first = await anext(generator, NOTHING) if is_async else next(generator, NOTHING)
         value = _entered(generator, ctx, first, actual)
-    ctx.made[dependency.function] = value
+    known[dependency.function] = value
     return value
 
 
 def _entered(generator: Any, ctx: Context, first: Any, dependency: Dependency) -> Any:
     if first is NOTHING:
         raise RuntimeError(f"dependency '{dependency.name}' ended without a yield")
-    ctx.cleanups.append(generator)
+    scope_of(ctx).cleanups.append(generator)
     return first

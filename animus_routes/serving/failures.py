@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -23,10 +22,11 @@ from animus_routes.errors import (
 from animus_routes.values import codecs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from msgspec import Raw
 
     from animus_routes.engine.frames import Request
-    from animus_routes.engine.server import Server
     from animus_routes.handlers.signature import Signature
     from animus_routes.roles import Role
     from animus_routes.routing.declaration import Declaration
@@ -67,22 +67,28 @@ def _with_choices(invalid: Invalid, signature: Signature) -> Invalid:
     return Invalid(invalid.issues, malformed=invalid.malformed)
 
 
-class Boundary(ABC):
-    """Turns what is raised into error frames (the failing half of `engine.ports.Plugin`).
+class Failures:
+    """Turns what is raised into error frames (`engine.ports.Failing`).
+
+    Args:
+        app: For its exception handlers and its roles' words for errors.
+        context: Makes a context for one request.
+        over: Has a shutdown or the end begun?
 
     Attributes:
-        failures: What went wrong on the author's side, for the test client; None = only logged.
+        raised: What went wrong on the author's side, for the test client; None = only logged.
         breaks: What broke streams after their ack, by request id, and the error as hosts read it;
             for the test client too.
     """
 
-    app: Declaration
-    failures: list[BaseException] | None = None
-    breaks: dict[int | Raw, tuple[BaseException, bytes]] | None = None
-
-    @abstractmethod
-    def context(self, server: Server, route: Any, request: Request) -> Any:
-        """A context for one request."""
+    def __init__(
+        self, app: Declaration, context: Callable[[Any, Request], Any], over: Callable[[], bool]
+    ) -> None:
+        self.raised: list[BaseException] | None = None
+        self.breaks: dict[int | Raw, tuple[BaseException, bytes]] | None = None
+        self._app = app
+        self._context = context
+        self._over = over
 
     def refuse(self, route: Any, request: Request, error: Exception) -> bytes:
         """-32602 with every issue for params that do not decode; a bug in a validator is ours."""
@@ -97,19 +103,19 @@ class Boundary(ABC):
         return error_frame(request.id, code, f"invalid params: {invalid}", data)
 
     def rescue(
-        self, server: Server, route: Any, request: Request, error: BaseException, context: Any
+        self, route: Any, request: Request, error: BaseException, context: Any
     ) -> bytes | Value:
         """What a handler raised: an error of its own, one with a handler, or a bug."""
-        ended = server.ended or server.closing
-        found = self._handled(error, context or self.context(server, route, request))
+        found = self._handled(error, context or self._context(route, request))
         if isinstance(found, Value):
             return found
         error = found
         if isinstance(error, RpcError):
-            if self.failures is not None:
-                self.failures.append(error)
+            if self.raised is not None:
+                self.raised.append(error)
             return error_frame(request.id, *wire_error(getattr(route, "role", None), error))
-        if isinstance(error, Interrupted) or (ended and type(error).__name__ == "CancelledError"):
+        stopped = type(error).__name__ == "CancelledError" and self._over()
+        if stopped or isinstance(error, Interrupted):
             text = "cancelled: the plugin is ending"
             return error_frame(request.id, CANCELLED, text, {"category": "cancelled"})
         return self._internal_error(route.name, request.id, error)
@@ -117,7 +123,7 @@ class Boundary(ABC):
     def _handled(self, error: BaseException, context: Any) -> BaseException | Value:
         """What the author's exception handlers make of an error; itself without one."""
         for kind in type(error).__mro__:
-            handler = self.app.exception_handlers.get(kind)
+            handler = self._app.exception_handlers.get(kind)
             if handler is not None:
                 try:
                     found = handler(context, error)
@@ -153,7 +159,7 @@ class Boundary(ABC):
 
     def not_supported(self, request: Request) -> bytes:
         """-32001 for a method of the role that is not registered."""
-        role, _ = self.app.registry.row(request.method)
+        role, _ = self._app.registry.row(request.method)
         error = NotSupported(f"method '{request.method}' is not supported by this plugin")
         return error_frame(request.id, *wire_error(role, error))
 
@@ -171,7 +177,7 @@ class Boundary(ABC):
             log(f"{what}: cut off, the plugin is ending")
             return "cut off"
         error_id = os.urandom(4).hex()
-        if self.failures is not None:
-            self.failures.append(error)
+        if self.raised is not None:
+            self.raised.append(error)
         log(f"error {error_id} in {what}\n{''.join(format_exception(error)).rstrip()}")
         return f"internal error, id {error_id}"

@@ -5,20 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from animus_routes.engine.exit import ASYNC_EXIT_S
 from animus_routes.handlers.signature import analyse, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from animus_routes.engine.loop import Loop
     from animus_routes.handlers.context import Context
     from animus_routes.routing.declaration import Declaration
 
-ASYNC_EXIT_BOUND_S = 1.0
-
 
 def enter(
-    app: Declaration, ctx: Context, loop: Callable[[], Loop]
+    app: Declaration, ctx: Context, run: Callable[..., Any]
 ) -> tuple[Any, Callable[[], None] | None]:
     """Enter the app's lifespan.
 
@@ -26,7 +24,7 @@ def enter(
         app: Its `lifespan` is a generator function, an async one, or a function that returns a
             context manager of either sort. It may take the app, or a `Context`.
         ctx: The context of the handshake.
-        loop: The event loop, asked for only if the lifespan is async.
+        run: Runs a coroutine on the event loop, as `engine.ports.Link` does.
 
     Returns:
         What it yielded, and the function that leaves it.
@@ -41,17 +39,15 @@ def enter(
     arguments.update((f.name, app) for f in signature.fields if not f.has_default)
     entered = app.lifespan(**arguments)
     if hasattr(entered, "__aenter__"):
-        run = loop().run
 
         def leave() -> None:
-            run(entered.__aexit__(None, None, None), ASYNC_EXIT_BOUND_S)
+            run(entered.__aexit__(None, None, None), ASYNC_EXIT_S)
 
         return run(entered.__aenter__()), leave
     if hasattr(entered, "__enter__"):
         return entered.__enter__(), partial(entered.__exit__, None, None, None)
     if hasattr(entered, "__anext__"):
-        run = loop().run
-        return run(_first(entered)), lambda: run(_last(entered), ASYNC_EXIT_BOUND_S)
+        return run(_first(entered)), lambda: run(_last(entered), ASYNC_EXIT_S)
     if hasattr(entered, "__next__"):
         return next(entered), partial(next, entered, None)
     if hasattr(entered, "close"):

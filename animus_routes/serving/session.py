@@ -1,6 +1,6 @@
 """The app as the engine serves it: what a route, a context, an error frame is made of.
 
-Implements `engine.ports.Plugin`. One session is one connection of one host.
+Implements `engine.ports.ServedApp`. One session is one connection of one host.
 """
 
 from __future__ import annotations
@@ -12,49 +12,59 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw
 
-from animus_routes.engine.exit import BROKEN
+from animus_routes.engine.exit import End
 from animus_routes.engine.frames import Request, notification_frame
 from animus_routes.errors import INVALID_PARAMS, INVALID_REQUEST, RpcError
-from animus_routes.handlers.context import Context
+from animus_routes.handlers.context import Context, Surroundings
+from animus_routes.handlers.scope import scope_of
 from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.routing.registry import covers
 from animus_routes.routing.route import internal
 from animus_routes.routing.streaming import AdaptedStreamCall
-from animus_routes.serving.failures import Boundary
+from animus_routes.serving.failures import Failures
 from animus_routes.serving.health import Health
 from animus_routes.values import codecs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from animus_routes.engine.ports import Link
     from animus_routes.engine.ports import Route as EngineRoute
-    from animus_routes.engine.server import Server
     from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.route import Route
     from animus_routes.serving.logs import Sink
 
 
-class Session(Boundary):
+class Session:
     """One host's connection to the app.
 
     Attributes:
-        greeting: The params of `initialize`; empty before it.
-        state: What the lifespan yielded.
+        failures: What becomes of exceptions.
     """
+
+    scope = staticmethod(scope_of)
 
     def __init__(self, app: Declaration) -> None:
         self.app = app
-        self.greeting: dict[str, Any] = {}
-        self.state: Any = None
+        self.failures = Failures(app, self.context, self._over)
         self._registry = app.registry
         self._routes: dict[str, Route] = {}
         for route in self._registry.routes():
             self._routes.setdefault(route.name, route)
         self._lifespan: Callable[[], None] | None = None
-        self._health = Health(self.report)
+        self._health = Health(self.failures.report)
         self._health_route: EngineRoute | None = None
-        self._server: Server | None = None
+        self._link: Link | None = None
+        self._surroundings = Surroundings(app, self._write_log, self.failures.report)
         self._sink: Sink | None = None
+
+    def connect(self, link: Link) -> None:
+        """What the app may ask of the engine; called once, before anything else."""
+        self._link = link
+        self._surroundings.wire = link.wire
+
+    def _over(self) -> bool:
+        return self._link is not None and self._link.over
 
     @property
     def concurrency(self) -> int:
@@ -93,9 +103,9 @@ class Session(Boundary):
         """A route around a lifecycle handler."""
         return internal("lifecycle", handler)
 
-    def context(self, server: Server, route: Any, request: Request) -> Context:
+    def context(self, route: Any, request: Request) -> Context:
         """A context for one request."""
-        return Context(self, server, request, getattr(route, "kind", None))
+        return Context(self._surroundings, request, route.kind)
 
     def field(self, params: Raw, name: str, *, raw: bool = False) -> Any:
         """One field of params that may be anything; None if it is not there."""
@@ -107,37 +117,39 @@ class Session(Boundary):
 
     # Lifecycle ------------------------------------------------------------------------------------
 
-    def initialize(self, server: Server, params: Raw) -> dict[str, Any]:
+    def initialize(self, params: Raw) -> dict[str, Any]:
         """Check the version, run the hooks, enter the lifespan, describe the plugin."""
         from animus_routes.describe.manifest import initialize_result
 
         greeting = _decoded(codecs.plain, params)
         _check_version(greeting.get("protocol_version"))
-        self.greeting = greeting
-        self._server = server
+        link, surroundings = self._link, self._surroundings
+        assert link is not None
+        surroundings.greeting = greeting
         self._set_up_logging()
-        ctx = Context(self, server, Request("initialize", 0, params), None)
-        self._run_hooks(server, params, ctx)
+        ctx = Context(surroundings, Request("initialize", 0, params), None)
+        self._run_hooks(link, params, ctx)
         if self.app.lifespan is not None and self._lifespan is None:
             from animus_routes.serving.lifespan import enter
 
-            self.state, self._lifespan = enter(self.app, ctx, lambda: server.calls.loop)
+            surroundings.state, self._lifespan = enter(self.app, ctx, link.run)
         return initialize_result(self.app)
 
-    def _run_hooks(self, server: Server, params: Raw, ctx: Context) -> None:
+    def _run_hooks(self, link: Link, params: Raw, ctx: Context) -> None:
         """Every hook in order; what their dependencies opened is closed after the last."""
         failure: BaseException | None = None
         try:
             for hook in self.app.initialize_hooks:
-                self._run_hook(server, hook, params, ctx)
+                _run_hook(link, hook, params, ctx)
         except BaseException as error:
             failure = error
             raise
         finally:
-            if any(hasattr(opened, "__anext__") for opened in ctx.cleanups):
-                server.calls.loop.run(ctx.aclose(failure))
+            scope = scope_of(ctx)
+            if any(hasattr(opened, "__anext__") for opened in scope.cleanups):
+                link.run(scope.aclose(failure))
             else:
-                ctx.close(failure)
+                scope.close(failure)
 
     def _set_up_logging(self) -> None:
         """Take standard `logging` over, if the program uses it, before its first hook runs."""
@@ -157,27 +169,20 @@ class Session(Boundary):
             )
         return self._sink
 
+    def _write_log(self, level: str, target: str, message: str, fields: Any) -> None:
+        self.sink.write(level, target, message, fields)
+
     def _log_entry(self, entry: dict[str, Any]) -> None:
-        """A `log/entry`, but none beside a run: a host that has seen one does not retry a run."""
-        calls = () if self._server is None else tuple(self._server.calls.active.values())
-        if not any(isinstance(call.run, AdaptedStreamCall) for call in calls):
+        """A `log/entry`, but none during a run: a host that has seen one does not retry a run."""
+        streams = () if self._link is None else self._link.streams()
+        if not any(isinstance(stream, AdaptedStreamCall) for stream in streams):
             self.notify("log/entry", entry)
 
     def notify(self, method: str, params: Any) -> None:
         """A notification outside of any request; nothing before the handshake is done."""
-        server = self._server
-        if server is not None and server.opened:
-            server.wire.write(notification_frame(method, codecs.encode(params)))
-
-    def _run_hook(self, server: Server, hook: Callable[..., Any], params: Raw, ctx: Context) -> Any:
-        from animus_routes.handlers.plan import caller, params_decoder
-        from animus_routes.handlers.signature import analyse
-
-        signature = analyse(hook)
-        values = _decoded(params_decoder(signature, None, None), params)
-        call = caller(signature, [])
-        result = call(values, ctx) if signature.contextual else call(values)
-        return server.calls.loop.run(result) if signature.is_async else result
+        link = self._link
+        if link is not None and link.opened:
+            link.wire.write(notification_frame(method, codecs.encode(params)))
 
     def stop(self) -> None:
         """Leave the lifespan, once."""
@@ -186,7 +191,7 @@ class Session(Boundary):
             try:
                 leave()
             except BaseException as error:  # noqa: BLE001 - the end goes on
-                self.report("the lifespan's exit failed", error)
+                self.failures.report("the lifespan's exit failed", error)
 
     # Health ---------------------------------------------------------------------------------------
 
@@ -200,7 +205,7 @@ class Session(Boundary):
         """The default answer: alive."""
         return codecs.encode(self._health.result(None))
 
-    def broken(self, route: Any, error: BaseException) -> None:
+    def call_failed(self, route: Any, error: BaseException) -> None:
         """End the process where its host ignores that a stream is broken, so that it restarts it.
 
         A refusal of the params is no broken stream: it would be the same the next time.
@@ -208,8 +213,20 @@ class Session(Boundary):
         if route.stream is None or not route.stream.fatal or not self.app.exit_on_broken_stream:
             return
         refused = isinstance(error, RpcError) and error.code in (INVALID_PARAMS, INVALID_REQUEST)
-        if not refused and self._server is not None:
-            self._server.end(BROKEN)
+        if not refused and self._link is not None:
+            self._link.end(End.BROKEN_STREAM)
+
+
+def _run_hook(link: Link, hook: Callable[..., Any], params: Raw, ctx: Context) -> None:
+    from animus_routes.handlers.plan import caller, params_decoder
+    from animus_routes.handlers.signature import analyse
+
+    signature = analyse(hook)
+    values = _decoded(params_decoder(signature, None, None), params)
+    call = caller(signature, [])
+    result = call(values, ctx) if signature.contextual else call(values)
+    if signature.is_async:
+        link.run(result)
 
 
 def _decoded(decode: Callable[[Raw], Any], params: Raw) -> Any:

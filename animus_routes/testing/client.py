@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 import msgspec
 from msgspec import Struct
 
+from animus_routes.engine.connection import Connection
 from animus_routes.engine.server import Server
 from animus_routes.engine.wire import Wire, release
 from animus_routes.errors import INTERNAL_ERROR, NamedError, RpcError
@@ -120,10 +121,12 @@ class TestClient:
         self._extensions = init_extensions
         self._check_results = check_results
         self._wire = _MemoryWire()
-        self._session = app.session()
-        self._session.failures = []
-        self._session.breaks = {}
-        self._server = Server(self._session, self._wire)
+        session = app.session()
+        self._failures = session.failures
+        self._failures.raised = []
+        self._failures.breaks = {}
+        self._connection = Connection(session, self._wire)
+        self._server = Server(self._connection)
         self._turn = RLock()
         self._last_id = 0
         self._open = False
@@ -149,7 +152,7 @@ class TestClient:
     ) -> None:
         self.call("shutdown")
         self._open = False
-        self._server.calls.close()
+        self._connection.calls.close()
 
     @property
     def notifications(self) -> list[Notification]:
@@ -259,15 +262,15 @@ class TestClient:
             frame["params"] = params
         with self._turn:
             self._server.process([encode(frame)])
-            self._server.flush()
+            self._connection.flush()
 
     def _cause(self, error: RpcError) -> BaseException | None:
-        failures = self._session.failures
-        return failures[-1] if failures and error.code == INTERNAL_ERROR else None
+        raised = self._failures.raised
+        return raised[-1] if raised and error.code == INTERNAL_ERROR else None
 
     def broken(self, request_id: int) -> RpcError | None:
         """What broke a stream after its ack, as hosts that may be told read it."""
-        found = (self._session.breaks or {}).get(request_id)
+        found = (self._failures.breaks or {}).get(request_id)
         if found is None:
             return None
         error = named_error(msgspec.json.decode(found[1]))
@@ -276,7 +279,7 @@ class TestClient:
 
     def under_way(self, request_id: int) -> bool:
         """Does a request's handler still run, beside the others?"""
-        active = tuple(self._server.calls.active.values())
+        active = tuple(self._connection.calls.active.values())
         return any(call.request.id == request_id for call in active)
 
     def wait(self, ready: Callable[[], Any], what: str, timeout_s: float | None = None) -> None:

@@ -219,7 +219,7 @@ def test_the_splitter_touches_each_byte_of_a_large_frame_a_fixed_number_of_times
     for _ in range(size // 65_536):
         assert splitter.feed(Counted(b"y" * 65_536)) == []
     assert splitter.feed(b"\nz") == [b"y" * size]
-    assert splitter.finish() == [b"z"]
+    assert splitter.rest() == [b"z"]
 
 
 def test_a_line_over_the_cap_is_not_kept_while_it_arrives() -> None:
@@ -243,7 +243,7 @@ def test_the_splitter_gives_the_same_lines_however_the_bytes_are_cut(
         if data[start:cut]:
             found += splitter.feed(data[start:cut])
         start = max(start, cut)
-    found += splitter.finish()
+    found += splitter.rest()
     expected = data.split(b"\n")
     assert found == (expected if expected[-1] else expected[:-1])
 

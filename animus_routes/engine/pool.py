@@ -1,0 +1,50 @@
+"""A few threads for calls that may run at once."""
+
+from __future__ import annotations
+
+from _queue import SimpleQueue
+from _thread import allocate_lock, start_new_thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from animus_routes.engine.call import Call
+
+
+class Pool:
+    """At most `size` threads, started when there is work for one more.
+
+    Args:
+        size: How many calls may run at once.
+        work: Runs a call to its end; never raises.
+    """
+
+    def __init__(self, size: int, work: Callable[[Call], None]) -> None:
+        self._size = size
+        self._work = work
+        self._queue: SimpleQueue[Call | None] = SimpleQueue()
+        self._lock = allocate_lock()
+        self._spare = 0  # threads without work, less the calls that wait for one
+        self._started = 0
+
+    def put(self, call: Call) -> None:
+        """Run a call on a free thread, or when one gets free."""
+        with self._lock:
+            self._spare -= 1
+            if self._spare < 0 and self._started < self._size:
+                start_new_thread(self._serve, ())
+                self._started += 1
+                self._spare += 1
+        self._queue.put(call)
+
+    def close(self) -> None:
+        """End every thread, once it has nothing to do."""
+        for _ in range(self._started):
+            self._queue.put(None)
+
+    def _serve(self) -> None:
+        while (call := self._queue.get()) is not None:
+            self._work(call)
+            with self._lock:
+                self._spare += 1

@@ -1,0 +1,93 @@
+"""The engine's side of a request: what its context keeps to itself."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from _thread import LockType
+    from collections.abc import Callable
+
+    from animus_routes.engine.ports import Items
+
+YIELDED_TWICE: Final = "a dependency yielded a second time: the part after its `yield` is clean-up"
+
+
+class Scope(Struct, eq=False):
+    """One request, as the engine and its dependencies see it (see `engine.ports.Scope`).
+
+    It does not know its context, so that both go as soon as nobody holds the context. A Struct,
+    because every call that takes a context makes one.
+
+    Attributes:
+        method: The wire method as the host called it.
+        report: Tells the operator of an error: where, and the error.
+        made: The dependencies that are made, by their function.
+        cleanups: The generators among them, to be finished after the reply.
+        gates: Held by whoever waits for the request to be cancelled.
+    """
+
+    method: str
+    report: Callable[[str, BaseException], object]
+    cancelled: bool = False
+    emitter: Items | None = None
+    opening: Callable[[], object] | None = None
+    made: dict[Callable[..., Any], Any] = {}
+    cleanups: list[Any] = []
+    gates: list[LockType] = []
+
+    def cancel(self) -> None:
+        """Trip `cancelled`, and open every gate."""
+        self.cancelled = True
+        for gate in tuple(self.gates):
+            with suppress(RuntimeError):  # it timed out at this moment
+                gate.release()
+
+    def close(self, failure: BaseException | None) -> None:
+        """After the reply: run the rest of generator dependencies, the last one made first."""
+        while self.cleanups:
+            generator = self.cleanups.pop()
+            try:
+                if failure is None:
+                    next(generator)
+                else:
+                    generator.throw(failure)
+                generator.close()
+                self.report(f"after {self.method}", RuntimeError(YIELDED_TWICE))
+            except StopIteration:
+                pass
+            except BaseException as error:  # noqa: BLE001 - the reply is out; tell the operator
+                self._cleanup_failed(error, failure)
+
+    async def aclose(self, failure: BaseException | None) -> None:
+        """As `close`, for async and plain generator dependencies alike."""
+        while self.cleanups:
+            generator = self.cleanups.pop()
+            if not hasattr(generator, "__anext__"):
+                rest, self.cleanups = self.cleanups, [generator]
+                self.close(failure)
+                self.cleanups = rest
+                continue
+            try:
+                if failure is None:
+                    await anext(generator)
+                else:
+                    await generator.athrow(failure)
+                await generator.aclose()
+                self.report(f"after {self.method}", RuntimeError(YIELDED_TWICE))
+            except StopAsyncIteration:
+                pass
+            except BaseException as error:  # noqa: BLE001 - as above
+                self._cleanup_failed(error, failure)
+
+    def _cleanup_failed(self, error: BaseException, failure: BaseException | None) -> None:
+        if error is not failure:
+            self.report(f"a dependency's clean-up failed after {self.method}", error)
+
+
+# What a context keeps to itself: authors do not find it by completion.
+scope_of: Final[Callable[[Any], Scope]] = attrgetter("_scope")
