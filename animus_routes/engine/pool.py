@@ -46,5 +46,6 @@ class Pool:
     def _serve(self) -> None:
         while (call := self._queue.get()) is not None:
             self._work(call)
+            del call  # what the request held is not held until the next one
             with self._lock:
                 self._spare += 1

@@ -113,7 +113,7 @@ class Context(Generic[State_co]):
     What it does: `wait`, `emit`, `notify`, `progress`, `log`.
 
     Attributes:
-        kind: The subject kind the host called, for `<kind>/<verb>`; else None.
+        kind: The subject kind the host called, for "<kind>/<verb>"; else None.
     """
 
     __slots__ = ("__dict__", "__weakref__", "_around", "_request", "_scope", "kind")

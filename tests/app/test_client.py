@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import gc
 import os
+import re
+import weakref
+from collections.abc import Iterator
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from making import custom_app, full_app, subject
 
-from animus_routes import ConfigurationError, Context, RpcError
+from animus_routes import ConfigurationError, Context, Depends, RpcError
 from animus_routes.testing import Notification, TestClient
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
 
     from animus_routes import App
 
@@ -218,6 +222,48 @@ def test_the_context_knows_its_request_and_session() -> None:
             "scope": "s",
             "cancelled": False,
         }
+
+
+def test_the_context_shows_what_is_documented_and_nothing_else() -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(ctx: Context) -> list[str]:
+        return [name for name in dir(ctx) if not name.startswith("_")]
+
+    with TestClient(app) as client:
+        shown = client.call("x/do")
+    assert Context.__doc__ is not None
+    assert shown == sorted(set(re.findall(r"`([a-z_]+)`", Context.__doc__)))
+
+
+def opened(ctx: Context) -> Iterator[str]:
+    yield ctx.method
+
+
+def test_a_context_goes_with_its_request() -> None:
+    """No circle of references holds it until the garbage collector comes by."""
+    app = custom_app()
+    made: list[weakref.ref[Context]] = []
+
+    def handler(ctx: Context, it: Annotated[str, Depends(opened)]) -> None:
+        made.append(weakref.ref(ctx))
+
+    async def handler_async(ctx: Context, it: Annotated[str, Depends(opened)]) -> None:
+        made.append(weakref.ref(ctx))
+
+    app.method("x/inline")(handler)
+    app.method("x/pool", concurrent=True)(handler)
+    app.method("x/async")(handler_async)
+    gc.disable()
+    try:
+        with TestClient(app) as client:
+            for method in ("x/inline", "x/pool", "x/async"):
+                client.call(method)
+                client.wait(lambda: made[-1]() is None, f"end of the context of {method}")
+    finally:
+        gc.enable()
+    assert len(made) == 3
 
 
 @pytest.mark.parametrize("binding", [None, "odd", {"project_root": ""}])

@@ -16,6 +16,7 @@ from animus_routes import (
     RpcError,
     errors,
 )
+from animus_routes.handlers.scope import scope_of
 from animus_routes.testing import TestClient
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def test_cancelling_reaches_an_async_handler_through_plain_middleware(
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             ended.append("cancelled")
-            ctx.cancel()
+            scope_of(ctx).cancel()
             raise
 
     with TestClient(app) as client:
