@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from animus_routes.engine.connection import Connection
 
 LOOK_S: Final = 0.01
-PATIENCE_S: Final = 0.2
+STALLED_S: Final = 0.2
 
 
 def guard(connection: Connection) -> None:
@@ -33,6 +33,6 @@ def _watch(connection: Connection) -> None:
         moment = monotonic()
         if wire.writes != write or not wire.lock.locked():
             write, since = wire.writes, moment
-        elif moment - since > PATIENCE_S:
+        elif moment - since > STALLED_S:
             connection.end(End.INPUT, since)
         sleep(LOOK_S)

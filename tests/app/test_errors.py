@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 from making import custom_app, refused
 
 from animus_routes import (
+    App,
     Context,
     NotFound,
     RpcError,
@@ -15,9 +16,6 @@ from animus_routes import (
     errors,
 )
 from animus_routes.testing import TestClient
-
-if TYPE_CHECKING:
-    pass
 
 LOG: list[str] = []
 
@@ -65,6 +63,41 @@ def test_exception_handlers_are_found_by_mro(as_async: bool) -> None:
         assert (error.code, error.message) == (-32602, "not found: x/do: a")
         assert client.call("x/do", {"which": "sold"}) == {"sold_out": "b"}
         assert refused(client, "x/do", {"which": "key"}).data == {"category": "unavailable"}
+
+
+class Unreadable(int):
+    def __int__(self) -> int:
+        raise ValueError("s3cret")
+
+
+@pytest.mark.parametrize("mode", ["inline", "pool", "async"])
+def test_an_exception_handlers_value_goes_the_way_of_a_result(mode: str) -> None:
+    app = App(
+        kind="log_storage_backend",
+        name="animus-log-storage-test",
+        version="1.0.0",
+        description="Under test",
+    )
+    values: list[Any] = [None, Unreadable(3), object()]
+
+    @app.exception_handler(ShopError)
+    def on_shop(ctx: Context, error: ShopError) -> Any:
+        return values.pop(0)
+
+    def store(entries: list[Any]) -> int:
+        raise ShopError
+
+    async def store_async(entries: list[Any]) -> int:
+        raise ShopError
+
+    handler = store_async if mode == "async" else store
+    app.method("log_storage/store", concurrent=mode == "pool")(handler)
+    with TestClient(app) as client:
+        # None stands for "all of them", as from the handler itself.
+        assert client.call("log_storage/store", {"entries": []}) == {"stored": 0}
+        # What cannot be adapted and what cannot be written are bugs, and are answered.
+        assert refused(client, "log_storage/store", {"entries": []}).code == -32603
+        assert refused(client, "log_storage/store", {"entries": []}).code == -32603
 
 
 @pytest.mark.parametrize("bug", [ValueError("s3cret"), KeyError("s3cret"), TypeError("s3cret")])
