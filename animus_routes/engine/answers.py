@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from animus_routes.engine.frames import Request
-    from animus_routes.engine.ports import Failing, Outcome, Route, StreamRun
+    from animus_routes.engine.ports import Failing, Outcome, Route, StreamCall
 
 
 def decode_again(route: Route, request: Request, error: Exception) -> Any:
@@ -27,7 +27,7 @@ def decode_again(route: Route, request: Request, error: Exception) -> Any:
     return route.decode(NO_PARAMS)
 
 
-def adapt(route: Route, request: Request, result: Any, run: StreamRun | None) -> Any:
+def adapt(route: Route, request: Request, result: Any, run: StreamCall | None) -> Any:
     """A result as the wire has it."""
     if run is not None:
         result = run.complete(result)
@@ -81,7 +81,7 @@ class Answers:
         request: Request,
         error: BaseException,
         context: Any,
-        run: StreamRun | None = None,
+        run: StreamCall | None = None,
     ) -> bytes | Outcome:
         """What a handler's exception becomes; whatever goes wrong with that is a plain -32603."""
         try:

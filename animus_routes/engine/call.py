@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from animus_routes.engine.answers import Answers
     from animus_routes.engine.frames import Request
-    from animus_routes.engine.ports import Route, ServedApp, StreamRun
+    from animus_routes.engine.ports import Route, ServedApp, StreamCall
     from animus_routes.engine.wire import Wire
 
 
@@ -64,7 +64,7 @@ class Call:
         self.context = app.context(route, request)
         self.scope = app.scope(self.context)
         self.abort: Callable[[], object] | None = None
-        self.run: StreamRun | None = None
+        self.run: StreamCall | None = None
         self._emitter: Emitter | None = None
 
     def prepare_stream(self, expect: Callable[[Emitter], object] | None) -> None:
@@ -110,7 +110,21 @@ class Call:
         return self._emitter
 
     def serve(self) -> None:
-        """Run a sync handler to its end: a plain function, or a generator as a stream."""
+        """Run a sync handler to its end, and what it has to clean up."""
+        failure: BaseException | None = None
+        try:
+            if not self.answered:  # cancelled while it waited for a thread
+                self._serve()
+        except Refused:
+            pass
+        except BaseException as error:  # noqa: BLE001 - the boundary: an author's code ran
+            failure = error
+            self.fail(error)
+        finally:
+            self.scope.close(failure)
+
+    def _serve(self) -> None:
+        """A plain function, or a generator as a stream."""
         arguments = self.decode()
         if not self.wanted():
             return
@@ -148,7 +162,7 @@ class Call:
         if self.scope.cancelled:
             return
         told = self._app.failures.stream_failed(self.route, self.request, error, self.context)
-        if self.run is not None and (frame := self.run.broken(told)):
+        if self.run is not None and (frame := self.run.failure_frame(told)):
             self._wire.write_for(self.scope, frame)
         self._app.call_failed(self.route, error)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from animus_routes.engine.frames import Request
     from animus_routes.engine.loop import Loop
     from animus_routes.engine.pool import Pool
-    from animus_routes.engine.ports import Route, ServedApp, StreamRun
+    from animus_routes.engine.ports import Route, ServedApp, StreamCall
     from animus_routes.engine.wire import Wire
 
 WAIT_STEP_S: Final = 0.005
@@ -93,19 +93,9 @@ class Calls:
             del self.active[call.key]
 
     def _run(self, call: Call) -> None:
-        from animus_routes.engine.call import Refused
-
-        failure: BaseException | None = None
         try:
-            if not call.answered:  # cancelled while it waited for a thread
-                call.serve()
-        except Refused:
-            pass
-        except BaseException as error:  # noqa: BLE001 - the boundary: an author's code ran
-            failure = error
-            call.fail(error)
+            call.serve()
         finally:
-            call.scope.close(failure)
             self._forget(call)
 
     def cancel(self, key: tuple[type, Any]) -> bool:
@@ -116,7 +106,7 @@ class Calls:
         call.cancel()
         return True
 
-    def streams(self) -> list[StreamRun]:
+    def streams(self) -> list[StreamCall]:
         """The streams under way."""
         return [call.run for call in tuple(self.active.values()) if call.run is not None]
 

@@ -18,7 +18,7 @@ from animus_routes.engine.turn import Turn
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from animus_routes.engine.ports import Route, ServedApp, StreamRun
+    from animus_routes.engine.ports import Route, ServedApp, StreamCall
     from animus_routes.engine.wire import Wire
 
 
@@ -117,7 +117,7 @@ class Connection:
         """Has a shutdown or the end begun?"""
         return self.closing or self.ended is not None
 
-    def streams(self) -> list[StreamRun]:
+    def streams(self) -> list[StreamCall]:
         """The calls of streams that are under way."""
         return self.calls.streams()
 

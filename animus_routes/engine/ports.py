@@ -76,12 +76,12 @@ class Stream(Protocol):
 
     ack: bytes | None
 
-    def open(self, request_id: int | Raw, params: Raw) -> StreamRun:
+    def open(self, request_id: int | Raw, params: Raw) -> StreamCall:
         """One call of the stream's method."""
         ...
 
 
-class StreamRun(Protocol):
+class StreamCall(Protocol):
     """One call of a stream's method.
 
     Attributes:
@@ -100,7 +100,7 @@ class StreamRun(Protocol):
         """What goes out before the answer of a cancelled call; b"" for nothing."""
         ...
 
-    def broken(self, error: bytes, /) -> bytes:
+    def failure_frame(self, error: bytes, /) -> bytes:
         """What goes out when the call fails after its ack, around an encoded error object."""
         ...
 
@@ -267,7 +267,7 @@ class Link(Protocol):
         """Has a shutdown or the end begun?"""
         ...
 
-    def streams(self) -> Sequence[StreamRun]:
+    def streams(self) -> Sequence[StreamCall]:
         """The calls of streams that are under way."""
         ...
 

@@ -2,7 +2,7 @@
 
 Between requests it costs one attribute test. It wakes every `TICK_S` while the plugin is busy;
 if the wire has not been read for a whole tick because a handler runs, it takes the wire over:
-it writes what is answered, answers pings, cancels, starts what runs beside the others, and keeps
+it writes what is answered, answers pings, cancels, starts what runs in parallel, and keeps
 everything else in order for the main thread. An idle plugin has no timer: the standby parks.
 """
 

@@ -7,7 +7,7 @@ Invariants:
 
 1. Only the owner touches `out`, `lines` and `pending`. The owner is the standby from a `take` that
    succeeded to its `release`, else the main thread. Only `drop` may come from anywhere.
-2. `taken` implies `current`: only beside a running request is the wire taken, and the main thread
+2. `taken` implies `current`: the wire is taken only while a request runs, and the main thread
    does not get past that request's `end` before the wire is given back.
 3. A request is answered by whoever claims it: the standby with `claim_answer`; if it has not by the
    time of `end`, the main thread.

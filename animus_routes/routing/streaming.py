@@ -20,7 +20,7 @@ from animus_routes.values.hints import is_pydantic
 if TYPE_CHECKING:
     from msgspec import Raw
 
-    from animus_routes.engine.ports import StreamRun, Write
+    from animus_routes.engine.ports import StreamCall, Write
     from animus_routes.roles import ItemAdapter, StreamRow
 
 
@@ -35,7 +35,7 @@ class StreamFormat:
         item = get_args(returns)[0] if returns is not NOTHING and get_args(returns) else None
         self.typed_pydantic = is_pydantic(item)
 
-    def open(self, request_id: int | Raw, params: Raw) -> StreamRun:
+    def open(self, request_id: int | Raw, params: Raw) -> StreamCall:
         """One call."""
         if self.stream.adapter is None:
             return EventStreamCall(self, request_id)
@@ -60,7 +60,7 @@ class EventStreamCall:
         """Nothing."""
         return b""
 
-    def broken(self, error: bytes) -> bytes:
+    def failure_frame(self, error: bytes) -> bytes:
         """The stream's last notification, if the protocol has one for an error."""
         if not self._stream.error_key:
             return b""
@@ -113,6 +113,6 @@ class AdaptedStreamCall:
         found = self._adapter.farewell()
         return b"" if found is None else notification_frame(found[0], codecs.encode(found[1]))
 
-    def broken(self, _error: bytes) -> bytes:
+    def failure_frame(self, _error: bytes) -> bytes:
         """Nothing: these streams have no ack, so that the answer itself tells the error."""
         return b""
