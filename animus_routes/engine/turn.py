@@ -31,7 +31,7 @@ from __future__ import annotations
 import sys
 from _thread import allocate_lock
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from animus_routes.engine.frames import Request
 
@@ -44,7 +44,7 @@ def _always() -> bool:
 
 
 # Asked at every attempt: an extension module may switch the GIL on at its import.
-gil_enabled: Final[Callable[[], bool]] = getattr(sys, "_is_gil_enabled", _always)
+gil_enabled: Callable[[], bool] = getattr(sys, "_is_gil_enabled", _always)
 
 
 class Turn:

@@ -1,11 +1,16 @@
 """The wire stays live whatever a handler does, and a cancelled request is answered once."""
 
+import sys
+
 import pytest
 from engine_host import (
+    HANDSHAKE,
     INSTALLED,
+    PLUGINS,
     PROBE,
     SEEN_S,
     WAIT_S,
+    conversation,
     error_of,
     frame,
     ping_s,
@@ -14,6 +19,7 @@ from engine_host import (
     stderr_with,
 )
 
+from animus_routes.engine.turn import gil_enabled
 from animus_routes.host import Plugin
 
 CANCELLED = -32002
@@ -44,6 +50,20 @@ def test_pings_do_not_starve_under_forty_handlers_in_a_row() -> None:
         assert min(pings) < 0.1
         assert ids[-1] is not None
         assert [plugin.reply(one, WAIT_S) for one in ids] == ["slept"] * 40
+
+
+@pytest.mark.parametrize("pretended", [(), ("pretended",)])
+def test_without_a_gil_answers_leave_in_order_and_none_is_lost(pretended: tuple[str, ...]) -> None:
+    """The wire is not taken over there: a ping waits for the handler before it."""
+    asked = HANDSHAKE + frame(1, "x/sleep", {"s": 0.1}) + frame(2, "$/ping")
+    asked += frame(3, "x/async", {"s": 0})
+    command = [sys.executable, str(PLUGINS / "no_gil.py"), *pretended]
+    code, frames, stderr = conversation(asked, command)
+    answers = [one["id"] for one in frames if one["id"] in {1, 2}]
+    taken_over = not pretended and gil_enabled()
+    assert answers == ([2, 1] if taken_over else [1, 2]), stderr
+    assert sorted(one["id"] for one in frames[1:]) == [1, 2, 3]
+    assert code == 0
 
 
 def test_a_running_handler_is_cancelled_once_and_its_result_is_dropped() -> None:
