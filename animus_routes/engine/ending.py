@@ -1,4 +1,7 @@
-"""The bounds of the end: threads that exist only once a shutdown or the end has begun.
+"""The bounds of the end, and the watch for a host that goes away without a word.
+
+All of it happens on threads of its own; but for the watch, they exist only once a shutdown or the
+end has begun.
 
 What is left gets its time in steps: first `ctx.cancelled`, then `Interrupted` raised in a handler
 that still runs on the main thread, then the end of the process by force.
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
     from animus_routes.engine.connection import Connection
 
+LOOK_S: Final = 0.01  # how often the watch looks, once the host has closed its end
+STALLED_S: Final = 0.2  # one write takes longer: nobody reads
 ENGINE: Final = __file__.rpartition(os.sep)[0] + os.sep
 NUDGE: Final = signal.SIGURG  # ignored by default, so that nothing dies of it
 
@@ -45,6 +50,15 @@ class Ending:
         self._overdue = False
         signal.signal(NUDGE, self._nudged)
 
+    def watch(self) -> None:
+        """End serving if the host is gone and what is being written finds no reader.
+
+        A thread of its own, because any other may be the one that writes. It has no timer before
+        the host has closed its end; usually the end of input is read a moment later, and that is
+        all.
+        """
+        start_new_thread(self._watch, ())
+
     def end(self) -> None:
         """Serving is over: bound what is left of the process."""
         start_new_thread(self._bound_end, ())
@@ -52,6 +66,19 @@ class Ending:
     def shutdown(self) -> None:
         """The host asked for it: make room for the answer."""
         start_new_thread(self._bound_shutdown, ())
+
+    def _watch(self) -> None:
+        connection, wire = self._connection, self._connection.wire
+        wire.wait_for_hang_up()
+        write, since = -1, 0.0
+        while not connection.ended:
+            # One and the same write: a host that reads what it has asked for is not gone.
+            moment = monotonic()
+            if wire.writes != write or not wire.lock.locked():
+                write, since = wire.writes, moment
+            elif moment - since > STALLED_S:
+                connection.end(End.INPUT, since)
+            sleep(LOOK_S)
 
     def _bound_end(self) -> None:
         connection = self._connection

@@ -14,7 +14,6 @@ from animus_routes.engine.connection import Connection
 from animus_routes.engine.ending import Ending
 from animus_routes.engine.exit import END_CLEAN_UP_S, END_INTERRUPT_S, LAST_FRAME_S, End, leave
 from animus_routes.engine.frames import Splitter
-from animus_routes.engine.hangup import guard
 from animus_routes.engine.server import Server
 from animus_routes.engine.standby import ENDING_SIGNALS, Standby
 from animus_routes.engine.stderr import hurry, log
@@ -49,7 +48,7 @@ class Process:
         standby = Standby(self._server, self._splitter)
         connection.turn.wake = standby.nudge
         connection.calls.expect = standby.expect
-        guard(connection)
+        self._ending.watch()
         signal.set_wakeup_fd(standby.signal_fd, warn_on_full_buffer=False)
         os.register_at_fork(
             before=self._hold_signals,
