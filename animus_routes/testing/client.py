@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from _thread import RLock, allocate_lock
-from threading import Condition
-from time import monotonic
+from _thread import RLock
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import msgspec
-from msgspec import Struct
 
 from animus_routes.engine.connection import Connection
 from animus_routes.engine.server import Server
-from animus_routes.engine.wire import Wire, release
+from animus_routes.engine.wire import release
 from animus_routes.errors import INTERNAL_ERROR, NamedError, RpcError
 from animus_routes.roles import PROTOCOL_VERSION
+from animus_routes.testing.memory import MemoryWire, Notification
 from animus_routes.values.codecs import encode
 from animus_routes.values.hints import wire_type
 
@@ -26,63 +24,7 @@ if TYPE_CHECKING:
     from animus_routes.names import HostMethodName, HostNotification, MethodName, PluginNotification
     from animus_routes.routing.registry import Registry
 
-WAIT_STEP_S: Final = 0.01
 BREAK: Final = {"id", "error"}  # what a notification holds that ends a broken stream
-
-__all__ = ["Notification", "OpenStream", "TestClient", "check_result"]
-
-
-class Notification(Struct):
-    """One notification from the plugin.
-
-    Attributes:
-        method: Such as `subject/changed`.
-        params: As the host decodes them.
-    """
-
-    method: str
-    params: Any = None
-
-
-class _Frame(Struct):
-    id: int | None = None
-    method: str | None = None
-    params: Any = None
-    result: Any = None
-    error: dict[str, Any] | None = None
-
-
-class _MemoryWire(Wire):
-    """Takes whole frames as a host would, and keeps them."""
-
-    def __init__(self) -> None:
-        self.lock = allocate_lock()
-        self.fd = -1
-        self.closed = False
-        self.arrived = Condition()
-        self.replies: dict[int, _Frame] = {}
-        self.notifications: list[Notification] = []
-
-    def write_locked(self, data: bytes | bytearray) -> None:
-        with self.arrived:
-            for line in bytes(data).splitlines():
-                frame = msgspec.json.decode(line, type=_Frame)
-                if frame.method is not None:
-                    self.notifications.append(Notification(frame.method, frame.params))
-                elif frame.id is not None:
-                    self.replies[frame.id] = frame
-            self.arrived.notify_all()
-
-    def wait(self, ready: Callable[[], Any], timeout_s: float, what: str) -> None:
-        deadline = monotonic() + timeout_s
-        with self.arrived:
-            while not ready():
-                # In steps, because a handler's end writes nothing.
-                if not self.arrived.wait(WAIT_STEP_S) and monotonic() > deadline and not ready():
-                    seen = [found.method for found in self.notifications[-5:]]
-                    raise TimeoutError(
-                        f"no {what} within {timeout_s:g} s; last notifications: {seen}"
-                    )
 
 
 class TestClient:
@@ -120,7 +62,7 @@ class TestClient:
         self.initialize_result: dict[str, Any] = {}
         self._extensions = init_extensions
         self._check_results = check_results
-        self._wire = _MemoryWire()
+        self._wire = MemoryWire()
         session = app.session()
         self._failures = session.failures
         self._failures.raised = []
@@ -278,7 +220,7 @@ class TestClient:
         return error
 
     def under_way(self, request_id: int) -> bool:
-        """Does a request's handler still run, beside the others?"""
+        """Does a request's handler still run, in parallel with others?"""
         active = tuple(self._connection.calls.active.values())
         return any(call.request.id == request_id for call in active)
 
