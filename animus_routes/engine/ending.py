@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from animus_routes.engine.connection import Connection
 
-LOOK_S: Final = 0.01  # how often the watch looks, once the host has closed its end
+WATCH_STEP_S: Final = 0.01  # how often the watch looks, once the host has closed its end
 STALLED_S: Final = 0.2  # one write takes longer: nobody reads
 ENGINE: Final = __file__.rpartition(os.sep)[0] + os.sep
 NUDGE: Final = signal.SIGURG  # ignored by default, so that nothing dies of it
@@ -78,7 +78,7 @@ class Ending:
                 write, since = wire.writes, moment
             elif moment - since > STALLED_S:
                 connection.end(End.INPUT, since)
-            sleep(LOOK_S)
+            sleep(WATCH_STEP_S)
 
     def _bound_end(self) -> None:
         connection = self._connection
