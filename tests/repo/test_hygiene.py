@@ -1,10 +1,11 @@
 """What is committed speaks of the project alone, and its parts agree."""
 
+import ast
 import re
 import tomllib
 
 import pytest
-from repo_files import REPO, files, package
+from repo_files import REPO, files, package, tree
 
 import animus_routes
 
@@ -86,6 +87,34 @@ def test_every_module_is_on_the_map_and_everything_on_the_map_exists() -> None:
     folders = tuple(place for place in places if place.endswith("/"))
     lost = [name for name in package() if name not in places and not name.startswith(folders)]
     assert lost == []
+
+
+STEP = re.compile(r"`([a-z_/]+\.py)` `([A-Za-z_.]+)`")
+YOURS = "Your function."
+
+
+def defined(body: list[ast.stmt]) -> dict[str, list[ast.stmt]]:
+    """The functions and classes of a body, with their own bodies; a field has none."""
+    found: dict[str, list[ast.stmt]] = {}
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found[node.name] = node.body
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found[node.target.id] = []
+    return found
+
+
+def test_every_step_on_the_walk_of_a_request_is_there() -> None:
+    steps = re.findall(r"^\d+\. (.+)$", section("The walk of one request"), re.MULTILINE)
+    assert len(steps) > 15
+    for step in steps:
+        places = STEP.findall(step)
+        assert places or step == YOURS
+        for file, name in places:
+            known = defined(tree(f"animus_routes/{file}").body)
+            for part in name.split("."):
+                assert part in known, f"{file} has no {name}"
+                known = defined(known[part])
 
 
 def test_a_place_is_on_the_map_once() -> None:
