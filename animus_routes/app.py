@@ -19,34 +19,35 @@ class App(Declaration):
 
     Args:
         kind: The plugin kind, such as `subject_backend` or `custom`.
-        kinds: Several kinds at once, primary first, in place of `kind`.
+        kinds: Several kinds at once, the primary one first; use it instead of `kind`.
         name: The published name; by convention `animus-<kind>-<name>`.
         version: The plugin's semver.
         description: One sentence; hosts refuse a manifest without it.
-        subject_kinds: For a subject backend: the kinds it serves, exact or `x.*`.
-        env_required: Variables the host must forward: names (required), or
+        subject_kinds: The kinds that a subject backend serves, by exact name or as `x.*`.
+        env_required: Variables that the host must forward: names (which are then required), or
             `{name, description?, sensitive?, required?}`.
-        capabilities: More tokens for the list of methods, such as `$vendor/...`.
-        kind_capabilities: What a kind says of itself in `kind_capabilities.<kind>.extra`, such as
+        capabilities: More tokens to advertise besides the methods, such as `$vendor/...`.
+        kind_capabilities: What each kind declares in `kind_capabilities.<kind>.extra`, such as
             `{"queue": QueueCapabilities(priority_weighted=True)}`.
-        projections: Projection names a subject backend can serve.
-        lifespan: A generator function or a (async) context manager function, entered once during
-            the handshake and left once at the end. What it yields is `ctx.state`.
-        concurrency: How many plain handlers may run at once. 1 = one after the other on the main
+        projections: The names of the projections that a subject backend can serve.
+        lifespan: A generator function, or a function that returns a context manager, plain or
+            async. It is entered once at the handshake and left once at the end. What it yields is `ctx.state`.
+        concurrency: How many plain handlers may run at once. With 1 they run one by one on the main
             thread, where sqlite3 connections and plain dicts need no locks.
-        notification_buffer_size: The host's buffer of notifications, for chatty plugins.
+        notification_buffer_size: How many notifications the host should buffer, for a plugin that
+            sends many.
         log_format: How `ctx.log` and standard `logging` look on stderr: readable lines or JSON.
-        log_entries: Send what is logged as `log/entry` notifications too.
+        log_entries: Also send what is logged as `log/entry` notifications.
         exit_on_broken_stream: Where the protocol has no way to tell the host that a stream broke
-            (`trigger/watch`), end the process with 1, so that its supervisor starts it anew.
-        supports_mcp: False opts a provider out of MCP; None = the host's default.
+            (`trigger/watch`), end the process with 1, so that the host's supervisor restarts it.
+        supports_mcp: False opts a provider out of MCP; None leaves it to the host.
     """
 
     def check(self) -> None:
         """Is this app complete and consistent?
 
         Raises:
-            ConfigurationError: Every problem at once, each with `file:line` where it has one.
+            ConfigurationError: All problems at once, each with its `file:line` if it has one.
         """
         from animus_routes.describe.check import problems
 
@@ -81,8 +82,8 @@ class App(Declaration):
     def run(self, argv: Sequence[str] | None = None) -> NoReturn:
         """Be the plugin process: serve on stdin and stdout, or answer `--manifest` or `--help`.
 
-        Exits with 0 at the host's `exit` or the end of input, 1 if the app has problems, 2 on a
-        terminal, which has nobody to talk the protocol.
+        Exits with 0 after the host's `exit` or the end of input, with 1 if the app has problems,
+        and with 2 on a terminal, where there is no host to talk to.
         """
         from animus_routes.serving.launch import launch
 

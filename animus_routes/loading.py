@@ -147,7 +147,7 @@ def _app_of(module: ModuleType, attribute: str, place: str) -> App:
         raise NotAnApp(f"{place} has no App: it needs a line such as `app = App(...)`")
     if len(apps) > 1:
         names = ", ".join(f"{place}:{name}" for name in apps)
-        raise NotAnApp(f"{place} has several apps; name one of them: {names}")
+        raise NotAnApp(f"{place} has several apps, name one: {names}")
     return next(iter(apps.values()))
 
 

@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
             item["name"] for item in needed if item["required"] and not os.environ.get(item["name"])
         ]
         if unset:
-            say(f"required by the manifest, but not set: {', '.join(unset)}")
+            say(f"not set, though the manifest requires it: {', '.join(unset)}")
         with PluginProcess.start(
             command,
             env_required=names,

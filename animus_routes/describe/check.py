@@ -1,4 +1,4 @@
-"""The start-up report: every problem of an app at once, each where it can be fixed."""
+"""The start-up report: every problem of an app at once, each with the place to fix it."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
 LIFECYCLE = {
     "initialize": "use @app.on_initialize",
-    "initialized": "the framework takes it",
+    "initialized": "the framework handles it",
     "$/ping": "the framework answers it",
-    "$/cancelRequest": "look at ctx.cancelled",
+    "$/cancelRequest": "check ctx.cancelled",
     "health/check": "use @app.health",
     "shutdown": "use lifespan=",
     "exit": "use lifespan=",
@@ -49,9 +49,9 @@ SCALARS = (str, int, float, bool)
 
 
 def problems(app: Declaration) -> list[str]:
-    """What is wrong with an app, in the order an author would fix it.
+    """What is wrong with an app, in the order in which an author would fix it.
 
-    Files below the working directory are named from there; what C wrote has none.
+    Files below the working directory are named relative to it; what is written in C has no file.
     """
     here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - pathlib costs 5 ms
     return [problem.replace(here, "").removeprefix(": ") for problem in _problems(app)]
@@ -62,7 +62,7 @@ def _problems(app: Declaration) -> list[str]:
     try:
         registry = app.registry
     except ConfigurationError as error:
-        # Without a role nothing can be said about methods, but hints are wrong on their own.
+        # Without a role, nothing can be said about methods, but hints can be wrong regardless.
         hints = (
             f"{registration.where}: '{registration.name}': {problem}"
             for registration in app.registrations
@@ -79,11 +79,11 @@ def _of_app(app: Declaration) -> Iterator[str]:
         if not value or not isinstance(value, str):
             yield f"App({field}=...) is empty: hosts refuse a manifest without it"
     if app.concurrency < 1:
-        yield f"App(concurrency={app.concurrency}): at least one handler has to run"
+        yield f"App(concurrency={app.concurrency}): has to be at least 1"
     for kind in app.subject_kinds:
         stem = kind.removesuffix(".*")
         if kind != "*" and (not stem or "/" in stem or "*" in stem):
-            yield f"App(subject_kinds=[{kind!r}]): a kind is exact, such as 'task', 'x.*' or '*'"
+            yield f"App(subject_kinds=[{kind!r}]): a kind is a name such as 'task', or 'x.*', or '*'"
 
 
 def _of_roles(app: Declaration) -> Iterator[str]:
@@ -107,7 +107,7 @@ def _of_names(app: Declaration, registry: Registry) -> Iterator[str]:
         if name in LIFECYCLE:
             yield f"{where}: '{name}' is not for handlers: {LIFECYCLE[name]}"
         elif name.startswith("$/"):
-            yield f"{where}: '{name}': names with $/ belong to the protocol"
+            yield f"{where}: '{name}': names that start with $/ belong to the protocol"
         elif not _known(registry, registration):
             names = [n for row in registry.rows for n in (row, *registry.aliases(row))]
             yield f"{where}: {unknown('method', name, names)}"
@@ -129,7 +129,7 @@ def _of_required(registry: Registry) -> Iterator[str]:
         for row in role.methods:
             if not row.required or row.default is not None:
                 continue
-            # What hosts call: every kind's own name where there are kinds.
+            # The names that hosts call: one for each kind, where there are kinds.
             missing = [n for n in registry.aliases(row.name) or [row.name] if not registry.has(n)]
             if missing and not registry.has(row.name):
                 near = f'@app.method("{row.name}")'
@@ -172,7 +172,7 @@ def _of_hooks(app: Declaration) -> Iterator[str]:
         if is_coroutine_function(handler):
             yield (
                 f"{location(handler)}: @app.exception_handler({error.__name__}): write it as a "
-                "plain function; it turns an exception into an answer and waits for nothing"
+                "plain function; it turns an exception into an answer and has nothing to await"
             )
 
 
@@ -190,7 +190,7 @@ def _of_kind(
 
 
 def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
-    """Do the parameters fit what the wire sends?"""
+    """Do the parameters fit what is sent on the wire?"""
     if row.params is None:
         for field in signature.fields:
             if not field.has_default and not signature.whole:
@@ -208,13 +208,13 @@ def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
             yield from _of_field(field, wire)
             continue
         what = unknown("field", field.name, list(fields))
-        # A default makes room for keys beyond the schema, but not for a slip of the pen.
+        # A default makes room for keys beyond the schema, but not for a typing error.
         if not field.has_default or "did you mean" in what:
             yield f"{what}; the params are a {wire.__name__}"
 
 
 def _of_field(field: Parameter, wire: Any) -> Iterator[str]:
-    """Is one parameter's hint of the JSON type the wire sends? Only what is certain is said."""
+    """Is one parameter's hint of the JSON type on the wire? Only what is certain is reported."""
     written = shown(wire.__annotations__[field.name])
     sent = json_type(wire, field.name)
     for base in members(field.hint) if field.hint is not NOTHING else ():
@@ -230,7 +230,7 @@ def _of_field(field: Parameter, wire: Any) -> Iterator[str]:
 
 
 def _of_result(signature: Signature, row: MethodRow) -> Iterator[str]:
-    """Does the result hint fit what the wire wants?"""
+    """Does the result hint fit what the wire needs?"""
     if row.result is None or signature.is_generator or signature.returns is NOTHING:
         return
     wanted = row.result.rpartition(".")[2]
@@ -267,13 +267,13 @@ def _try_decoder(field: Parameter) -> Iterator[str]:
     mixed = mixed_struct(field.hint)
     if mixed is not None:
         yield (
-            f"the Struct '{mixed}' has fields of pydantic's making, which msgspec cannot read: "
+            f"the Struct '{mixed}' has fields that need pydantic, which msgspec cannot read: "
             "make it a dataclass or a pydantic model"
         )
         return
     kind = "params" if is_object(field.hint) else f"parameter '{field.name}'"
     try:
         decoder(field.hint)
-    except Exception as error:  # noqa: BLE001 - whatever a library says of a type it cannot read
+    except Exception as error:  # noqa: BLE001 - whatever a library raises for a type it cannot read
         reason = str(error).partition("\n")[0]
         yield f"the hint of {kind} cannot be decoded from JSON: {reason}"

@@ -37,7 +37,7 @@ def manifest(app: Declaration) -> dict[str, Any]:
 
 
 def methods(app: Declaration) -> list[str]:
-    """The allow-list that hosts read: methods, `health/check`, the author's own tokens."""
+    """The list that hosts read: methods, `health/check` and the author's own tokens."""
     registry = app.registry
     tokens = [
         token
@@ -102,7 +102,7 @@ def _kind_capabilities(app: Declaration) -> dict[str, Any]:
 
 
 def _env(item: Any) -> dict[str, Any]:
-    """An `EnvRequirement`: its name alone, a dict, or the wire type of either family.
+    """An `EnvRequirement`, from a name, a dict, or the wire type of either family.
 
     `sensitive` and `required` are always written (facts section 7).
     """

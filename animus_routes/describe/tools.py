@@ -1,6 +1,6 @@
 """MCP tools: what `@app.tool()` publishes, read from the hints and the docstring.
 
-The one place that reads prose (griffe) while serving, and only for plugins with tools.
+The only place where serving reads prose (with griffe), and only for plugins with tools.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _schema(hint: Any) -> dict[str, Any]:
 
 
 def _inline(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema that is one reference becomes what it refers to: MCP wants `type: object` on top."""
+    """Replace a schema that is one reference by its target: MCP wants `type: object` on top."""
     reference = schema.get("$ref")
     if not isinstance(reference, str):
         return schema
@@ -87,8 +87,8 @@ def _inline(schema: dict[str, Any]) -> dict[str, Any]:
 def read_docstring(text: str | None) -> tuple[str, dict[str, str]]:
     """The prose of a docstring and its parameters' descriptions.
 
-    Google, numpy and sphinx style are tried in this order; the first that names a parameter is
-    taken, and without one the whole text is the description.
+    Google, NumPy and Sphinx style are tried in this order. The first that describes a parameter is
+    used; if none does, the whole text is the description.
     """
     if not text:
         return "", {}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def decode_again(route: Route, request: Request, error: Exception) -> Any:
-    """Hosts write absent params as null too; asked only when decoding has failed."""
+    """Hosts also write absent params as null; checked only after decoding has failed."""
     if bytes(request.params) != b"null":
         raise error
     request.params = NO_PARAMS

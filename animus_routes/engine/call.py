@@ -31,7 +31,7 @@ class Call:
         acked: That was only the ack of a stream; its items go on.
         context: The request's context, as the handler takes it.
         scope: The engine's side of it; its `cancelled` ends a stream.
-        abort: Ends what runs it, where that can be done from outside (an asyncio task).
+        abort: Ends whatever runs it, if that can be done from outside (an asyncio task).
     """
 
     __slots__ = (
@@ -142,7 +142,7 @@ class Call:
             self._answer(adapt(self.route, self.request, result, self.run))
 
     def fail(self, error: BaseException) -> None:
-        """Answer with an error, or tell the operator if the answer is out."""
+        """Answer with an error, or tell the operator if the answer has been sent."""
         if self.answered:
             self._break(error)
             return
@@ -192,7 +192,7 @@ class Call:
             frame = self.run.farewell() + frame
         with wire.lock:
             self.scope.cancelled = True
-            # Once: a second cancellation would cut the `finally` off that the first one runs.
+            # Only once: a second cancellation would cut off the `finally` that the first one runs.
             abort, self.abort = self.abort, None
             if not self.answered and request_id:
                 self.answered = True

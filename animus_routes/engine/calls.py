@@ -59,7 +59,7 @@ class Calls:
             call.prepare_stream(self.expect)
         other = self.active.get(call.key) if request.id else None
         if other is not None and other.holds_id():
-            text = "a request with this id is under way"
+            text = "a request with this id is already in progress"
             out += error_frame(request.id, INVALID_REQUEST, text)
             return
         if other is not None:
@@ -134,7 +134,7 @@ class Calls:
         self._wait(deadline)
 
     def close(self) -> None:
-        """Let the threads go, for a process that lives on; a handler that still runs keeps its."""
+        """Release the threads, in a process that lives on; one that still runs a handler stays."""
         if self._loop is not None and not self.active:
             self._loop.close()
             self._loop = None

@@ -98,7 +98,7 @@ class Connection:
         self.on_end()
 
     def trip(self) -> None:
-        """Tell the handler that runs inline that nobody will want its answer."""
+        """Tell the handler on the main thread that nobody will want its answer."""
         context = self.turn.context
         if context is not None:
             self.app.scope(context).cancel()

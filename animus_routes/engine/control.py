@@ -1,7 +1,7 @@
 """What the engine answers itself: the lifecycle, pings, cancellations, health (spec sections 3, 6).
 
-Each function may run on whatever thread reads. It returns a route where the work has to run
-inline, in order, like a handler's.
+Each function may run on whichever thread reads. It returns a route if the work has to run inline,
+in order, like a handler.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def parse(line: bytes) -> Request | None:
 
 
 def read_odd(line: bytes, out: bytearray) -> Request | None:
-    """A request that the fast path does not know; None once a bad line is refused."""
+    """A request that the fast path cannot read; None for a bad line, which is refused here."""
     request = decode_odd(line)
     if request is None:
         answer = refusal(line)
@@ -64,7 +64,7 @@ def _initialize(connection: Connection, request: Request, _out: bytearray) -> Ro
 def _initialized_with(connection: Connection, params: Raw) -> Any:
     """The handshake; the gate opens at `initialized`, if this succeeds."""
     if connection.greeted:
-        raise RpcError(INVALID_REQUEST, "the plugin is initialized already")
+        raise RpcError(INVALID_REQUEST, "the plugin is already initialized")
     result = connection.app.initialize(params)
     connection.greeted = True
     return result
@@ -92,7 +92,7 @@ def _health(connection: Connection, request: Request, out: bytearray) -> Route |
 
 
 def _cancel(connection: Connection, request: Request, out: bytearray) -> None:
-    """One -32002, whatever the handler does next."""
+    """Answer with one -32002, whatever the handler does next."""
     target = connection.app.field(request.params, "id", raw=True)
     if target is None or not is_id(target):
         return
@@ -126,7 +126,7 @@ def _ask_to_shut_down(connection: Connection, request: Request, _out: bytearray)
 
 
 def _shut_down(connection: Connection, _params: Raw) -> dict[str, Any]:
-    """Let work finish within a bound, leave the lifespan, answer."""
+    """Let calls finish within a bound, leave the lifespan, and answer."""
     connection.close_gate()
     connection.calls.drain(connection.shutdown_at + SHUTDOWN_FINISH_S)
     connection.app.stop()

@@ -1,4 +1,4 @@
-"""Items of a stream on their way out: together when they come fast, at once when they do not."""
+"""Items of a stream on their way out: in batches if they come fast, otherwise at once."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ TOGETHER_S: Final = 0.0005
 class Emitter:
     """Writes one stream's items in order.
 
-    An item that comes at least `TOGETHER_S` after the last write leaves at once. What follows
-    faster leaves together: at the next item that is late enough, at `FLUSH_BYTES`, at the end,
-    or when the standby finds it, a tick later, because the source has paused.
+    An item that comes at least `TOGETHER_S` after the last write is written at once. Items that
+    follow faster are written together: at the next item that is late enough, at `FLUSH_BYTES`, at
+    the end, or by the standby, a tick later, if the source has paused.
 
     Args:
         wire: Where the items go.
@@ -70,7 +70,7 @@ class Emitter:
         return None
 
     def emit(self, item: Any) -> None:
-        """Send one item; nothing once the stream is cancelled."""
+        """Send one item, unless the stream is cancelled."""
         with self._lock:
             out = self._out
             mark = len(out)
@@ -90,7 +90,7 @@ class Emitter:
                 self._expect(self)
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write what is waiting."""
         with self._lock:
             if self._out:
                 self._write(perf_counter())

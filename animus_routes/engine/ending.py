@@ -3,8 +3,8 @@
 All of it happens on threads of its own; but for the watch, they exist only once a shutdown or the
 end has begun.
 
-What is left gets its time in steps: first `ctx.cancelled`, then `Interrupted` raised in a handler
-that still runs on the main thread, then the end of the process by force.
+Whatever is left is ended in steps: first `ctx.cancelled` is set, then `Interrupted` is raised in a
+handler that is still running on the main thread, then the process is ended by force.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NUDGE: Final = signal.SIGURG  # ignored by default, so that nothing dies of it
 
 
 class Ending:
-    """Ends what does not end by itself. Made on the main thread."""
+    """Ends what does not end on its own. Made on the main thread."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -64,7 +64,7 @@ class Ending:
         start_new_thread(self._bound_end, ())
 
     def shutdown(self) -> None:
-        """The host asked for it: make room for the answer."""
+        """The host asked for a shutdown: make sure that it is answered in time."""
         start_new_thread(self._bound_shutdown, ())
 
     def _watch(self) -> None:
@@ -72,7 +72,7 @@ class Ending:
         wire.wait_for_hang_up()
         write, since = -1, 0.0
         while not connection.ended:
-            # One and the same write: a host that reads what it has asked for is not gone.
+            # It has to be the same write: a host that reads what it asked for is not gone.
             moment = monotonic()
             if wire.writes != write or not wire.lock.locked():
                 write, since = wire.writes, moment

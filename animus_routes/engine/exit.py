@@ -49,13 +49,13 @@ class End(StrEnum):
 
 
 class Interrupted(BaseException):
-    """Raised inside a handler that still runs when its time is over."""
+    """Raised inside a handler that is still running when its time is over."""
 
 
 def leave(code: int = 0) -> NoReturn:
-    """End the process now: no waiting for threads, but exit hooks run and output is flushed.
+    """End the process now, without waiting for threads, after running exit hooks and flushing.
 
-    Both within a bound: a hook may hang, and nobody may be reading stderr.
+    Both are bounded: a hook may hang, and nobody may be reading stderr.
     """
     try:
         start_new_thread(_bound, (code,))

@@ -92,7 +92,7 @@ def decode_odd(line: bytes) -> Request | None:
 
 
 class TooLargeError(Exception):
-    """Something that hosts would end the link for."""
+    """Something so large that hosts would end the link."""
 
     def __init__(self, what: str, size: int) -> None:
         super().__init__(
@@ -137,16 +137,16 @@ class Splitter:
         return b"".join(parts)
 
     def rest(self) -> list[bytes]:
-        """At the end of input: a last line without its newline is a line."""
+        """At the end of input, a last line counts even without its newline."""
         return [self._complete(b"")] if self._parts or self._dropping else []
 
 
 def refusal(line: bytes) -> tuple[bytes, str] | None:
-    """What to answer to a line that is no request.
+    """How to answer a line that is not a request.
 
     Returns:
-        The error frame and a line for the log; None for a blank line or an answer-shaped frame,
-        which nobody waits for.
+        The error frame and a line for the log; None for a blank line, or for a frame that looks
+        like an answer, since nobody waits for a reply to one.
     """
     if line is OVERSIZED:
         cap = f"the frame is over {MAX_INBOUND_BYTES >> 20} MiB"
@@ -189,21 +189,21 @@ def _refuse(constant: str) -> None:
 
 
 def _fault(value: object) -> str | None:
-    """Why a JSON value is no request; None for an answer."""
+    """Why a JSON value is not a request; None for an answer."""
     if isinstance(value, list):
         return "batches are not part of this protocol: send one object per line"
     if not isinstance(value, dict):
-        return "a frame is a JSON object"
+        return "a frame has to be a JSON object"
     frame = cast("dict[str, Any]", value)
     if isinstance(frame.get("method"), str):
-        return f"an id is a string, a number or null, of at most {MAX_ID_BYTES >> 20} MiB"
+        return f"an id has to be a string, a number or null, of at most {MAX_ID_BYTES >> 20} MiB"
     if "method" not in frame and ("result" in frame or "error" in frame):
         return None
-    return "a request needs a `method`, a string"
+    return "a request needs a `method` that is a string"
 
 
 def readable_id(line: bytes) -> Raw:
-    """The id of a frame that is otherwise wrong; null if it has none that can go back."""
+    """The id of a frame that is otherwise wrong; null if it has none that can be sent back."""
     try:
         found = _decode_id(line).id
     except UNREADABLE:
@@ -212,10 +212,10 @@ def readable_id(line: bytes) -> Raw:
 
 
 def scanned_id(line: bytes) -> Raw:
-    """The id of an object that no decoder takes whole; null if it shows none.
+    """The id of an object that no decoder can read as a whole; null if none is found.
 
-    Whoever sent it waits for an answer with its id. Only the outermost object's own keys count,
-    and only its beginning is looked at.
+    Whoever sent it waits for an answer with that id. Only keys of the outermost object count,
+    and only its beginning is searched.
     """
     import re
 
@@ -242,7 +242,7 @@ def scanned_id(line: bytes) -> Raw:
 
 
 def is_id(raw: Raw) -> bool:
-    """A JSON-RPC id is a string, a number or null; one that cannot go back is none."""
+    """A JSON-RPC id is a string, a number or null, and has to be one that can be sent back."""
     first = bytes(raw)[:1]
     if not first or first in b"{[tf" or len(raw) > MAX_ID_BYTES:
         return False
@@ -260,7 +260,7 @@ def id_key(request_id: int | Raw) -> tuple[type, Any]:
 
 
 def id_bytes(request_id: int | Raw) -> bytes:
-    """An id as it came."""
+    """An id as it arrived."""
     return b"%d" % request_id if isinstance(request_id, int) else bytes(request_id)
 
 
@@ -271,7 +271,7 @@ def error_frame(request_id: int | Raw, code: int, message: str, data: Any = None
 
 
 def error_object(code: int, message: str, data: Any = None) -> bytes:
-    """What an error answer holds; data that cannot be encoded is left out rather than the rest."""
+    """The error object of an answer; if `data` cannot be encoded, only that is left out."""
     error: dict[str, Any] = {"code": code, "message": str(message)}
     if data is not None:
         error["data"] = data

@@ -1,4 +1,4 @@
-"""The event loop for async handlers, on a thread of its own; imported when the first one runs."""
+"""The event loop for async handlers, on its own thread; imported when the first one runs."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Loop:
             try:
                 self._loop.run_forever()
             except BaseException as error:  # noqa: BLE001 - an author's own task raised SystemExit
-                log(f"a task ended with {type(error).__name__}, which ends nothing here")
+                log(f"a task raised {type(error).__name__}, which is ignored here")
         with suppress(BaseException):
             self._loop.run_until_complete(self._wind_up())
         self._loop.close()
         self._closed.release()
 
     async def _wind_up(self) -> None:
-        """What authors left running is cancelled, as `asyncio.run` does it."""
+        """Cancel what authors left running, as `asyncio.run` does."""
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
             task.cancel()

@@ -25,7 +25,7 @@ class Pool:
         self._work = work
         self._queue: SimpleQueue[Call | None] = SimpleQueue()
         self._lock = allocate_lock()
-        self._spare = 0  # threads without work, less the calls that wait for one
+        self._spare = 0  # threads without work, minus the calls that wait for one
         self._started = 0
 
     def put(self, call: Call) -> None:

@@ -30,10 +30,10 @@ class Route(Protocol):
         mode: Where the handler runs: at once on the main thread, on a thread of its own, in the
             pool, on the loop.
         contextual: `call` takes the request's context as a second argument.
-        bare: Nobody wrote a handler: the engine itself does what the method says.
+        bare: There is no handler: the engine itself does what the method says.
         one_way: Hosts may send it without an id.
         stops: The params field that names the stream which this method ends.
-        stopped: The answer of a bare method that ends a stream, from the name and whether it was.
+        stopped: The answer of a bare method that ends a stream, from its name and whether there was one.
         stream: What a generator's items become; None for request and reply.
         adapt: Makes the wire's result of what a handler may return in its place.
         adapts: Is a result of this class for `adapt`?
@@ -97,11 +97,11 @@ class StreamCall(Protocol):
         ...
 
     def farewell(self) -> bytes:
-        """What goes out before the answer of a cancelled call; b"" for nothing."""
+        """What is sent before the answer of a cancelled call; b"" for nothing."""
         ...
 
     def failure_frame(self, error: bytes, /) -> bytes:
-        """What goes out when the call fails after its ack, around an encoded error object."""
+        """What is sent if the call fails after its ack, around an encoded error object."""
         ...
 
 
@@ -143,7 +143,7 @@ class Scope(Protocol):
 
 
 class Outcome(Protocol):
-    """A result that an author's exception handler gave in place of the handler's."""
+    """A result that an author's exception handler returned instead of the handler."""
 
     value: Any
 
@@ -201,7 +201,7 @@ class ServedApp(Protocol):
         ...
 
     def knows(self, method: str) -> bool:
-        """Is it a method of the role, though not of this app?"""
+        """Does the role have this method, even if the app does not serve it?"""
         ...
 
     def internal(self, handler: Callable[[Raw], Any]) -> Route:

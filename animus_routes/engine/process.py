@@ -1,7 +1,7 @@
-"""The serving process: reads until the end, ends within its bound, leaves no trace of trouble.
+"""The serving process: reads until the end, and ends cleanly within its bound.
 
 Exit codes: 0 for the end of input, `exit`, SIGTERM, SIGINT and a closed stdout; 1 for a broken
-stream that the host cannot be told of, and if something had to be cut off at the end.
+stream that the host cannot be told about, and if something had to be cut off at the end.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Process:
 
     def _recover(self, error: BaseException) -> None:
         """Something was raised into the engine's own code: go on with the next request."""
-        log(f"{type(error).__name__} raised outside of a handler: {error}")
+        log(f"{type(error).__name__} was raised outside a handler: {error}")
         self._connection.turn.recover()
         self._server.process([b""])
 
@@ -106,7 +106,7 @@ class Process:
         leave(1 if connection.ended is End.BROKEN_STREAM else 0)
 
     def _ended(self) -> None:
-        """Whoever found the end: wake the main thread out of its read, and bound what follows."""
+        """Called by whoever found the end: wake the main thread from its read, bound the rest."""
         hurry()
         if self._connection.ended is not End.INPUT:
             self._wire.stop_reading()
@@ -116,14 +116,14 @@ class Process:
         self._connection.end(End(signal.Signals(number).name))
 
     def _hold_signals(self) -> None:
-        """A child that is sent a signal at once must not take it for the plugin's."""
+        """A child that is sent a signal at once must not handle it as the plugin would."""
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
 
     def _release_signals(self) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _forked(self) -> None:
-        """In a forked child: neither the wire nor the signals are its business."""
+        """In a forked child, which has nothing to do with the wire or the signals."""
         self._wire.sever()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

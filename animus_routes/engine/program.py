@@ -1,4 +1,4 @@
-"""What program is this: one that comes to serve, or one that has imported `App` for another purpose?
+"""What kind of program is this: one that will serve, or one that imports `App` for another purpose?
 
 The wire is claimed where `App` is first asked for, so that what a plugin imports cannot print on
 it, if two things hold: the process was started as a host starts it, and the text of the program
@@ -32,7 +32,7 @@ def claim_for_program(frame: FrameType | None) -> None:
     """Claim the wire early if the program is a plugin that a host has started.
 
     Args:
-        frame: Where `App` is asked for.
+        frame: Where `App` is imported.
     """
     if is_claimed() or not _started_by_a_host():
         return
@@ -59,7 +59,7 @@ def _fed() -> bool:
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:
-    """The frames up to the program's; below it are those of who runs it, such as a profiler."""
+    """The frames up to the program's; below it are those of whatever runs it, such as a profiler."""
     while frame is not None:
         yield frame
         if _is_program(frame):

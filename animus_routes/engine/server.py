@@ -40,7 +40,7 @@ class Server:
 
     # One function on purpose: a call per request costs as much as the routing does.
     def process(self, lines: list[bytes]) -> None:  # noqa: C901, PLR0912, PLR0915
-        """Run whole lines, in order, on this thread; what they answer is in `out` afterwards."""
+        """Run whole lines in order on this thread; afterwards `out` holds their answers."""
         connection, turn = self.connection, self._turn
         out, inline = turn.out, connection.inline
         while lines:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TICK_MS: Final = 5
 PARK_TICKS: Final = 40  # 200 ms without a read
-SWITCH_S: Final = 0.0005  # a pure Python loop gives the interpreter up this often while it is slow
+SWITCH_S: Final = 0.0005  # how often a slow pure Python loop has to give up the interpreter
 HEALTH_BOUND_S: Final = 1.0  # the host waits 2 s
 ALWAYS: Final = frozenset({"$/ping", "$/cancelRequest", HEALTH, SHUTDOWN, "exit"})
 BOUNDED: Final = frozenset({HEALTH, SHUTDOWN})
@@ -81,8 +81,8 @@ class Standby:
         while True:
             try:
                 self._tick()
-            except Exception as error:  # noqa: BLE001 - without this thread nothing keeps live
-                log(f"the standby failed: {error!r}")
+            except Exception as error:  # noqa: BLE001 - without this thread nothing stays live
+                log(f"the standby thread failed: {error!r}")
 
     def _tick(self) -> None:
         turn = self._turn
@@ -100,7 +100,7 @@ class Standby:
                 self._rest()
 
     def _rest(self) -> None:
-        """Wait without a timer; what `wake` is called for is looked at again once it will be."""
+        """Wait without a timer, after looking once more at what `wake` is called for."""
         self.parked = True
         if self._reads == self._turn.reads and not self._bursts:
             self._listen(None)
@@ -108,7 +108,7 @@ class Standby:
         self._quiet = 0
 
     def _listen(self, timeout_ms: int | None) -> bool:
-        """Wait for something to happen; has the wire something to read?"""
+        """Wait for something to happen; is there something to read on the wire?"""
         readable = False
         for fd, _ in self._poller.poll(timeout_ms):
             if fd == self._connection.wire.fd:
@@ -167,7 +167,7 @@ class Standby:
         return bool(chunk) and not connection.ended
 
     def _sort(self, lines: list[bytes]) -> None:
-        """Do what any thread may do; queue the rest for the main thread, in order."""
+        """Do what any thread may do, and queue the rest for the main thread in order."""
         connection, out = self._connection, self._out
         for line in lines:
             try:

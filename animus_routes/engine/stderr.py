@@ -1,9 +1,9 @@
-"""stderr that cannot hang its writers: a host that does not read it loses lines, nothing else.
+"""stderr that cannot hang its writers: a host that does not read it only loses lines.
 
 Where stderr is a pipe or a socket, fd 1 and 2 become a pipe of the process's own, and a thread
 passes on what arrives there, whoever wrote it: a print, a C library, a child process. Once the host
 has read nothing for `PATIENCE_S`, whole lines are dropped until it reads again. A file or a terminal
-takes everything, and stays as it is.
+accepts everything, and is left alone.
 
 What the thread has not passed on is lost when the process is killed, and a child that outlives the
 process finds its stderr closed.
@@ -23,8 +23,8 @@ from typing import Final
 STDOUT: Final = 1
 STDERR: Final = 2
 CHUNK_BYTES: Final = 65_536
-ROOM_BYTES: Final = 4096  # so much fits without waiting, once a pipe polls as writable
-KEPT_BYTES: Final = 262_144  # what waits for the host here; more waits in the pipe
+ROOM_BYTES: Final = 4096  # this much fits without waiting, once a pipe polls as writable
+KEPT_BYTES: Final = 262_144  # how much waits for the host here; more waits in the pipe
 LONGEST_LINE: Final = 1_048_576  # of a line that has no end while others are dropped
 PATIENCE_S: Final = 0.5
 HURRY_S: Final = 0.03  # the same while the process ends
@@ -63,7 +63,7 @@ class Relay:
         self._both.register(sink, select.POLLOUT)
 
     def run(self) -> None:
-        """Pass on until nobody can write any more."""
+        """Pass lines on until nobody can write any longer."""
         while self._take():
             self._moved = monotonic()
             while self._lines:
@@ -71,7 +71,7 @@ class Relay:
                     self._wait()
             if self._marked:
                 self._marked = False
-                with suppress(RuntimeError):  # whoever waited has lost patience
+                with suppress(RuntimeError):  # whoever was waiting has given up
                     self.settled.release()
 
     def _take(self) -> bool:
@@ -110,13 +110,13 @@ class Relay:
         return True
 
     def _note(self) -> None:
-        """Say how much is missing, where it is missing."""
+        """Report how much is missing, at the place where it is missing."""
         count, self._dropped = self._dropped, 0
         said = f"animus-routes: {count} lines were dropped here: nobody was reading stderr\n"
         self._lines[:0] = said.encode()
 
     def _wait(self) -> None:
-        """Wait for room; take more meanwhile, and drop lines once there was none for too long."""
+        """Wait for room, take in more meanwhile, and drop lines if there is none for too long."""
         left_s = self._moved + self.patience_s - monotonic()
         left_ms = max(0.0, min(left_s, LOOK_S)) * 1000  # patience may end sooner than planned
         if self._dropping or len(self._lines) < KEPT_BYTES:
@@ -129,7 +129,7 @@ class Relay:
             self._drop()
 
     def _drop(self) -> None:
-        """Forget whole lines: not the rest of the one that is on its way, nor an unfinished one."""
+        """Drop whole lines, but neither the rest of the line being written nor an unfinished one."""
         self._dropping = True
         start = self._lines.find(b"\n") + 1 if self._inside else 0
         end = self._lines.rfind(b"\n") + 1
@@ -163,7 +163,7 @@ _stderr: Final = _Stderr()
 def interpose() -> None:
     """Put a relay between the process and a stderr that may not be read.
 
-    Where it cannot be had (no descriptors, no thread) stderr stays as it is.
+    If that fails (no descriptors, no thread), stderr is left alone.
     """
     if _stderr.relay is not None or not _may_block(STDERR):
         return
@@ -186,7 +186,7 @@ def interpose() -> None:
 
 
 def _may_block(fd: int) -> bool:
-    """Is it a pipe or a socket, which wait for a reader?"""
+    """Is it a pipe or a socket, where a write may wait for a reader?"""
     from stat import S_ISFIFO, S_ISSOCK
 
     try:
@@ -199,8 +199,8 @@ def _may_block(fd: int) -> bool:
 def _open_again() -> tuple[int, bool]:
     """The host's pipe under another descriptor, and whether writing to it never waits.
 
-    A pipe that is opened anew has flags of its own. A duplicate shares them with every process
-    that has the pipe, so they stay as they are, and small pieces are written when there is room.
+    A pipe that is opened again has its own flags. A duplicate shares them with every process that
+    has the pipe, so they are left alone, and small pieces are written when there is room.
     """
     try:
         flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
@@ -210,7 +210,7 @@ def _open_again() -> tuple[int, bool]:
 
 
 def flush_prints() -> None:
-    """Write what prints have left in the buffers of whatever stands in `sys.stdout`'s place."""
+    """Write what prints have left in the buffers of `sys.stdout`, or of whatever replaces it."""
     printed = sys.stdout  # noqa: TID251 - what an author has put there is flushed, never written
     for stream in (printed, sys.__stdout__, sys.stderr, sys.__stderr__):
         flush = getattr(stream, "flush", None)
@@ -226,7 +226,7 @@ def hurry() -> None:
 
 
 def settle(bound_s: float) -> None:
-    """Wait until what was written before this moment is with the host."""
+    """Wait until everything written so far has reached the host."""
     relay = _stderr.relay
     if relay is not None and _writable(STDERR, bound_s * 1000):
         with suppress(OSError):
@@ -245,7 +245,7 @@ def withdraw() -> None:
 
 
 def _farewell() -> None:
-    """The interpreter ends, and the relay with it: what it has still to say goes straight out."""
+    """The interpreter ends, and the relay with it: later output goes straight to the host."""
     relay = _stderr.relay
     settle(PATIENCE_S)
     if relay is not None and _writable(relay.sink, 0):
@@ -255,7 +255,7 @@ def _farewell() -> None:
 
 
 def sever() -> None:
-    """In a forked child: the parent's relay goes on passing its lines on, while there is one."""
+    """In a forked child, whose lines the parent's relay goes on passing on, while there is one."""
     relay, _stderr.relay = _stderr.relay, None
     _stderr.turn = allocate_lock()
     if relay is not None:

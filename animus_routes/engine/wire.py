@@ -1,4 +1,4 @@
-"""The wire's own descriptors: nothing an author's code does to stdin or stdout reaches them.
+"""The wire's own descriptors, out of reach of whatever an author's code does to stdin or stdout.
 
 fd 0 and 1 move to private, non-inheritable duplicates; fd 0 then reads /dev/null and fd 1 writes
 where fd 2 does. A print, a C library or a child process cannot touch the wire.
@@ -32,9 +32,9 @@ class Wire:
     Attributes:
         fd: The descriptor that requests come from.
         lock: Held while a frame is written.
-        closed: The host closed its end; what is written from then on goes nowhere.
-        writes: Counts writes; it stands still while one waits for the host to read.
-        on_close: Called once, when that is found out.
+        closed: The host has closed its end; whatever is written after that is discarded.
+        writes: Counts writes; it does not change while one waits for the host to read.
+        on_close: Called once, when the end is found to be closed.
     """
 
     __slots__ = ("_null", "_out", "closed", "fd", "lock", "on_close", "writes")
@@ -42,7 +42,7 @@ class Wire:
     def __init__(self, fd_in: int, fd_out: int) -> None:
         self.fd = fd_in
         self._out = fd_out
-        # Opened now: at the end an author's code may have used every descriptor up.
+        # Opened now, because an author's code may have used up all descriptors by the end.
         self._null = os.open(os.devnull, os.O_RDWR)
         self.lock = allocate_lock()
         self.closed = False
@@ -63,7 +63,7 @@ class Wire:
                 self.write_locked(data)
 
     def write_locked(self, data: bytes | bytearray) -> None:
-        """As `write`, by a thread that holds `lock`."""
+        """As `write`, for a thread that holds `lock`."""
         if self.closed:
             return
         self.writes += 1
@@ -83,7 +83,7 @@ class Wire:
             self._lost()
 
     def _lost(self) -> None:
-        """The host has gone (EPIPE), or its file takes no more: there is nobody to tell."""
+        """The host is gone (EPIPE), or its file is full: there is nobody to tell."""
         self.closed = True
         self.on_close()
 
@@ -105,11 +105,11 @@ class Wire:
             pass
 
     def stop_reading(self) -> None:
-        """Whoever reads next, or is interrupted while reading, finds the end."""
+        """Make whoever reads next, or is interrupted while reading, find the end."""
         os.dup2(self._null, self.fd, inheritable=False)
 
     def close(self, timeout_s: float) -> None:
-        """No thread writes from here on: the last frame on the wire is a whole one."""
+        """From here on no thread writes, so the last frame on the wire is complete."""
         self.lock.acquire(timeout=timeout_s)
         self.closed = True
 
@@ -150,7 +150,7 @@ _claimed: list[tuple[int, int]] = []
 
 
 def claim() -> tuple[int, int]:
-    """Take fd 0 and 1 from the process, once; a second call gets the same private pair.
+    """Take fd 0 and 1 from the process once; a second call returns the same private pair.
 
     Returns:
         The private read and write descriptors.
@@ -192,7 +192,7 @@ def is_claimed() -> bool:
 
 
 def release() -> None:
-    """Give fd 0 and 1 back: for a program that made an App but does not serve it."""
+    """Give fd 0 and 1 back, for a program that made an App but does not serve it."""
     if _claimed:
         fd_in, fd_out = _claimed.pop()
         stderr.flush_prints()

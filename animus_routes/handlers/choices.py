@@ -1,4 +1,4 @@
-"""The words a refused enum would have taken. Read from the type once it has refused something."""
+"""The values an enum accepts. Read from the type only once it has refused something."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def choices(signature: Signature, path: str) -> list[Any]:
-    """What may stand at a place of a handler's params; empty where that is not a closed set.
+    """The values accepted at a place in a handler's params; empty if that is not a closed set.
 
     Args:
         signature: The handler's.
-        path: As in an issue: names and positions with dots, `*` for any of them.
+        path: As in an issue: names and positions separated by dots, `*` for any of them.
     """
     name, *rest = keys = path.split(".")
     for parameter in signature.fields:
@@ -49,7 +49,7 @@ def _closed(info: types.Type) -> Iterator[Any]:
 
 
 def _inside(info: Any, key: str, rest: list[str]) -> Iterator[Any]:
-    """In a list, or in whatever has fields; a tagged union's members each have their tag."""
+    """In a list, or in whatever has fields; each member of a tagged union has its tag."""
     if hasattr(info, "item_type"):
         yield from _words(info.item_type, rest)
     if getattr(info, "tag_field", None) == key:

@@ -1,4 +1,4 @@
-"""`Context`: what a handler can know of its request and say while it runs."""
+"""`Context`: what a handler can know about its request, and what it can send while it runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LONGEST_S: Final = 1e9  # what the platform's clocks take for "no bound"
 
 
 class Actor(TypedDict):
-    """Who stands behind a request, asserted by the transport."""
+    """Who is behind a request, as asserted by the transport."""
 
     user_id: str
     claims: NotRequired[dict[str, Any]]
@@ -78,7 +78,7 @@ class Surroundings:
 
     Attributes:
         wire: Where frames go; set once there is a connection, before the first request.
-        greeting: The params of `initialize`; empty before it.
+        greeting: The params of `initialize`; empty before that.
         state: What the lifespan yielded.
     """
 
@@ -99,7 +99,7 @@ class Surroundings:
 
 
 class Context(Generic[State_co]):
-    """One request. Take it by annotation, under any name: `def run(ctx: Context)`.
+    """One request. Annotate a parameter with it, under any name: `def run(ctx: Context)`.
 
     `Context[Store]` says what the lifespan yields, and so what `ctx.state` is; nothing checks it at
     run time. A bare `Context` leaves `ctx.state` untyped.
@@ -144,12 +144,12 @@ class Context(Generic[State_co]):
 
     @property
     def params(self) -> dict[str, Any]:
-        """The params as a plain dict, with keys that the hints do not name."""
+        """The params as a plain dict, including keys that the hints do not name."""
         return codecs.plain(self._request.params)
 
     @property
     def actor(self) -> Actor | None:
-        """Who asks, as the transport asserts it (v0.7); None for a malformed one too."""
+        """Who is asking, as the transport asserts it (v0.7); None if that is malformed."""
         actor = _object(self.params.get("actor"))
         return cast("Actor", actor) if isinstance(actor.get("user_id"), str) else None
 
@@ -168,25 +168,25 @@ class Context(Generic[State_co]):
 
     @property
     def host(self) -> dict[str, Any]:
-        """The host's `{name, version}` from initialize; empty before it."""
+        """The host's `{name, version}` from `initialize`; empty before that."""
         info: dict[str, Any] = self._around.greeting.get("host_info") or {}
         return info
 
     @property
     def init_extensions(self) -> dict[str, Any]:
-        """The open map of initialize (protocol 1.1.0); empty if the host sent none."""
+        """The open map in `initialize` (protocol 1.1.0); empty if the host sent none."""
         extensions: dict[str, Any] = self._around.greeting.get("init_extensions") or {}
         return extensions
 
     @property
     def project_binding(self) -> ProjectBinding | None:
-        """The project this process is bound to, where the host said it in initialize."""
+        """The project that this process is bound to, if the host named one in `initialize`."""
         binding = _object(self.init_extensions.get("project_binding"))
         return cast("ProjectBinding", binding) if binding.get("project_root") else None
 
     @property
     def memory_mcp_command(self) -> str | None:
-        """The program that serves the host's memory over MCP on stdio, where the host named one.
+        """The program that serves the host's memory over MCP on stdio, if the host named one.
 
         The extension `memory_mcp_stdio_command` is a string, or an object with `command` or `path`.
         """
@@ -198,19 +198,19 @@ class Context(Generic[State_co]):
 
     @property
     def project_root(self) -> str:
-        """The project this process is bound to; the working directory if the host did not say."""
+        """The project this process is bound to; the working directory if the host named none."""
         root = _object(self.init_extensions.get("project_binding")).get("project_root")
         return str(root) if root else os.getcwd()  # noqa: PTH109 - pathlib costs 5 ms
 
     @property
     def repo_scope(self) -> str | None:
-        """The repository scope of the project binding, if the host said it."""
+        """The repository scope of the project binding, if the host named one."""
         return _object(self.init_extensions.get("project_binding")).get("repo_scope")
 
     # While it runs --------------------------------------------------------------------------------
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but no longer than the request lives. For plain handlers: async ones are cancelled.
+        """Sleep, or return early if the request is cancelled. Async handlers are cancelled instead.
 
         Returns:
             True as soon as the request is cancelled.
@@ -226,7 +226,7 @@ class Context(Generic[State_co]):
         return scope.cancelled
 
     def emit(self, item: Any) -> None:
-        """Send one item of this call's stream, as a generator's `yield` does.
+        """Send one item of this call's stream, as `yield` does in a generator.
 
         Raises:
             RuntimeError: The method has no stream.
@@ -243,7 +243,7 @@ class Context(Generic[State_co]):
 
         Raises:
             TypeError: The params cannot be written as JSON.
-            ValueError: They are larger than what hosts take.
+            ValueError: They are larger than hosts accept.
         """
         frame = notification_frame(method, codecs.encode({} if params is None else params))
         if len(frame) > MAX_OUTBOUND_BYTES:
@@ -263,7 +263,7 @@ class Context(Generic[State_co]):
             self.notify("$/progress", {"id": self.id, "value": value})
 
     def log(self, level: Level, message: str, **fields: Any) -> None:
-        """One line for the operator, on stderr.
+        """Write one line for the operator, on stderr.
 
         Args:
             level: trace, debug, info, warn (or warning), or error.

@@ -1,4 +1,4 @@
-"""`Depends`: what a handler needs beside its params, made per request and cleaned up after it."""
+"""`Depends`: what a handler needs besides its params, made per request and cleaned up after it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Depends:
     """Marks a parameter as the result of another function: `Annotated[Db, Depends(open_db)]`.
 
     Args:
-        function: Called once per request, with its own `Context` and `Depends` parameters. A
-            generator function's value is what it yields; the rest of it runs after the reply, and
-            sees the handler's exception at the `yield` if there was one.
+        function: Called once per request, with its own `Context` and `Depends` parameters. The
+            value of a generator function is what it yields; the rest of it runs after the reply.
+            If the handler raised an exception, the generator sees it at the `yield`.
     """
 
     __slots__ = ("function",)

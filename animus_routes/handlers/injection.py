@@ -36,7 +36,9 @@ def _overridden(dependency: Dependency, overrides: Overrides) -> Dependency:
     problems: list[str] = []
     found = resolve(replacement, problems)
     if found.is_async and not dependency.is_async:
-        problems.append(f"'{found.name}' is async, '{dependency.name}' that it replaces is not")
+        problems.append(
+            f"'{found.name}' is async, but '{dependency.name}', which it replaces, is not"
+        )
     if problems:
         from animus_routes.errors import ConfigurationError
 
@@ -83,6 +85,6 @@ async def _make_async(dependency: Dependency, ctx: Context) -> Any:
 
 def _entered(generator: Any, ctx: Context, first: Any, dependency: Dependency) -> Any:
     if first is NOTHING:
-        raise RuntimeError(f"dependency '{dependency.name}' ended without a yield")
+        raise RuntimeError(f"dependency '{dependency.name}' ended without yielding a value")
     scope_of(ctx).cleanups.append(generator)
     return first

@@ -50,14 +50,14 @@ def _wrap_async(middleware: Callable[..., Any], call: Call) -> Call:
 
 
 def _wrap_beside(middleware: Callable[..., Any], call: Call) -> Call:
-    """A plain middleware around an async handler: on a thread beside the loop."""
+    """A plain middleware around an async handler: on its own thread, alongside the loop."""
 
     async def inside(values: Any, ctx: Context) -> Any:
         import asyncio
 
         loop = asyncio.get_running_loop()
         running: list[asyncio.Task[Any]] = []
-        over = False  # it and `running` are used on the loop alone: the thread is never in step
+        over = False  # it and `running` are used only on the loop; the thread is never in step
 
         async def run(inner: Context) -> Any:
             task = asyncio.current_task()
@@ -86,7 +86,7 @@ def _wrap_beside(middleware: Callable[..., Any], call: Call) -> Call:
 
 
 async def _on_thread(work: Callable[[], Any]) -> Any:
-    """As `asyncio.to_thread`, but on a thread of its own: runs that last would fill any pool."""
+    """As `asyncio.to_thread`, but on its own thread: long runs would fill any pool."""
     import asyncio
     from contextlib import suppress
     from contextvars import copy_context

@@ -1,6 +1,6 @@
 """A signature compiled into the two functions of the call path: decode params, call the handler.
 
-Imported with the first domain request, not before: the handshake does not need it.
+Imported with the first domain request, because the handshake does not need it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Bind = Callable[[Any], dict[str, Any]]
 def params_decoder(
     signature: Signature, row: MethodRow | None, kind: str | None
 ) -> Callable[[Raw], Any]:
-    """From the bytes of `params` to what `caller`'s function takes."""
+    """A function from the bytes of `params` to the argument of `caller`'s function."""
     decode = decoder(signature, row)
     adapt = row.adapt_params if row is not None else None
     if adapt is None:
@@ -36,7 +36,7 @@ def params_decoder(
 
 
 def decoder(signature: Signature, row: MethodRow | None) -> Callable[[Raw], Any]:
-    """From the bytes of params in the wire type's form to the values of `signature.fields`."""
+    """A function from the bytes of params, in the wire type's form, to the values of the fields."""
     fields = signature.fields
     if not fields:
         return _nothing
@@ -85,17 +85,17 @@ def _with_default(wire: Any) -> list[str]:
 
 
 def _default(field: Parameter, optional: dict[str, type | None]) -> Any:
-    """The author's default; else the wire's own, where hosts may leave the field out."""
+    """The author's default, or else the wire's own if hosts may leave the field out."""
     if field.has_default:
         return field.default
     return NODEFAULT if field.name not in optional else absent(field.hint, optional[field.name])
 
 
 def absent(hint: Any, sent: type | None) -> Any:
-    """What a parameter without a default is given when an optional wire field is left out.
+    """What a parameter without a default receives if an optional wire field is left out.
 
     Returns:
-        None, an empty list or object, an empty model; `NODEFAULT` if the hint takes none of them.
+        None, an empty list, object or model; `NODEFAULT` if the hint accepts none of them.
     """
     if hint is NOTHING or accepts_none(hint):
         return None
@@ -115,7 +115,7 @@ def absent(hint: Any, sent: type | None) -> Any:
 
 
 def caller(signature: Signature, middlewares: Middlewares) -> Callable[..., Any]:
-    """From decoded params (and a context, if the call needs one) to the handler's result."""
+    """A function from decoded params (and a context, if needed) to the handler's result."""
     if not signature.contextual and not middlewares:
         return _direct(signature)
     bind = _binder(signature)

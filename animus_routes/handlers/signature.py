@@ -1,6 +1,6 @@
 """A handler's signature -> what to decode, what to inject, how to call. Decided once.
 
-Read from the code object and the hints alone: `inspect` costs more at start than all of this.
+Read from the code object and the hints, because importing `inspect` costs more than all of this.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x04, 0x08, 0x20, 
 
 
 class _Nothing:
-    """No hint, no default: what `None` cannot say, being both."""
+    """No hint, or no default. `None` will not do, because it can be either."""
 
     def __repr__(self) -> str:
         return "nothing"
@@ -36,7 +36,7 @@ class Parameter(Struct):
     """One parameter of a handler, as written.
 
     Attributes:
-        by_keyword: It has to be passed by name: keyword-only, or behind a partial's keyword.
+        by_keyword: It has to be passed by name: it is keyword-only, or follows a partial's keyword.
     """
 
     name: str
@@ -64,15 +64,15 @@ class Dependency(Struct):
 
 
 class Signature(Struct):
-    """A handler as the framework sees it.
+    """What the framework needs to know about a handler.
 
     Attributes:
-        fields: Parameters that come out of `params`.
-        whole: The one parameter takes the whole params object.
-        contexts: Names of parameters that get the `Context`.
-        dependencies: Parameters that get what a dependency gives, by name.
+        fields: Parameters that are filled from `params`.
+        whole: The only field receives the whole params object.
+        contexts: Names of parameters that receive the `Context`.
+        dependencies: Parameters that receive a dependency's value, by name.
         returns: The result hint; `NOTHING` if there is none.
-        problems: Why this handler cannot be used, in words.
+        problems: Why this handler cannot be used, as messages.
     """
 
     function: Callable[..., Any]
@@ -93,19 +93,19 @@ class Signature(Struct):
 
 
 def location(handler: Any) -> str:
-    """`file:line` of a handler, "" if it has no code of its own."""
+    """`file:line` of a handler; "" if it has no Python code."""
     code = getattr(_layers(handler)[-1], "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
 
 
 def name_of(handler: Any) -> str:
-    """A handler's name for people."""
+    """A handler's name, for people."""
     named = next((layer for layer in _layers(handler) if hasattr(layer, "__qualname__")), handler)
     return str(getattr(named, "__qualname__", type(handler).__qualname__))
 
 
 def is_coroutine_function(handler: Any) -> bool:
-    """Does calling it give something to await? Decorators around it are looked through."""
+    """Does calling it return something to await? Looks inside decorators."""
     return bool(_flags(_layers(handler)) & COROUTINE)
 
 
@@ -155,7 +155,7 @@ def analyse(
     Args:
         handler: Function, method, callable object; wrapped ones are read through `__wrapped__`.
         wire: The Struct of the method's wire params; None where they are open.
-        context_names: Bare parameter names that mean the context (objects given to `include`).
+        context_names: Names that mean the context if unhinted (objects passed to `include`).
         chain: For a dependency: the functions on the way to it, itself the last.
     """
     layers = _layers(handler)
@@ -165,7 +165,7 @@ def analyse(
     problems: list[str] = []
     hints = _hints(function, problems)
     if function.__code__.co_flags & (VARARGS | VARKEYWORDS):
-        problems.append("*args and **kwargs have no place in params: name the fields")
+        problems.append("*args and **kwargs cannot be filled from params: name the fields")
     flags = _flags(layers)
     signature = Signature(
         handler,
@@ -181,7 +181,7 @@ def analyse(
 
 
 def _hints(function: FunctionType, problems: list[str]) -> dict[str, Any]:
-    """The hints, resolved in the handler's own globals; the ones that fail are named."""
+    """The hints, resolved in the handler's own globals; those that fail are reported."""
     raw = function.__annotations__
     if not raw:
         return {}
@@ -239,7 +239,7 @@ def _parameters(
 
 
 def _bound_names(layers: list[Any], names: tuple[str, ...]) -> tuple[set[str], set[str]]:
-    """Parameters that are filled already: `self` and what partials carry; the latter by keyword."""
+    """Parameters that are already filled: `self` and what partials carry; the latter by keyword."""
     bound: set[str] = set()
     keywords: set[str] = set()
     for layer in reversed(layers):
@@ -294,7 +294,7 @@ def _origin(hint: Any) -> Any:
 def resolve(
     function: Callable[..., Any], problems: list[str], chain: tuple[object, ...] = ()
 ) -> Dependency:
-    """Read a dependency and everything it depends on; what is wrong goes to `problems`."""
+    """Read a dependency and everything it depends on; add what is wrong to `problems`."""
     name = name_of(function)
     if any(other is function for other in chain):
         problems.append(f"dependency '{name}' depends on itself")
@@ -320,7 +320,7 @@ def resolve(
 
 
 def _of_default(parameter: Parameter) -> Iterator[str]:
-    """Markers of other frameworks' habits, which here belong into the hint."""
+    """Markers that other frameworks accept as defaults; here they belong in the hint."""
     default: object = parameter.default
     kind = type(default)
     if kind is Depends or kind.__module__ == "pydantic.fields":
@@ -337,9 +337,9 @@ def _marker(parameter: Parameter) -> Depends | None:
 
 
 def _takes_whole(fields: list[Parameter], wire: Any) -> bool:
-    """One ordinary parameter takes the whole params if it is a model, a dict or has no hint.
+    """A single ordinary parameter receives the whole params if it is a model, a dict or unhinted.
 
-    A parameter named like a field of the wire params and typed like it is that field.
+    It receives a field if the wire params have one with that name and type.
     """
     if len(fields) != 1 or fields[0].keyword_only:
         return False

@@ -1,7 +1,7 @@
 """What the protocol says of each plugin kind, as data: the one table everything else reads.
 
-A role module holds a `ROLE`: its methods with their wire types, the capabilities it declares and
-the adaptations that the wire really needs. Nothing outside this package knows a role by name.
+A role module holds a `ROLE`: its methods with their wire types, the capabilities that it declares,
+and the adaptations that the wire really needs. Nothing outside this package knows a role by name.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Registered(Protocol):
 
 
 class ErrorRow(Struct, frozen=True, gc=False):
-    """What a role writes of a named error in its own way; None = as the error's class says."""
+    """How a role writes a named error differently; None means as the error's class says."""
 
     code: int | None = None
     category: str | None = None
@@ -52,8 +52,8 @@ class StreamRow(Struct, frozen=True, gc=False):
         ack: The answer sent before the first item; None = the answer is what the handler returns.
         adapter: For streams whose items differ: makes the adapter of one call (see `ItemAdapter`).
         error_key: Where the error goes in `{"id": <request id>, <error_key>: error}`, the last
-            notification of a stream that breaks after its ack; "" = hosts know of no such thing.
-        fatal: A stream that breaks ends the process, so that the host starts it anew.
+            notification of a stream that fails after its ack; "" if hosts know no such notification.
+        fatal: A stream that fails ends the process, so that the host restarts it.
     """
 
     notification: str
@@ -92,7 +92,7 @@ class MethodRow(Struct, frozen=True, gc=False):
         params: The wire type, `crate.Name`; None = no parameters.
         result: The wire type, `crate.Name`; None = any JSON.
         required: Must a plugin of this kind have it?
-        long_running: It never holds up the others.
+        long_running: It never holds up other requests.
         one_way: The host sends it as a notification (and maybe as a request too).
         aliases: The verb is also served as `<subject kind>/<verb>`.
         stream: Set where a generator's items become notifications.
@@ -101,12 +101,12 @@ class MethodRow(Struct, frozen=True, gc=False):
             the wire's result. Called as `(result, params, registered)`.
         adapts_all: Typed results go through `adapt_result` too.
         default: The answer when the author registered nothing.
-        advertised: A default alone puts the method on the list that hosts read.
-        returns: Other wire types a handler may name as its result.
+        advertised: A default is enough to put the method on the list that hosts read.
+        returns: Other wire types that a handler may give as its result hint.
         stops: The params field that names the stream this method ends; the framework ends it,
             with or without a handler of the author's.
-        stopped: The answer where there is no handler, from the name and whether it was found.
-        served_with: The method comes with this one: advertised and answered by the framework.
+        stopped: The answer if there is no handler, from the name and whether it was found.
+        served_with: If that method is registered, the framework also serves this one.
     """
 
     name: str
@@ -144,10 +144,10 @@ class Role(Struct, frozen=True):
         open: Any method name may be registered.
         subjects: The role serves subject kinds, and its manifest names them.
         tools: Handlers may be published as MCP tools.
-        crate_version: What `kind_capabilities` says, where hosts expect an entry.
-        extra: The wire type of `kind_capabilities.<kind>.extra`; the app's own values over it.
+        crate_version: The version in `kind_capabilities`, if hosts expect an entry there.
+        extra: The wire type of `kind_capabilities.<kind>.extra`; the app's own values override it.
         tokens: What a registered method adds to the manifest's capabilities.
-        command: A sub-command of the plugin's own command line that hosts start it with.
+        command: A subcommand of the plugin's own command line with which hosts start it.
     """
 
     kind: str
@@ -191,8 +191,8 @@ KINDS: Final[Mapping[str, str]] = {
 }
 
 REFUSED: Final[Mapping[str, str]] = {
-    "task_backend": "a legacy alias: write kind='subject_backend' with subject_kinds=['task']",
-    "agent_runner": "removed from the protocol in v0.5.11: write kind='provider'",
+    "task_backend": "a retired kind: write kind='subject_backend' with subject_kinds=['task']",
+    "agent_runner": "a retired kind, removed in protocol v0.5.11: write kind='provider'",
 }
 
 
@@ -210,7 +210,7 @@ def agreeing(
     Args:
         name: The method.
         result: Its wire type.
-        schema: What to say without a handler, beside the flags.
+        schema: What to answer without a handler, in addition to the flags.
         flags: What follows from the registered methods, whatever a handler says.
         required: As in the role's table.
         aliases: As in the role's table.
@@ -234,11 +234,11 @@ def agreeing(
 
 
 def listed(key: str, **rest: Any) -> ResultAdapter:
-    """A result adapter: a list is all there is under `key`, None is nothing.
+    """A result adapter: a list is everything there is under `key`, None is nothing.
 
     Args:
-        key: Where the wire's result has the list.
-        rest: What it has beside it.
+        key: Where the list goes in the wire's result.
+        rest: What else the result has.
     """
 
     def adapt(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
@@ -252,7 +252,7 @@ def role(kind: str) -> Role:
     """The role of a plugin kind.
 
     Raises:
-        KeyError: There is no such role; the argument is the reason.
+        KeyError: There is no such role; the argument says why.
     """
     if kind not in KINDS:
         from animus_routes.errors import unknown

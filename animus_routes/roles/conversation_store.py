@@ -1,7 +1,7 @@
 """`conversation_store`: chat history, one process per call (no spec text; facts 11).
 
-`project_root` and `repo_scope` stand flat beside each request's own keys. `seq` of a message is
-the client's: (conversation, seq) is unique and never renumbered.
+Each request has `project_root` and `repo_scope` next to its own keys. A message's `seq` belongs to
+the client: (conversation, seq) is unique and never renumbered.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def _empty(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
-    """Nothing is said about what was done, whatever the handler returns."""
+    """The answer says nothing about what was done, whatever the handler returns."""
     return {} if result is None or isinstance(result, (bool, list)) else result
 
 
 def _found(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
-    """None: no such conversation, which the wire says by leaving `meta` out."""
+    """None means that there is no such conversation: the wire then leaves out `meta`."""
     return {} if result is None else result
 
 

@@ -1,8 +1,8 @@
 """`environment`: prepared places where commands run (no spec text; facts 11).
 
 A handler of `exec_stream` yields its output, as `ExecOutput` or `("stdout", text)`, and returns
-the exit code or an `ExecResponse`; what the response leaves out is filled from what was yielded.
-Of output that would not fit into a frame the end is kept: the host has seen the rest go by.
+the exit code or an `ExecResponse`; what the response leaves out is filled in from what was yielded.
+If the output would not fit into a frame, its end is kept: the host has already seen the rest.
 """
 
 from __future__ import annotations

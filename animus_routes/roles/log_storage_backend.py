@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _stored(result: Any, params: dict[str, Any], _registered: Registered) -> Any:
-    """None or True: every entry of the batch; a number: so many."""
+    """None or True means every entry of the batch; a number means that many."""
     if result is None or result is True:
         return {"stored": len(params.get("entries", ()))}
     return {"stored": int(result)} if isinstance(result, int) else result

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def _got(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
-    """None: no such key."""
+    """None means that there is no such key."""
     return {"found": False} if result is None else result
 
 
 def _deleted(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
-    """None: gone, which it is too when it was never there."""
+    """None means that it is gone, even if it was never there."""
     if result is None or isinstance(result, bool):
         return {"ack": result is not False}
     return result

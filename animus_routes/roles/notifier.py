@@ -22,7 +22,7 @@ def _flags(registered: Registered) -> dict[str, Any]:
 
 
 def _accepted(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
-    """None and True: accepted; False: no connector took it."""
+    """None and True mean accepted, False that no connector took it."""
     accepted = result is None or bool(result)
     bare: Any = {"accepted": accepted, "delivered": 0, "lifecycle_events": []}
     return bare if result is None or isinstance(result, bool) else result

@@ -1,9 +1,8 @@
 """`provider`: LLM agents (spec sections 7.2 and 10).
 
 A handler of `agent/run` yields what happens, as the `AgentNotification` types, plain dicts with
-their `kind`, or bare text; it returns the response, or only what it wants to say of it. The final
-`output` is complete even though hosts may lose notifications: it is assembled from what was
-yielded.
+their `kind`, or bare text; it returns the response, or only some of its fields. The final `output`
+is complete even if hosts lose notifications, because it is assembled from what was yielded.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class AgentItems:
         self._kept: dict[str, list[Any]] = {kept: [] for kept in RESPONSE_LISTS.values()}
 
     def frame(self, item: Any) -> tuple[str, Any]:
-        """One item as the wire has it: no `kind`, a session id, explicit flags."""
+        """One item in the form of the wire: no `kind`, a session id, explicit flags."""
         if isinstance(item, str):
             item = {"kind": "output", "text": item}
         params: dict[str, Any] = to_builtins(item)
@@ -59,7 +58,9 @@ class AgentItems:
             return INTERACTION, self._named(params)
         kind = params.pop("kind", None) or BY_CLASS.get(type(item).__name__)
         if kind not in NOTIFICATIONS:
-            raise ValueError(f"an agent's item is text or has a kind: {', '.join(NOTIFICATIONS)}")
+            raise ValueError(
+                f"an item of a run has to be text or have a kind: {', '.join(NOTIFICATIONS)}"
+            )
         params = self._named(params)
         if kind == "output":
             params = self._said(params)
@@ -81,17 +82,17 @@ class AgentItems:
         return {**params, "session_id": self._session}
 
     def _said(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Deltas add up to a turn; a final text stands for the whole of it."""
+        """Deltas add up to a turn; a final text replaces them all."""
         final = bool(params.get("is_final") or params.get("final"))
         self._deltas.append(params["text"])
         if final:
-            # A final item without a text only ends the turn that was streamed.
+            # A final item without text only ends the turn that was streamed.
             self._turns.append(params["text"] or "".join(self._deltas))
             self._deltas.clear()
         return {**params, "is_final": final, "final": final}
 
     def complete(self, result: Any) -> Any:
-        """An `AgentRunResponse`: what was yielded, and over it what the handler returned."""
+        """An `AgentRunResponse`: what was yielded, overridden by what the handler returned."""
         given = {"output": result} if isinstance(result, str) else to_builtins(result) or {}
         response = {
             "session_id": self._session,
@@ -109,7 +110,7 @@ class AgentItems:
         return NOTIFICATIONS["error"], params
 
 
-# What of an item goes into which list of the response, and what a notification always says.
+# What part of an item goes into which list of the response, and what a notification always has.
 RESPONSE_LISTS: Final = {
     "thinking": "thinking",
     "toolCall": "tool_calls",

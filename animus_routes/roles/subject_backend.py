@@ -1,7 +1,7 @@
 """`subject_backend`: tasks, issues and other units of work (spec sections 7.1 and 9).
 
-The host calls `<kind>/<verb>`; `subject/<verb>` is what the spec writes. Both are served. What
-hosts send beside the schema's form is normalised here, and what a handler may return beside it.
+The host calls `<kind>/<verb>`, while the spec has `subject/<verb>`; both are served. What hosts send
+in other forms than the schema's is normalised here, and so is what handlers may return instead.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ def _invalid(path: str, message: str, code: str) -> Invalid:
 
 
 def _fill(subject: Any) -> Any:
-    """What every host needs and an author may leave out; `""` counts as left out.
+    """Fill in what every host needs and an author may leave out; `""` counts as left out.
 
-    The wire types fill themselves; this is for plain dicts and an author's own types.
+    The wire types do this themselves; this is for plain dicts and an author's own types.
     """
     if is_generated(type(subject)) or subject is None:
         return subject
@@ -91,7 +91,7 @@ def _fill(subject: Any) -> Any:
 
 
 def _unwrap(result: Any) -> Any:
-    """`{"subject": ...}`, as the spec has it, is a bare subject to every host."""
+    """Unwrap the spec's `{"subject": ...}`: every host wants a bare subject."""
     if isinstance(result, dict):
         found = cast("Params", result)
         return found["subject"] if found.keys() == {"subject"} else found
@@ -112,7 +112,7 @@ def _subject(result: Any, params: Params, _registered: Registered) -> Any:
 def _created(result: Any, _params: Params, _registered: Registered) -> Any:
     found = _fill(_unwrap(result))
     if found is None:
-        raise TypeError("the handler returned None: hosts want the new subject")
+        raise TypeError("the handler returned None, but hosts want the new subject")
     return found
 
 

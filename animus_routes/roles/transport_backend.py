@@ -1,4 +1,4 @@
-"""`transport_backend`: a network face of the daemon (spec section 13).
+"""`transport_backend`: makes the daemon reachable over a network (spec section 13).
 
 The listener belongs to the author's lifespan; `transport/start` answers when it is bound.
 """
@@ -22,7 +22,7 @@ def _started(result: Any, _params: dict[str, Any], _registered: Registered) -> A
 
 
 def _stopped(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
-    """None will do."""
+    """None or a bool is enough."""
     return {"shutdown": True} if result is None or isinstance(result, bool) else result
 
 

@@ -1,7 +1,7 @@
 """`trigger_backend`: events from outside that start workflows (spec sections 7.3 and 11).
 
-The host ignores an error answer to `trigger/watch` and an error event, so a watch that breaks
-ends the process: the host's supervisor starts it anew, with backoff.
+The host ignores an error answer to `trigger/watch`, and an error event too. So a watch that fails
+ends the process, and the host's supervisor restarts it, with growing pauses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`web_ui`: a marker beside `transport_backend`; it has lifecycle methods only."""
+"""`web_ui`: a marker used together with `transport_backend`; it has only lifecycle methods."""
 
 from animus_routes.roles import Role
 

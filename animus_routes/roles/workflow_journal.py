@@ -22,7 +22,7 @@ def _flags(registered: Registered) -> dict[str, Any]:
 
 
 def _absent(key: str) -> ResultAdapter:
-    """None: there is none, which the wire says by a null."""
+    """None means that there is none, which is a null on the wire."""
 
     def absent(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
         return {key: None} if result is None else result

@@ -1,6 +1,6 @@
 """`workflow_runner`: runs workflows, over RPC and as the command line the daemon uses (spec 7.5).
 
-A handler may yield `PhaseEvent`s: they go out as progress while it runs and stand in the result's
+A handler may yield `PhaseEvent`s: they are sent as progress while it runs, and are in the result's
 `phase_events`. The command line `execute` (host 4.8) calls the same handler; see `animus_routes.serving.execute`.
 """
 

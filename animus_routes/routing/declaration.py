@@ -67,7 +67,7 @@ class Declaration(Router):
         """The roles of `kinds`.
 
         Raises:
-            ConfigurationError: A kind is unknown, or not to be written any more.
+            ConfigurationError: A kind is unknown or retired.
         """
         from animus_routes.roles import role
 
@@ -86,7 +86,7 @@ class Declaration(Router):
 
     @property
     def registry(self) -> Registry:
-        """What is registered, against the roles' tables."""
+        """What is registered, matched with the roles' tables."""
         if self._registry is None or self._registered != len(self.registrations):
             self._registered = len(self.registrations)
             self._registry = Registry(
@@ -101,13 +101,13 @@ class Declaration(Router):
     def notify(self, method: PluginNotification | str, params: Any = None) -> None:
         """Send a notification that belongs to no request, such as `config/changed`.
 
-        Any thread may call it. Nothing is sent while no host has finished its handshake.
+        Any thread may call it. Nothing is sent before a host has completed the handshake.
         """
         if self._send is not None:
             self._send(method, {} if params is None else params)
 
     def _include_object(self, backend: object) -> None:
-        """Register an object's methods by the roles' verbs; see `Router.include`."""
+        """Register an object's methods that are named after the roles' verbs; see `Router.include`."""
         found = 0
         try:
             roles = self.roles

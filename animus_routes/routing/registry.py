@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """The app's registrations against its roles' tables.
+    """The app's registrations, matched with its roles' tables.
 
     Attributes:
         roles: Primary first.
         rows: Every method of every role, by name.
-        handlers: What is registered, by wire name, aliases not spelled out.
+        handlers: What is registered, by wire name, without aliases.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Registry:
         self._signatures: dict[str, Signature] = {}
 
     def has(self, name: str) -> bool:
-        """Is this method of the table served by a handler of the author's?"""
+        """Does a handler of the author's serve this method?"""
         return name in self.served
 
     def row(self, name: str) -> tuple[Role, MethodRow | None]:
@@ -83,7 +83,7 @@ class Registry:
                 registration = self.handlers.get(alias, own)
                 if registration is not None:
                     yield alias, registration
-            # A handler of the only kind's verb is the verb's.
+            # If there is one kind, a handler for `<kind>/<verb>` also serves the method itself.
             if own is None and len(aliases) == 1:
                 own = self.handlers.get(aliases[0])
             if own is not None:
@@ -91,7 +91,7 @@ class Registry:
         yield from self.handlers.items()
 
     def methods(self) -> list[str]:
-        """What the app serves, as it is advertised: table order, aliases after each method."""
+        """What the app serves, as advertised: in the table's order, aliases after each method."""
         names: list[str] = []
         for name, (_, row) in self.rows.items():
             if row.stops is not None and row.served_with is None:
@@ -124,7 +124,7 @@ class Registry:
         return any(self.has(name) for name, (_, row) in self.rows.items() if row.stream is not None)
 
     def _default(self, name: str, default: Callable[[Registry], Any]) -> Route:
-        """A route that the table answers, because the author registered nothing."""
+        """A route answered from the table, because the author registered no handler."""
         function = partial(default, self)
         return self._route(name, Registration(name, function, ""), Signature(function, []))
 
@@ -145,7 +145,7 @@ class Registry:
         )
 
     def signature(self, registration: Registration) -> Signature:
-        """A handler, read against the method it serves; read once."""
+        """A handler's signature in the light of the method that it serves; read once."""
         found = self._signatures.get(registration.name)
         if found is None or found.function is not registration.function:
             _, row = self.row(registration.name)

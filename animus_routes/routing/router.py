@@ -1,4 +1,4 @@
-"""`Router`: what collects handlers. Its decorators return every function as it is."""
+"""`Router`: collects handlers. Its decorators return every function unchanged."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Registration(Struct, frozen=True):
 
 
 class Router:
-    """Collects handlers; an `App` is one, and takes others in with `include`.
+    """Collects handlers; an `App` is a router, and adds other routers with `include`.
 
-    Every decorator returns the function as it is, so it can still be called and tested.
+    Every decorator returns the function unchanged, so it can still be called and tested.
     """
 
     def __init__(self) -> None:
@@ -61,11 +61,11 @@ class Router:
         """Serve a wire method.
 
         Args:
-            name: As the role's table writes it, such as `subject/list`. Any name for `custom`.
+            name: The name in the role's table, such as `subject/list`; any name for kind `custom`.
             concurrent: Run a plain function on the app's thread pool instead of one at a time.
-            notification: For a generator of a method without a stream of its own: each item goes
-                out as this notification, `{"id": <request id>, "event": <item>}`.
-            extra: The method is beyond the role's table on purpose.
+            notification: For a generator, if the method has no stream of its own: each item goes out
+                as this notification, `{"id": <request id>, "event": <item>}`.
+            extra: The method is deliberately not one from the role's table.
         """
         if callable(name):
             raise TypeError('name the wire method: @app.method("group/verb")')
@@ -80,8 +80,8 @@ class Router:
         """Serve a method and publish it as an MCP tool of the same name (kind `custom`).
 
         Args:
-            name: The tool's name; the function's own if left out. Its input schema comes from
-                the hints, its descriptions from the docstring (google, numpy or sphinx style).
+            name: The tool's name; by default the function's. The input schema comes from the
+                hints, the descriptions from the docstring (Google, NumPy or Sphinx style).
         """
         if callable(name):
             raise TypeError("write @app.tool() with its parentheses")
@@ -104,17 +104,17 @@ class Router:
     def middleware(self, function: Handler) -> Handler:
         """Wrap every call: `def timed(ctx, call_next): ...; return call_next(ctx)`.
 
-        A plain middleware wraps plain and async handlers alike. An async one, awaiting
-        `call_next(ctx)`, can only wrap async handlers.
+        A plain middleware wraps both plain and async handlers. An async one, which awaits
+        `call_next(ctx)`, can wrap only async handlers.
         """
         self.middlewares.append(function)
         return function
 
     def exception_handler(self, error: type[BaseException]) -> Callable[[Handler], Handler]:
-        """Turn an exception of the author's into an answer, for subclasses too.
+        """Turn an exception of your own, or of a subclass, into an answer.
 
-        The function is a plain one and takes `(ctx, error)`; an `RpcError` that it returns or
-        raises is the answer, any other value is the result.
+        The function is a plain one and takes `(ctx, error)`. An `RpcError` that it returns or
+        raises is the answer; any other value that it returns is the result.
         """
         if not hasattr(error, "__mro__"):
             raise TypeError("name the exception: @app.exception_handler(SomeError)")
@@ -128,7 +128,7 @@ class Router:
     def on_initialize(self, function: Handler) -> Handler:
         """Run during the handshake, before it is answered; raise an `RpcError` to refuse it.
 
-        The function may take the initialize params (whole or by field) and a `Context`.
+        The function may take the `initialize` params (whole or by field) and a `Context`.
         """
         self.initialize_hooks.append(function)
         return function
@@ -137,16 +137,16 @@ class Router:
         """Answer `health/check`.
 
         The function returns None or True for healthy, False for unhealthy, a string for degraded
-        with that reason, or a `HealthCheckResult`. What it raises is unhealthy, with the reason.
+        with that reason, or a `HealthCheckResult`. If it raises, the plugin is unhealthy.
         """
         self.health_check = function
         return function
 
     def include(self, other: Router | object) -> None:
-        """Take in another router, or an object whose methods are named as the role's verbs are.
+        """Add another router, or an object whose methods are named after the role's verbs.
 
-        A router's middleware and exception handlers then hold for the whole app.
-        Such methods may be written `(self, params, ctx)`: `params` is the plain dict, `ctx` the
+        A router's middleware and exception handlers then apply to the whole app. An object's
+        methods may be written `(self, params, ctx)`: `params` is the plain dict, `ctx` the
         `Context`.
         """
         if not isinstance(other, Router):

@@ -1,4 +1,4 @@
-"""How the items of a stream are written: every one alike, or each as its role says."""
+"""How the items of a stream are written: all in the same way, or each as its role says."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class EventStreamCall:
         self.write: Write = self._writer(form)
 
     def complete(self, result: Any) -> Any:
-        """A handler that is no generator may leave the ack to the framework."""
+        """A handler that is not a generator may leave the ack to the framework."""
         return self._stream.ack if result is None else result
 
     def farewell(self) -> bytes:
@@ -68,7 +68,7 @@ class EventStreamCall:
         return prefix + error + suffix
 
     def _around(self, key: str) -> tuple[bytes, bytes]:
-        """A notification's bytes before and after what stands under `key`."""
+        """A notification's bytes before and after the value of `key`."""
         prefix = NOTIFICATION + encoder.encode(self._stream.notification) + PARAMS
         if not key:
             return prefix, TAIL
@@ -109,10 +109,10 @@ class AdaptedStreamCall:
         return self._adapter.complete(result)
 
     def farewell(self) -> bytes:
-        """The role's last word, if it has one."""
+        """The role's last notification, if it has one."""
         found = self._adapter.farewell()
         return b"" if found is None else notification_frame(found[0], codecs.encode(found[1]))
 
     def failure_frame(self, _error: bytes) -> bytes:
-        """Nothing: these streams have no ack, so that the answer itself tells the error."""
+        """Nothing: these streams have no ack, so the answer itself reports the error."""
         return b""

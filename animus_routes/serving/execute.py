@@ -1,14 +1,14 @@
-"""`<plugin> execute ...`: the command line that the daemon starts a workflow runner with (host 4.8).
+"""`<plugin> execute ...`: the command line by which the daemon starts a workflow runner (host 4.8).
 
-The plugin starts itself once more as a plugin process and calls its own `workflow/execute`, so
+The plugin starts itself a second time as a plugin process and calls its own `workflow/execute`, so
 the handler runs under the same conditions either way. The daemon reads
 
 - a line of JSON on stderr at the start and at the end, `runner_start` and `runner_complete`,
 - events as they happen, where `ANIMUS_WORKFLOW_EVENT_PIPE` says: a Unix socket, or a FIFO,
 - the exit code.
 
-The result goes to stdout. An event names its workflow: a handler that starts a fresh one tells its
-id with `ctx.progress({"workflow_id": ...})` before its first event.
+The result goes to stdout. An event names its workflow: a handler that starts a new one announces
+its id with `ctx.progress({"workflow_id": ...})` before its first event.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ FAILED: Final = "failed"
 
 
 class EventPipe:
-    """Where the daemon listens; what cannot be sent is lost, and never stops the workflow.
+    """Where the daemon listens; what cannot be sent is dropped, and never stops the workflow.
 
     Args:
-        path: A Unix socket or a FIFO; None = nobody listens.
+        path: A Unix socket or a FIFO; None if nobody is listening.
         workflow_id: The id that events carry, if it is known.
     """
 
@@ -86,7 +86,7 @@ class EventPipe:
         self.send(f"phase_{kind}", {**payload, "phase_status": status})
 
     def send(self, kind: str, payload: dict[str, Any]) -> None:
-        """Send one event; connects at the first one, and anew after a failure."""
+        """Send one event; connect for the first one, and again after a failure."""
         if not self._path:
             return
         event = {
@@ -108,7 +108,7 @@ def _connect(path: str) -> Callable[[bytes], object]:
         link.settimeout(STALLED_S)
         link.connect(path)
         return link.sendall
-    # Without a reader this fails at once; a workflow does not wait for somebody to listen.
+    # Without a reader this fails at once; a workflow does not wait for a listener.
     fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     os.set_blocking(fd, True)
     return os.fdopen(fd, "wb", buffering=0).write
@@ -121,11 +121,11 @@ def main(arguments: list[str]) -> int:
     parser = _parser()
     given = vars(parser.parse_args(arguments))
     project_root = str(Path(given.pop("project_root")).resolve())
-    del given["config_path"]  # of the daemon's own runner; a plugin finds its workflows itself
+    del given["config_path"]  # for the daemon's own runner; a plugin finds its workflows itself
     params = {name: value for name, value in given.items() if value is not None}
     subject = next((params[name] for name in SUBJECT if name in params), None)
     if subject is None:
-        parser.error("one of --task-id, --requirement-id, --title, --workflow-id says what to run")
+        parser.error("say what to run: --task-id, --requirement-id, --title or --workflow-id")
     pipe = EventPipe(os.environ.get(EVENT_PIPE), str(params.get("workflow_id") or ""))
     asked: dict[str, Any] = {
         name: params[name] for name in ("workflow_id", "workflow_ref") if name in params

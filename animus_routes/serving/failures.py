@@ -1,4 +1,4 @@
-"""The one boundary between exceptions and the wire: what goes out, what only the operator sees."""
+"""The one boundary between exceptions and the wire: what is sent, and what only operators see."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Value(Struct):
 
 
 def wire_error(role: Role | None, error: RpcError) -> tuple[int, str, Any]:
-    """Code, message and data of an error, a named one as the role writes it."""
+    """Code, message and data of an error; for a named error, as its role writes them."""
     if not isinstance(error, NamedError):
         return error.code, error.message, error.data
     row = role.errors.get(error.name) if role is not None else None
@@ -52,12 +52,12 @@ def wire_error(role: Role | None, error: RpcError) -> tuple[int, str, Any]:
 
 
 def _bug(reported: str) -> dict[str, str]:
-    """What a host is told of a bug: where the operator finds it."""
+    """What a host is told about a bug: where the operator finds it."""
     return {"category": "other", "error_id": reported.rpartition(" ")[2]}
 
 
 def _with_choices(invalid: Invalid, signature: Signature) -> Invalid:
-    """The same with the words a closed set has, where the decoder names none."""
+    """The same, with the values the enum accepts if the decoder does not list them."""
     for issue in invalid.issues:
         if issue["message"] in codecs.CLOSED:
             from animus_routes.handlers.choices import choices
@@ -91,7 +91,7 @@ class Failures:
         self._over = over
 
     def refuse(self, route: Any, request: Request, error: Exception) -> bytes:
-        """-32602 with every issue for params that do not decode; a bug in a validator is ours."""
+        """-32602 with every issue for params that do not decode; -32603 for a bug in a validator."""
         invalid = codecs.explain(error)
         if invalid is None:
             return self._internal_error(route.name, request.id, error)
@@ -105,7 +105,7 @@ class Failures:
     def rescue(
         self, route: Any, request: Request, error: BaseException, context: Any
     ) -> bytes | Value:
-        """What a handler raised: an error of its own, one with a handler, or a bug."""
+        """What a handler raised: an `RpcError`, an exception with a handler, or a bug."""
         found = self._handled(error, context or self._context(route, request))
         if isinstance(found, Value):
             return found
@@ -121,7 +121,7 @@ class Failures:
         return self._internal_error(route.name, request.id, error)
 
     def _handled(self, error: BaseException, context: Any) -> BaseException | Value:
-        """What the author's exception handlers make of an error; itself without one."""
+        """What the author's exception handlers turn an error into; the error itself without one."""
         for kind in type(error).__mro__:
             handler = self._app.exception_handlers.get(kind)
             if handler is not None:
@@ -135,9 +135,9 @@ class Failures:
     def stream_failed(
         self, route: Any, request: Request, error: BaseException, context: Any
     ) -> bytes:
-        """A stream broke after its ack: the operator is told, and what a host may be told.
+        """A stream failed after its ack: tell the operator, and return what a host may be told.
 
-        An exception handler may say it in other words, but a result comes too late.
+        An exception handler may replace the error, but it is too late for a result.
         """
         found = self._handled(error, context)
         raised = error if isinstance(found, Value) else found
@@ -151,7 +151,7 @@ class Failures:
         return told
 
     def unwritable(self, route: Any, request_id: int | Raw, error: BaseException) -> bytes:
-        """-32603 for a result that cannot be encoded; a result that is too large says so."""
+        """-32603 for a result that cannot be encoded; for one that is too large, with its size."""
         if isinstance(error, TooLargeError):
             self.report(f"the result of {route.name}", error)
             return error_frame(request_id, INTERNAL_ERROR, str(error), {"category": "other"})
@@ -168,7 +168,7 @@ class Failures:
         return error_frame(request_id, INTERNAL_ERROR, "internal error", data)
 
     def report(self, what: str, error: BaseException) -> str:
-        """Tell the operator, with the traceback; the id is what the host is told."""
+        """Tell the operator, with the traceback; return what the host is told, with the id."""
         from traceback import format_exception
 
         from animus_routes.engine.stderr import log

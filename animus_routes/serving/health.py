@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Health:
-    """What a plugin says of itself.
+    """What a plugin reports about its health.
 
     Args:
-        report: Tells the operator of a check that raised, and gives the text for the host.
+        report: Tells the operator about a check that raised, and returns the text for the host.
     """
 
     def __init__(self, report: Callable[[str, BaseException], str]) -> None:

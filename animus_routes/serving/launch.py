@@ -55,10 +55,10 @@ def importing() -> Generator[None, None, None]:
 
 
 def launch(app: Launched, arguments: list[str]) -> NoReturn:
-    """Do what the host asks for by starting the process this way."""
+    """Do what the host wants when it starts the process in this way."""
     if _importing:
         say(
-            "app.run() was called while the module was imported; write\n"
+            "app.run() was called while the module was being imported; write\n"
             '    if __name__ == "__main__":\n        app.run()'
         )
         leave(1)
@@ -118,7 +118,7 @@ def on_terminal() -> bool:
 
 
 def usage(app: Launched) -> str:
-    """One screen for a person who starts the plugin by hand."""
+    """A short help text for a person who starts the plugin by hand."""
     return (
         f"{app.name} {app.version}: {app.description}\n\n"
         "  (no argument)     serve the Animus plugin protocol on stdin and stdout\n"

@@ -27,10 +27,10 @@ def enter(
         run: Runs a coroutine on the event loop, as `engine.ports.Link` does.
 
     Returns:
-        What it yielded, and the function that leaves it.
+        What it yielded, and a function that leaves it.
 
     Raises:
-        TypeError: It is nothing that can be entered.
+        TypeError: It cannot be entered.
     """
     if app.lifespan is None:
         return None, None
@@ -53,8 +53,8 @@ def enter(
     if hasattr(entered, "close"):
         entered.close()  # a coroutine, which would complain that nobody awaited it
     raise TypeError(
-        f"the lifespan '{name_of(app.lifespan)}' has no `yield`: what comes before it runs at the "
-        "start, what comes after it at the end"
+        f"the lifespan '{name_of(app.lifespan)}' has no `yield`: the code before it runs at the "
+        "start, the code after it at the end"
     )
 
 

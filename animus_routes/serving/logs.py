@@ -1,4 +1,4 @@
-"""Log lines for the operator: readable or JSON on stderr, and `log/entry` where it is asked for.
+"""Log lines for the operator: text or JSON on stderr, and `log/entry` if that is wanted.
 
 The host reads a plugin's stderr line by line.
 """
@@ -44,7 +44,7 @@ def as_json(found: Entry) -> bytes:
 
 
 def json_fields(fields: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Fields that can be written; a value that is no JSON becomes its `repr`."""
+    """Fields that can be written: if a value is not JSON, each becomes its `repr`."""
     try:
         encode(fields)
     except (TypeError, ValueError, OverflowError, RecursionError):

@@ -1,4 +1,4 @@
-"""The app as the engine serves it: what a route, a context, an error frame is made of.
+"""The app as the engine serves it: its routes, contexts and error frames.
 
 Implements `engine.ports.ServedApp`. One session is one connection of one host.
 """
@@ -108,7 +108,7 @@ class Session:
         return Context(self._surroundings, request, route.kind)
 
     def field(self, params: Raw, name: str, *, raw: bool = False) -> Any:
-        """One field of params that may be anything; None if it is not there."""
+        """One field of params of any form; None if it is missing."""
         try:
             value = msgspec.json.decode(params, type=dict[str, Raw]).get(name)
             return value if value is None or raw else msgspec.json.decode(value)
@@ -136,7 +136,7 @@ class Session:
         return initialize_result(self.app)
 
     def _run_hooks(self, link: Link, params: Raw, ctx: Context) -> None:
-        """Every hook in order; what their dependencies opened is closed after the last."""
+        """Run every hook in order; close what their dependencies opened after the last one."""
         failure: BaseException | None = None
         try:
             for hook in self.app.initialize_hooks:
@@ -179,7 +179,7 @@ class Session:
             self.notify("log/entry", entry)
 
     def notify(self, method: str, params: Any) -> None:
-        """A notification outside of any request; nothing before the handshake is done."""
+        """Send a notification that belongs to no request; nothing before the handshake is done."""
         link = self._link
         if link is not None and link.opened:
             link.wire.write(notification_frame(method, codecs.encode(params)))
@@ -206,9 +206,9 @@ class Session:
         return codecs.encode(self._health.result(None))
 
     def call_failed(self, route: Any, error: BaseException) -> None:
-        """End the process where its host ignores that a stream is broken, so that it restarts it.
+        """End the process if its host ignores that a stream has failed, so that it is restarted.
 
-        A refusal of the params is no broken stream: it would be the same the next time.
+        Refusing the params does not count as a failure: it would happen again next time.
         """
         if route.stream is None or not route.stream.fatal or not self.app.exit_on_broken_stream:
             return
@@ -230,7 +230,7 @@ def _run_hook(link: Link, hook: Callable[..., Any], params: Raw, ctx: Context) -
 
 
 def _decoded(decode: Callable[[Raw], Any], params: Raw) -> Any:
-    """The greeting's params decoded; what is wrong with them is the host's fault, not a bug.
+    """The decoded params of the handshake; if they are wrong, that is the host's fault, not a bug.
 
     Raises:
         RpcError: They do not decode.
@@ -246,7 +246,7 @@ def _decoded(decode: Callable[[Raw], Any], params: Raw) -> Any:
 
 
 def _check_version(version: Any) -> None:
-    """Majors must agree (spec section 8)."""
+    """The major versions must agree (spec section 8)."""
     if not isinstance(version, str) or not version.partition(".")[0].isdecimal():
         text = f"initialize needs `protocol_version`, such as '{PROTOCOL_VERSION}'"
         issue = {"path": "protocol_version", "message": text, "code": "missing"}

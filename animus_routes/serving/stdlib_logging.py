@@ -1,4 +1,4 @@
-"""Standard `logging` of a program that uses it and has not configured it itself."""
+"""Standard `logging`, for a program that uses it without having configured it."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def _level(number: int) -> str:
 
 
 def take_over(sink: Sink) -> None:
-    """Send standard `logging` through a sink, unless the program has set it up itself.
+    """Send standard `logging` through a sink, unless the program has configured it itself.
 
-    The level is `RUST_LOG`, which hosts forward, where it is one word; else info.
+    The level is `RUST_LOG`, which hosts forward, if it is a single word; otherwise info.
     """
     root = logging.getLogger()
     if root.handlers:

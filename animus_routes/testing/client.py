@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from animus_routes.names import HostMethodName, HostNotification, MethodName, PluginNotification
     from animus_routes.routing.registry import Registry
 
-BREAK: Final = {"id", "error"}  # what a notification holds that ends a broken stream
+BREAK: Final = {"id", "error"}  # the keys of the notification that ends a broken stream
 
 
 class TestClient:
     """Calls an app's methods as a host would, without a process.
 
-    Use it as a context manager: entering shakes hands and enters the lifespan, leaving shuts
-    down. Handlers see real contexts, hooks and middleware; params and results go through JSON.
+    Use it as a context manager: entering performs the handshake and enters the lifespan, leaving
+    shuts down. Contexts, hooks and middleware are the real ones; params and results go through JSON.
 
         with TestClient(app) as client:
             assert client.call("task/get", {"id": "task:1"})["title"] == "hello"
 
     Args:
-        app: The app; problems in it are raised at once as `ConfigurationError`.
-        init_extensions: For `initialize`, such as `{"project_binding": {"project_root": "..."}}`.
+        app: The app; if it has problems, `ConfigurationError` is raised at once.
+        init_extensions: Sent with `initialize`, such as `{"project_binding": {"project_root": "..."}}`.
         check_results: Refuse results that a host could not decode (`TypeError`).
-        timeout_s: How long a call, a stream's next item or a notification may take.
+        timeout_s: How long to wait for an answer, an item or a notification, in seconds.
 
     Attributes:
         initialize_result: What the app answered to `initialize`.
@@ -103,9 +103,9 @@ class TestClient:
 
     @property
     def dependency_overrides(self) -> dict[Callable[..., Any], Callable[..., Any]]:
-        """Replace what `Depends(f)` gives: `client.dependency_overrides[f] = fake`.
+        """Replacements for dependencies: `client.dependency_overrides[f] = fake` for `Depends(f)`.
 
-        They are the app's: clear them at the end, or set them with `monkeypatch.setitem`.
+        They belong to the app: clear them at the end, or set them with `monkeypatch.setitem`.
         """
         return self.app.dependency_overrides
 
@@ -138,7 +138,7 @@ class TestClient:
     def request(self, method: HostMethodName | str, params: Any = None) -> int:
         """Send a request without waiting; `reply` waits. Returns its id.
 
-        A plain handler that runs one at a time has ended when this returns.
+        When this returns, a plain handler that runs on the main thread has ended.
         """
         with self._turn:
             self._last_id += 1
@@ -147,7 +147,7 @@ class TestClient:
         return request_id
 
     def reply(self, request_id: int, *, timeout_s: float | None = None, method: str = "") -> Any:
-        """Wait for the answer to a `request`; `method` is for the message if none comes.
+        """Wait for the answer to a `request`; `method` is only for the message if none comes.
 
         Raises:
             RpcError: The answer is an error.
@@ -167,11 +167,11 @@ class TestClient:
         self._feed({"jsonrpc": "2.0", "method": method}, params)
 
     def cancel(self, request_id: int) -> None:
-        """Send `$/cancelRequest` for a request under way."""
+        """Send `$/cancelRequest` for a request in progress."""
         self.notify("$/cancelRequest", {"id": request_id})
 
     def stream(self, method: MethodName | str, params: Any = None) -> OpenStream:
-        """Open a stream and take its notifications' params as they come."""
+        """Open a stream, to receive its notifications' params as they arrive."""
         return OpenStream(self, method, params)
 
     def next_notification(
@@ -181,7 +181,7 @@ class TestClient:
         after: int = 0,
         timeout_s: float | None = None,
     ) -> Notification:
-        """The first notification (of a method) from position `after` on; waits for it.
+        """Wait for the first notification (of a method) from position `after` on.
 
         Raises:
             TimeoutError: None came in time.
@@ -211,7 +211,7 @@ class TestClient:
         return raised[-1] if raised and error.code == INTERNAL_ERROR else None
 
     def broken(self, request_id: int) -> RpcError | None:
-        """What broke a stream after its ack, as hosts that may be told read it."""
+        """The error that broke a stream after its ack, in the form that hosts may receive."""
         found = (self._failures.breaks or {}).get(request_id)
         if found is None:
             return None
@@ -225,10 +225,10 @@ class TestClient:
         return any(call.request.id == request_id for call in active)
 
     def wait(self, ready: Callable[[], Any], what: str, timeout_s: float | None = None) -> None:
-        """Wait until `ready()` is true, looking at it whenever something may have changed.
+        """Wait until `ready()` is true, checking whenever something may have changed.
 
         Raises:
-            TimeoutError: It was not in time; `what` says what was missed.
+            TimeoutError: It did not become true in time; `what` names what was awaited.
         """
         self._wire.wait(ready, self.timeout_s if timeout_s is None else timeout_s, what)
 
@@ -236,8 +236,8 @@ class TestClient:
 class OpenStream:
     """A stream under test: iterate over its notifications' params.
 
-    The iteration ends when the handler has. As a context manager the stream is cancelled at the
-    end of the block, if it still runs.
+    The iteration ends when the handler does. As a context manager, the stream is cancelled at the
+    end of the block if it is still running.
 
     Attributes:
         request_id: The id of the request that opened it.
@@ -258,7 +258,7 @@ class OpenStream:
 
     @property
     def ack(self) -> Any:
-        """The answer that comes before the first item; waits for it.
+        """The answer that comes before the first item. Waits for it.
 
         Raises:
             RpcError: The stream was refused.
@@ -269,7 +269,7 @@ class OpenStream:
 
     @property
     def result(self) -> Any:
-        """The answer that a stream without an ack gives at its end; waits for it."""
+        """The answer at the end of a stream that has no ack. Waits for it."""
         return self.ack
 
     def __iter__(self) -> Self:
@@ -279,9 +279,9 @@ class OpenStream:
         """The next notification's params; waits for it.
 
         Raises:
-            RpcError: The stream was refused, or failed; after its ack too, where most hosts would
-                only see that no more comes. For a bug its cause is the handler's own exception.
-            TimeoutError: None came in time, and the handler still runs.
+            RpcError: The stream was refused, or failed. This includes a failure after its ack, where
+                most hosts would only see that no more items come. For a bug its cause is the handler's own exception.
+            TimeoutError: None came in time, and the handler is still running.
         """
         client = self._client
 
@@ -298,7 +298,7 @@ class OpenStream:
 
     @staticmethod
     def _ends(params: Any) -> bool:
-        """Is it the notification that ends a broken stream?"""
+        """Is this the notification that ends a broken stream?"""
         return isinstance(params, dict) and cast("dict[str, Any]", params).keys() == BREAK
 
     def _next_place(self) -> int | None:
@@ -318,7 +318,7 @@ class OpenStream:
 
 
 def named_error(error: dict[str, Any]) -> RpcError:
-    """An error answer as the named error of its `data.category`; code and text as on the wire."""
+    """An error answer as the named error for its `data.category`, with code and text unchanged."""
     data: Any = error.get("data")
     category = str(cast("Any", data).get("category")) if isinstance(data, dict) else ""
     kinds: dict[str, type[RpcError]] = {kind.name: kind for kind in NamedError.__subclasses__()}

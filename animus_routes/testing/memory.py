@@ -73,7 +73,7 @@ class MemoryWire(Wire):
         deadline = monotonic() + timeout_s
         with self.arrived:
             while not ready():
-                # In steps, because a handler's end writes nothing.
+                # In steps, because nothing is written when a handler ends.
                 if not self.arrived.wait(WAIT_STEP_S) and monotonic() > deadline and not ready():
                     seen = [found.method for found in self.notifications[-5:]]
                     raise TimeoutError(

@@ -1,7 +1,7 @@
-"""JSON bytes <-> typed values, for three families: msgspec, pydantic, plain.
+"""JSON bytes <-> typed values, for three families: msgspec, pydantic and plain.
 
-pydantic is used only for types that are made with it, and it is recognised by what its classes
-carry, so that nothing here imports it for others.
+pydantic is used only for types that are made with it. Those are recognised by attributes of their
+classes, so that nothing here imports pydantic for other types.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def decoder(hint: Any) -> Decode:
 
 
 def with_defaults(given: Any) -> Any:
-    """A decoded dataclass with its defaults where its writer looks for them.
+    """A decoded dataclass, with its defaults where the encoder looks for them.
 
     msgspec leaves a default that was not sent on the class and writes only what is on the
     instance, so a handler that returns what it was given would lose it.
@@ -65,13 +65,14 @@ def with_defaults(given: Any) -> Any:
 
 
 def fields_decoder(fields: list[tuple[str, Any, Any]]) -> Decode:
-    """Decode an object's fields each as its own hint.
+    """Decode each of an object's fields by its own hint.
 
     Args:
         fields: `(name, hint, default)`; the default is `NODEFAULT` for a required field.
 
     Returns:
-        A function to a tuple of values in the order of `fields`; to the bare value for one field.
+        A function that returns a tuple of values in the order of `fields`, or the value if there is
+        only one field.
     """
     later = {i: decoder(hint) for i, (_, hint, _) in enumerate(fields) if needs_pydantic(hint)}
     shape = defstruct(
@@ -104,7 +105,7 @@ def fields_decoder(fields: list[tuple[str, Any, Any]]) -> Decode:
 
 
 class Absent(Struct):
-    """A default that is made for each call, from an empty object."""
+    """A default that is made anew for each call, from an empty object."""
 
     decode: Decode
 
@@ -173,7 +174,7 @@ def _issue(path: str, message: str, code: str) -> dict[str, str]:
 
 
 MISSING: Final = "Object missing required field `"
-# What msgspec says with the value that came in, which does not go back.
+# Messages in which msgspec repeats the value it was given, which must not be sent back.
 CLOSED: Final = ("Invalid enum value", "Invalid value")
 SAYINGS: Final = {
     "matching regex '^(?:[0-9]{4}-": "Expected an RFC 3339 date-time such as 2026-01-31T09:30:00Z",
@@ -208,7 +209,7 @@ _writers: dict[type, Writer | None] = {}
 
 
 def json_writer(value: Any) -> Writer | None:
-    """The writer that pydantic has for objects of this one's class; None for every other value."""
+    """The writer that pydantic has for this class; None for any other value."""
     try:
         return _writers[value.__class__]
     except KeyError:
@@ -220,7 +221,7 @@ def _learn(cls: type) -> Writer | None:
     writer: Writer | None = None
     if serializer is not None:
         config = getattr(cls, "model_config", None) or getattr(cls, "__pydantic_config__", {})
-        # What is read by its alias is written by it, unless the author's model says otherwise.
+        # A field read by its alias is written by it too, unless the author's model says otherwise.
         aliased = config.get("serialize_by_alias") is None
         writer = partial(serializer.to_json, by_alias=True) if aliased else serializer.to_json
     _writers[cls] = writer
@@ -260,7 +261,7 @@ def plain(raw: Raw) -> dict[str, Any]:
     """Params as a dict; absent and null are empty.
 
     Raises:
-        Invalid: They are no object, or not JSON.
+        Invalid: They are not an object, or not JSON.
     """
     try:
         value = msgspec.json.decode(raw)
@@ -275,7 +276,7 @@ def plain(raw: Raw) -> dict[str, Any]:
 
 
 def lenient(raw: Raw) -> dict[str, Any]:
-    """Params as a dict; whatever is wrong with them is the decoder's to say."""
+    """Params as a dict; the decoder reports whatever is wrong with them."""
     try:
         return plain(raw)
     except Invalid:

@@ -28,7 +28,7 @@ def wire_type(name: str) -> Any:
 
 
 def described_by(name: str) -> Any:
-    """A wire type by `crate.Name`, of the family that the author has loaded anyway."""
+    """A wire type by `crate.Name`, of the family that the author has already loaded."""
     crate, _, cls = name.partition(".")
     models = sys.modules.get(f"animus_routes.types.{crate}")
     if models is None or f"animus_routes.structs.{crate}" in sys.modules:
@@ -73,7 +73,7 @@ def accepts_none(hint: Any) -> bool:
 
 
 def members(hint: Any) -> list[Any]:
-    """The classes that a hint can be: of a union each, None aside."""
+    """The classes that a hint allows: every member of a union except None."""
     hint = bare(hint)
     if get_origin(hint) in {Union, UnionType}:
         return [inner for part in get_args(hint) for inner in members(part)]
@@ -81,13 +81,13 @@ def members(hint: Any) -> list[Any]:
 
 
 def is_object(hint: Any) -> bool:
-    """Is its JSON an object: a model, a union of models, a dict?"""
+    """Is its JSON an object, that is a model, a union of models or a dict?"""
     found = members(hint)
     return bool(found) and all(part in (dict, Mapping) or is_model(part) for part in found)
 
 
 def is_open(hint: Any) -> bool:
-    """Does it take any JSON object as it is?"""
+    """Does it accept any JSON object unchanged?"""
     hint = bare(hint)
     if get_args(hint) not in {(), (str, Any)}:
         return False
@@ -129,9 +129,9 @@ def _families_loaded() -> bool:
 
 
 def needs_pydantic(hint: Any) -> bool:
-    """Is anything in this hint of pydantic's making: a model, a `Field`, an annotated constraint?
+    """Does anything in this hint need pydantic: a model, a `Field`, an annotated constraint?
 
-    The fields of dataclasses and TypedDicts count, those of Structs cannot be pydantic's.
+    The fields of dataclasses and TypedDicts count; those of Structs cannot be pydantic's.
     """
     return _families_loaded() and _needs_pydantic(hint, set())
 
@@ -163,12 +163,12 @@ def _annotations(hint: Any) -> list[Any]:
 
     try:
         return list(get_type_hints(hint, include_extras=True).values())
-    except Exception:  # noqa: BLE001 - the decoder that is made next names what is wrong
+    except Exception:  # noqa: BLE001 - the decoder, made next, reports what is wrong
         return []
 
 
 def mixed_struct(hint: Any) -> str | None:
-    """The name of an author's Struct in this hint whose fields msgspec cannot read alone."""
+    """The name of an author's Struct in this hint that msgspec cannot read without pydantic."""
     if not _families_loaded():
         return None
     for part in [*members(hint), *(p for arg in get_args(bare(hint)) for p in members(arg))]:

@@ -269,7 +269,7 @@ def test_an_async_override_of_a_plain_dependency_is_told() -> None:
     with TestClient(app) as client:
         client.dependency_overrides[database] = fake
         error = refused(client, "x/do")
-    assert "fake' is async, 'database' that it replaces is not" in str(error.__cause__)
+    assert "fake' is async, but 'database', which it replaces, is not" in str(error.__cause__)
 
 
 def test_a_plain_override_of_an_async_dependency_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,4 +309,4 @@ def test_a_dependency_that_yields_twice_or_never_is_told(capfd: pytest.CaptureFi
         assert refused(client, "x/never").code == -32603
     told = capfd.readouterr().err
     assert "yielded a second time" in told
-    assert "ended without a yield" in told
+    assert "ended without yielding a value" in told

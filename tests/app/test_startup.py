@@ -96,7 +96,7 @@ def test_a_subject_kind_that_no_host_could_route_is_told(kind: str) -> None:
 
 def test_options_that_have_no_meaning_are_told() -> None:
     assert "no meaning for kind 'custom'" in report(custom_app(subject_kinds=["task"]))[0]
-    assert "at least one handler" in report(custom_app(concurrency=0))[0]
+    assert "has to be at least 1" in report(custom_app(concurrency=0))[0]
 
 
 Handlers = dict[str, Any]
@@ -129,7 +129,11 @@ def generator_result(id: str) -> Iterator[int]:
     [
         ("subject/get", wrong_scalar, "parameter 'id' is int, the wire's is str"),
         ("subject/list", wrong_list, "parameter 'status' is str, the wire's is list["),
-        ("subject/update", wrong_model, "'patch' is a SubjectFilter, the wire's is SubjectPatch"),
+        (
+            "subject/update",
+            wrong_model,
+            "'patch' is a SubjectFilter, the wire's is SubjectPatch",
+        ),
         ("subject/get", wrong_result, "returns SubjectList, but the result is a Subject"),
         ("subject/get", scalar_result, "returns str, but the result is a Subject"),
         ("subject/list", typo_with_default, "unknown field 'stauts'; did you mean 'status'?"),
@@ -184,7 +188,7 @@ def test_reserved_names_are_told_in_open_roles_too() -> None:
     app.method("$/mine")(lambda: None)
     app.method("shutdown")(lambda: None)
     found = report(app)
-    assert "names with $/ belong to the protocol" in found[0]
+    assert "names that start with $/ belong to the protocol" in found[0]
     assert "use lifespan=" in found[1]
 
 

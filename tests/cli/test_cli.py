@@ -280,7 +280,7 @@ def test_help_and_version_exit_with_0(folder: Path) -> None:
         ("tasks:os", "tasks:os is a module, not an App"),
         (
             "several.py",
-            "several.py has several apps; name one of them: several.py:one, several.py:two",
+            "several.py has several apps, name one: several.py:one, several.py:two",
         ),
         ("empty.py", "empty.py has no App"),
         ("runs.py", 'if __name__ == "__main__":'),
