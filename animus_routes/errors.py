@@ -184,7 +184,8 @@ class Invalid(Exception):
     """
 
     def __init__(self, issues: list[dict[str, str]], *, malformed: bool = False) -> None:
-        super().__init__("; ".join(f"{i['path']}: {i['message']}" for i in issues))
+        said = (f"{i['path']}: {i['message']}".removeprefix(": ") for i in issues)
+        super().__init__("; ".join(said))
         self.issues = issues
         self.malformed = malformed
 

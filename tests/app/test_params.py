@@ -441,3 +441,19 @@ def test_large_numbers_and_floats_come_as_they_are() -> None:
         return [a, b]
 
     assert answer(handler, {"a": 2**70, "b": 1}) == [2**70, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ([1], "invalid params: Expected `object`, got `array`"),
+        ({"x": "one"}, "invalid params: x: Expected `int`, got `str`"),
+    ],
+)
+def test_params_that_are_wrong_as_a_whole_have_no_empty_path_in_the_message(
+    params: Any, said: str
+) -> None:
+    def handler(point: PointStruct) -> None: ...
+
+    with serve(handler) as client:
+        assert refused(client, "x/do", params).message == said
