@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from animus_routes.handlers.context import Context
 from animus_routes.handlers.depends import Depends
-from animus_routes.values.hints import bare, is_object, json_type
+from animus_routes.values.hints import bare, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,6 +107,15 @@ def name_of(handler: Any) -> str:
 def is_coroutine_function(handler: Any) -> bool:
     """Does calling it return something to await? Looks inside decorators."""
     return bool(_flags(_layers(handler)) & COROUTINE)
+
+
+def parameters_of(handler: Any) -> tuple[list[Parameter], bool] | None:
+    """What a call has to fill, hints aside, and whether `*args` takes more; None if C wrote it."""
+    layers = _layers(handler)
+    function = layers[-1]
+    if not isinstance(function, FunctionType):
+        return None
+    return _parameters(layers, function, {}), bool(function.__code__.co_flags & VARARGS)
 
 
 def _layers(handler: Any) -> list[Any]:
@@ -339,13 +348,12 @@ def _marker(parameter: Parameter) -> Depends | None:
 def _takes_whole(fields: list[Parameter], wire: Any) -> bool:
     """A single ordinary parameter receives the whole params if it is a model, a dict or unhinted.
 
-    It receives a field if the wire params have one with that name and type.
+    A parameter named like a field of the wire params is that field, unless its hint says that it
+    is the params themselves.
     """
     if len(fields) != 1 or fields[0].keyword_only:
         return False
-    (field,) = fields
-    named = wire is not None and field.name in wire.__annotations__
-    hint = bare(field.hint)
-    if hint is NOTHING:
-        return not named
-    return is_object(hint) and not (named and json_type(wire, field.name) is dict)
+    hint = bare(fields[0].hint)
+    if wire is not None and fields[0].name in wire.__annotations__:
+        return wire.__name__ in [base.__name__ for base in getattr(hint, "__mro__", ())]
+    return hint is NOTHING or is_object(hint)

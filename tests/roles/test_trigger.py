@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from animus_routes import App, RpcError, Unavailable
 from animus_routes.host import Plugin
@@ -299,3 +300,31 @@ def test_the_end_of_the_host_ends_the_watch(end: str) -> None:
             plugin.close_stdin()
             assert plugin.wait(5) == 0
         assert "closed" in plugin.stderr_text()
+
+
+def takes_config(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield {**EVENT, "payload": config}
+
+
+class Config(Struct):
+    path: str
+
+
+def takes_own_config(config: Config) -> Iterator[dict[str, Any]]:
+    yield {**EVENT, "payload": {"path": config.path}}
+
+
+@pytest.mark.parametrize("handler", [takes_config, takes_own_config])
+def test_a_lone_parameter_named_like_a_field_of_any_json_is_that_field(
+    handler: Callable[..., Any],
+) -> None:
+    (event,) = watched(handler, params={"trigger_id": "t", "config": {"path": "/x"}})
+    assert event["payload"] == {"path": "/x"}
+
+
+def test_a_lone_parameter_of_another_name_is_the_params_as_a_whole() -> None:
+    def takes_params(params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        yield {**EVENT, "payload": params}
+
+    given = {"trigger_id": "t", "config": {"path": "/x"}}
+    assert watched(takes_params, params=given)[0]["payload"]["config"] == {"path": "/x"}
