@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
+from animus_routes.describe.arguments import of_arguments, of_included
+from animus_routes.describe.hooks import INITIALIZE, of_call, of_health, read_hook
 from animus_routes.errors import ConfigurationError, unknown
 from animus_routes.handlers.signature import (
     NOTHING,
@@ -15,6 +17,7 @@ from animus_routes.handlers.signature import (
     location,
     name_of,
 )
+from animus_routes.routing.router import NAMELESS
 from animus_routes.values.hints import (
     bare,
     described_by,
@@ -29,12 +32,12 @@ from animus_routes.values.hints import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from animus_routes.roles import MethodRow
     from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.registry import Registry
-    from animus_routes.routing.router import Registration
+    from animus_routes.routing.router import Registration, Router
 
 LIFECYCLE = {
     "initialize": "use @app.on_initialize",
@@ -58,7 +61,7 @@ def problems(app: Declaration) -> list[str]:
 
 
 def _problems(app: Declaration) -> list[str]:
-    found = [*_of_app(app), *app.problems]
+    arguments = [*of_arguments(app)]
     try:
         registry = app.registry
     except ConfigurationError as error:
@@ -68,22 +71,24 @@ def _problems(app: Declaration) -> list[str]:
             for registration in app.registrations
             for problem in analyse(registration.function).problems
         )
-        return [*error.problems, *found, *hints, *_of_hooks(app)]
-    methods = [*_of_names(app, registry), *_of_required(registry)]
-    return [*found, *_of_roles(app), *methods, *_of_handlers(app, registry), *_of_hooks(app)]
+        arguments = [*error.problems, *arguments]
+        return [*_placed(app, arguments), *app.problems, *of_included(app), *hints, *_of_hooks(app)]
+    arguments += _of_roles(app)
+    names = [*_of_names(app, registry)]
+    return [
+        *_placed(app, arguments),
+        *app.problems,
+        *of_included(app),
+        *names,
+        *_of_required(registry, [*app.problems, *names]),
+        *_of_handlers(app, registry),
+        *_of_hooks(app),
+    ]
 
 
-def _of_app(app: Declaration) -> Iterator[str]:
-    for field in ("name", "version", "description"):
-        value: object = getattr(app, field)
-        if not value or not isinstance(value, str):
-            yield f"App({field}=...) is empty: hosts refuse a manifest without it"
-    if app.concurrency < 1:
-        yield f"App(concurrency={app.concurrency}): has to be at least 1"
-    for kind in app.subject_kinds:
-        stem = kind.removesuffix(".*")
-        if kind != "*" and (not stem or "/" in stem or "*" in stem):
-            yield f"App(subject_kinds=[{kind!r}]): a kind is a name such as 'task', or 'x.*', or '*'"
+def _placed(app: Declaration, problems: list[str]) -> Iterator[str]:
+    """Problems of the arguments, where `App(...)` was called."""
+    return (f"{app.where}: {problem}" for problem in problems)
 
 
 def _of_roles(app: Declaration) -> Iterator[str]:
@@ -98,21 +103,30 @@ def _of_roles(app: Declaration) -> Iterator[str]:
 
 
 def _of_names(app: Declaration, registry: Registry) -> Iterator[str]:
+    foreign = [row for other in _of_other_kinds(app) for row in other.registrations]
     seen: dict[str, Registration] = {}
     for registration in app.registrations:
         name, where = registration.name, registration.where
         if name in seen:
             yield f"{where}: '{name}' is registered twice, first at {seen[name].where}"
+            continue
         seen.setdefault(name, registration)
         if name in LIFECYCLE:
             yield f"{where}: '{name}' is not for handlers: {LIFECYCLE[name]}"
         elif name.startswith("$/"):
-            yield f"{where}: '{name}': names that start with $/ belong to the protocol"
-        elif not _known(registry, registration):
+            yield f"{where}: '{name}': names with $/ belong to the protocol"
+        elif registration.tool and not any(role.tools for role in registry.roles):
+            yield f"{where}: tool '{name}': only a plugin of kind 'custom' has MCP tools"
+        elif not _known(registry, registration) and registration not in foreign:
             names = [n for row in registry.rows for n in (row, *registry.aliases(row))]
             yield f"{where}: {unknown('method', name, names)}"
-        if registration.tool and not any(role.tools for role in registry.roles):
-            yield f"{where}: tool '{name}': only a plugin of kind 'custom' has MCP tools"
+
+
+def _of_other_kinds(app: Declaration) -> Iterator[Router]:
+    """Included apps of kinds that this one is not: that is said of the whole app, once."""
+    for other, _ in app.included:
+        if not set(getattr(other, "kinds", ())).issubset(app.kinds):
+            yield other
 
 
 def _known(registry: Registry, registration: Registration) -> bool:
@@ -124,14 +138,19 @@ def _known(registry: Registry, registration: Registration) -> bool:
     )
 
 
-def _of_required(registry: Registry) -> Iterator[str]:
+def _of_required(registry: Registry, said: list[str]) -> Iterator[str]:
+    """Required methods that nobody serves, unless what was said already explains why."""
+    if any(problem.endswith(NAMELESS) for problem in said):
+        return
+    meant = {problem.rpartition("did you mean '")[2] for problem in said}
     for role in registry.roles:
         for row in role.methods:
             if not row.required or row.default is not None:
                 continue
             # The names that hosts call: one for each kind, where there are kinds.
             missing = [n for n in registry.aliases(row.name) or [row.name] if not registry.has(n)]
-            if missing and not registry.has(row.name):
+            slips = {f"{name}'?" for name in (row.name, *missing)}
+            if missing and not registry.has(row.name) and meant.isdisjoint(slips):
                 near = f'@app.method("{row.name}")'
                 some = len(missing) < len(registry.aliases(row.name))
                 what = ", ".join(f"'{name}'" for name in missing) if some else f"'{row.name}'"
@@ -160,20 +179,25 @@ def _of_handlers(app: Declaration, registry: Registry) -> Iterator[str]:
 
 
 def _of_hooks(app: Declaration) -> Iterator[str]:
-    hooks: list[tuple[str, Callable[..., Any]]] = [
-        ("on_initialize", hook) for hook in app.initialize_hooks
-    ]
-    if app.health_check is not None:
-        hooks.append(("health", app.health_check))
-    for what, hook in hooks:
-        for problem in analyse(hook).problems:
-            yield f"{location(hook)}: @app.{what} '{name_of(hook)}': {problem}"
+    for hook in app.initialize_hooks:
+        signature = read_hook(hook)
+        for problem in (*signature.problems, *_of_params(signature, INITIALIZE)):
+            yield f"{location(hook)}: @app.on_initialize '{name_of(hook)}': {problem}"
+    check = app.health_check
+    if check is not None:
+        for problem in of_health(check):
+            yield f"{location(check)}: @app.health '{name_of(check)}': {problem}"
+    for middleware in app.middlewares:
+        yield from of_call("middleware", middleware, "ctx, call_next")
     for error, handler in app.exception_handlers.items():
+        what = f"exception_handler({error.__name__})"
         if is_coroutine_function(handler):
             yield (
-                f"{location(handler)}: @app.exception_handler({error.__name__}): write it as a "
-                "plain function; it turns an exception into an answer and has nothing to await"
+                f"{location(handler)}: @app.{what}: write it as a "
+                "plain function; it turns an exception into an answer and waits for nothing"
             )
+        else:
+            yield from of_call(what, handler, "ctx, error")
 
 
 def _of_kind(
@@ -210,7 +234,9 @@ def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
         what = unknown("field", field.name, list(fields))
         # A default makes room for keys beyond the schema, but not for a typing error.
         if not field.has_default or "did you mean" in what:
-            yield f"{what}; the params are a {wire.__name__}"
+            named = f": {', '.join(fields)}" if fields else ", which has no fields"
+            article = "an" if wire.__name__.startswith(tuple("AEIOU")) else "a"
+            yield f"{what}; the params are {article} {wire.__name__}{named}"
 
 
 def _of_field(field: Parameter, wire: Any) -> Iterator[str]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from animus_routes.errors import ConfigurationError
-from animus_routes.handlers.signature import location
 from animus_routes.routing.registry import Registry
-from animus_routes.routing.router import Registration, Router
+from animus_routes.routing.router import Item, Router, calling_place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from animus_routes.names import Kind, PluginNotification
     from animus_routes.roles import Role
@@ -41,15 +41,16 @@ class Declaration(Router):
         exit_on_broken_stream: bool = True,
     ) -> None:
         super().__init__()
-        self.kinds: list[str] = [*([kind] if kind else []), *kinds]
+        self.where = calling_place(self)
+        self.kinds: list[str] = [*([kind] if kind else []), *self._list("kinds", kinds)]
         self.name = name
         self.version = version
         self.description = description
-        self.subject_kinds = list(subject_kinds)
-        self.env_required = list(env_required)
-        self.capabilities = list(capabilities)
+        self.subject_kinds = self._list("subject_kinds", subject_kinds)
+        self.env_required = self._list("env_required", env_required)
+        self.capabilities = self._list("capabilities", capabilities)
         self.kind_capabilities = dict(kind_capabilities or {})
-        self.projections = list(projections)
+        self.projections = self._list("projections", projections)
         self.lifespan = lifespan
         self.concurrency = concurrency
         self.notification_buffer_size = notification_buffer_size
@@ -60,7 +61,17 @@ class Declaration(Router):
         self.dependency_overrides: dict[Callable[..., Any], Callable[..., Any]] = {}
         self._send: Callable[[str, Any], None] | None = None
         self._registry: Registry | None = None
-        self._registered = 0
+        self._registered: object = None
+
+    def _list(self, name: str, given: Any) -> list[Any]:
+        """An argument as a list; a string is not meant as a list of its letters."""
+        if hasattr(given, "__iter__") and not isinstance(given, str | bytes | Mapping):
+            return list(given)
+        kept: list[Any] = [given] if isinstance(given, str | Mapping) and given else []
+        advice = f": write {name}={kept!r}" if kept else ""
+        problem = f"{self.where}: App({name}={given!r}) is not a list{advice}"
+        self._collect(Item("problems", problem))
+        return kept
 
     @property
     def roles(self) -> list[Role]:
@@ -86,16 +97,17 @@ class Declaration(Router):
 
     @property
     def registry(self) -> Registry:
-        """What is registered, matched with the roles' tables."""
-        if self._registry is None or self._registered != len(self.registrations):
-            self._registered = len(self.registrations)
-            self._registry = Registry(
-                self.roles,
-                self.registrations,
-                self.subject_kinds,
-                self.concurrency,
-                self.middlewares,
-            )
+        """What is registered, against the roles' tables."""
+        asked = (
+            self.kinds.copy(),
+            self.registrations.copy(),
+            self.subject_kinds.copy(),
+            self.concurrency,
+            self.middlewares.copy(),
+        )
+        if self._registry is None or self._registered != asked:
+            self._registered = asked
+            self._registry = Registry(self.roles, *asked[1:])
         return self._registry
 
     def notify(self, method: PluginNotification | str, params: Any = None) -> None:
@@ -106,8 +118,8 @@ class Declaration(Router):
         if self._send is not None:
             self._send(method, {} if params is None else params)
 
-    def _include_object(self, backend: object) -> None:
-        """Register an object's methods that are named after the roles' verbs; see `Router.include`."""
+    def _include_object(self, backend: object, where: str) -> None:
+        """Register an object's methods by the roles' verbs; see `Router.include`."""
         found = 0
         try:
             roles = self.roles
@@ -119,21 +131,19 @@ class Declaration(Router):
                 if function is None or not callable(function):
                     continue
                 found += 1
-                self.registrations.append(
-                    Registration(
-                        row.name,
-                        function,
-                        location(function),
-                        inbound=row.one_way and row.stops is None and row.result is None,
-                        context_names=frozenset({"ctx", "context"}),
-                    )
+                self._add(
+                    row.name,
+                    function,
+                    inbound=row.one_way and row.stops is None and row.result is None,
+                    context_names=frozenset({"ctx", "context"}),
                 )
         check = getattr(backend, "health", None)
         if callable(check):
-            self.health_check = check
+            self.health(check)
         if not found:
             verbs = ", ".join(row.verb for role in roles for row in role.methods)
             needed = (
                 f"none of the role's methods: {verbs}" if verbs else "no methods by known verbs"
             )
-            self.problems.append(f"include({type(backend).__qualname__}): it has {needed}")
+            problem = f"{where}: include({type(backend).__qualname__}): it has {needed}"
+            self._collect(Item("problems", problem))

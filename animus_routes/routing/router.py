@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from msgspec import Struct
 
-from animus_routes.handlers.signature import location
+from animus_routes.handlers.signature import location, name_of
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from animus_routes.names import HandledNotification, MethodName, PluginNotification
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+NAMELESS = 'name the wire method: @app.method("group/verb")'
 
 
 class Registration(Struct, frozen=True):
@@ -36,6 +42,58 @@ class Registration(Struct, frozen=True):
     context_names: frozenset[str] = frozenset()
 
 
+class Item(Struct, frozen=True, eq=False):
+    """One thing that a router collected, the same object in every router that it reaches.
+
+    Attributes:
+        what: The router's attribute that holds it.
+        only: Set where there can be one of its sort: what it would be the second of.
+    """
+
+    what: str
+    value: Any
+    only: type[BaseException] | str | None = None
+
+
+def calling_place(made: object = None) -> str:
+    """`file:line` of the author's line that called into the package.
+
+    Args:
+        made: An object under construction: its classes' own `__init__` are passed over.
+    """
+    # `inspect` costs more at start than the rest of this module.
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if not name.startswith("animus_routes.") and not _makes(frame, made):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+def _makes(frame: FrameType, made: object) -> bool:
+    code = frame.f_code
+    if made is None or code.co_name != "__init__" or not code.co_argcount:
+        return False
+    return frame.f_locals.get(code.co_varnames[0]) is made
+
+
+def _bare(decorator: Handler) -> Handler:
+    """A decorator that takes no parentheses; given some, it works, and the report says so."""
+
+    @wraps(decorator)
+    def used(self: Router, *given: Any, **named: Any) -> Any:
+        functions = [*given, *named.values()]
+        if len(functions) == 1 and callable(functions[0]):
+            return decorator(self, functions[0])
+        name = decorator.__name__
+        words = f"@app.{name} takes no parentheses: write @app.{name} alone"
+        self._misused(None, words)  # pyright: ignore[reportPrivateUsage]
+        return partial(decorator, self)
+
+    return cast("Handler", used)
+
+
 class Router:
     """Collects handlers; an `App` is a router, and adds other routers with `include`.
 
@@ -49,6 +107,10 @@ class Router:
         self.initialize_hooks: list[Callable[..., Any]] = []
         self.health_check: Callable[..., Any] | None = None
         self.problems: list[str] = []
+        self.included: list[tuple[Router, str]] = []
+        self._items: dict[Item, None] = {}
+        self._only: dict[Any, Callable[..., Any]] = {}
+        self._includers: dict[Router, str] = {}
 
     def method(
         self,
@@ -67,8 +129,8 @@ class Router:
                 as this notification, `{"id": <request id>, "event": <item>}`.
             extra: The method is deliberately not one from the role's table.
         """
-        if callable(name):
-            raise TypeError('name the wire method: @app.method("group/verb")')
+        if not isinstance(cast("object", name), str):
+            return self._misused(name, NAMELESS)
 
         def register(function: Handler) -> Handler:
             self._add(name, function, concurrent=concurrent, items_as=notification, extra=extra)
@@ -83,8 +145,8 @@ class Router:
             name: The tool's name; by default the function's. The input schema comes from the
                 hints, the descriptions from the docstring (Google, NumPy or Sphinx style).
         """
-        if callable(name):
-            raise TypeError("write @app.tool() with its parentheses")
+        if not isinstance(cast("object", name), str | None):
+            return self._misused(name, "@app.tool needs its parentheses: write @app.tool()")
 
         def register(function: Handler) -> Handler:
             self._add(name or _name(function), function, tool=True)
@@ -94,6 +156,9 @@ class Router:
 
     def notification(self, name: HandledNotification | str) -> Callable[[Handler], Handler]:
         """Handle a notification from the host; it is never answered."""
+        if not isinstance(cast("object", name), str):
+            words = 'name the notification: @app.notification("group/verb")'
+            return self._misused(name, words)
 
         def register(function: Handler) -> Handler:
             self._add(name, function, inbound=True)
@@ -101,13 +166,24 @@ class Router:
 
         return register
 
+    def _misused(self, given: Any, problem: str) -> Callable[[Handler], Handler]:
+        """A decorator that was not given what it needs: the start-up report says so.
+
+        Without parentheses, `given` is the function itself, and has to stay in its place.
+        """
+        is_function = callable(given) and not isinstance(given, type)
+        where = location(given) if is_function else calling_place()
+        self._collect(Item("problems", f"{where}: {problem}"))
+        return cast("Callable[[Handler], Handler]", given) if is_function else _as_it_is
+
+    @_bare
     def middleware(self, function: Handler) -> Handler:
         """Wrap every call: `def timed(ctx, call_next): ...; return call_next(ctx)`.
 
         A plain middleware wraps both plain and async handlers. An async one, which awaits
         `call_next(ctx)`, can wrap only async handlers.
         """
-        self.middlewares.append(function)
+        self._collect(Item("middlewares", function))
         return function
 
     def exception_handler(self, error: type[BaseException]) -> Callable[[Handler], Handler]:
@@ -116,57 +192,97 @@ class Router:
         The function is a plain one and takes `(ctx, error)`. An `RpcError` that it returns or
         raises is the answer; any other value that it returns is the result.
         """
-        if not hasattr(error, "__mro__"):
-            raise TypeError("name the exception: @app.exception_handler(SomeError)")
+        given = cast("object", error)
+        if not isinstance(given, type) or not issubclass(given, BaseException):
+            return self._misused(given, "name the exception: @app.exception_handler(SomeError)")
 
         def register(function: Handler) -> Handler:
-            self.exception_handlers[error] = function
+            self._collect(Item("exception_handlers", function, error))
             return function
 
         return register
 
+    @_bare
     def on_initialize(self, function: Handler) -> Handler:
         """Run during the handshake, before it is answered; raise an `RpcError` to refuse it.
 
         The function may take the `initialize` params (whole or by field) and a `Context`.
         """
-        self.initialize_hooks.append(function)
+        self._collect(Item("initialize_hooks", function))
         return function
 
+    @_bare
     def health(self, function: Handler) -> Handler:
         """Answer `health/check`.
 
         The function returns None or True for healthy, False for unhealthy, a string for degraded
         with that reason, or a `HealthCheckResult`. If it raises, the plugin is unhealthy.
         """
-        self.health_check = function
+        self._collect(Item("health_check", function, "health"))
         return function
 
     def include(self, other: Router | object) -> None:
         """Add another router, or an object whose methods are named after the role's verbs.
 
-        A router's middleware and exception handlers then apply to the whole app. An object's
-        methods may be written `(self, params, ctx)`: `params` is the plain dict, `ctx` the
+        A router's middleware and exception handlers then hold for the whole app. What is added
+        to the router later is taken in too.
+        Such methods may be written `(self, params, ctx)`: `params` is the plain dict, `ctx` the
         `Context`.
         """
+        where = calling_place()
         if not isinstance(other, Router):
-            self._include_object(other)
+            self._include_object(other, where)
             return
-        self.registrations += other.registrations
-        self.middlewares += other.middlewares
-        self.exception_handlers |= other.exception_handlers
-        self.initialize_hooks += other.initialize_hooks
-        self.health_check = other.health_check or self.health_check
-        self.problems += other.problems
+        items = other._hand_to(self, where)  # noqa: SLF001 - it is a Router too
+        self._collect(Item("included", (other, where)))
+        for item in items:
+            self._collect(item)
 
-    def _include_object(self, backend: object) -> None:
+    def _hand_to(self, includer: Router, where: str) -> list[Item]:
+        """What there is now; what is added later is handed on as it comes."""
+        first = self._includers.setdefault(includer, where)
+        if first is where:
+            return list(self._items)
+        return [Item("problems", f"{where}: this router is included twice, first at {first}")]
+
+    def _include_object(self, backend: object, where: str) -> None:
         raise TypeError(
-            f"include({type(backend).__qualname__}): only an App knows its role; include an object "
-            "in the App, not in a Router"
+            f"{where}: include({type(backend).__qualname__}): only an App knows its role; include "
+            "an object in the App, not in a Router"
         )
 
     def _add(self, name: str, function: Callable[..., Any], **options: Any) -> None:
-        self.registrations.append(Registration(name, function, location(function), **options))
+        registration = Registration(name, function, location(function), **options)
+        self._collect(Item("registrations", registration))
+
+    def _collect(self, item: Item) -> None:
+        """Keep an item, once however many ways lead here, and hand it on to who includes this."""
+        if item in self._items:
+            return
+        self._items[item] = None
+        if item.only is None:
+            getattr(self, item.what).append(item.value)
+        else:
+            self._keep_only(item.only, item.value)
+        for includer in self._includers:
+            includer._collect(item)  # noqa: SLF001 - as above
+
+    def _keep_only(self, sort: type[BaseException] | str, function: Callable[..., Any]) -> None:
+        first = self._only.setdefault(sort, function)
+        if first is not function:
+            of = "health" if isinstance(sort, str) else f"exception_handler({sort.__name__})"
+            self.problems.append(
+                f"{location(function)}: @app.{of} '{name_of(function)}': there is one already, "
+                f"'{name_of(first)}' at {location(first)}"
+            )
+        elif isinstance(sort, str):
+            self.health_check = function
+        else:
+            self.exception_handlers[sort] = function
+
+
+def _as_it_is(function: Handler) -> Handler:
+    return function
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -35,6 +35,7 @@ class Health:
         from animus_routes.routing.route import internal
 
         signature = analyse(check)
+        signature.fields = []  # there are no params; what has a default keeps it
         call = caller(signature, [])
 
         async def checked_async(values: Any, *ctx: Context) -> dict[str, Any]:

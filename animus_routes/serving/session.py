@@ -218,11 +218,11 @@ class Session:
 
 
 def _run_hook(link: Link, hook: Callable[..., Any], params: Raw, ctx: Context) -> None:
+    from animus_routes.describe.hooks import INITIALIZE, read_hook
     from animus_routes.handlers.plan import caller, params_decoder
-    from animus_routes.handlers.signature import analyse
 
-    signature = analyse(hook)
-    values = _decoded(params_decoder(signature, None, None), params)
+    signature = read_hook(hook)
+    values = _decoded(params_decoder(signature, INITIALIZE, None), params)
     call = caller(signature, [])
     result = call(values, ctx) if signature.contextual else call(values)
     if signature.is_async:

@@ -43,7 +43,11 @@ def full_app(**options: Any) -> App:
 
 def custom_app(**options: Any) -> App:
     return App(
-        kind="custom", name="animus-custom-test", version="1", description="Under test", **options
+        kind="custom",
+        name="animus-custom-test",
+        version="1.0.0",
+        description="Under test",
+        **options,
     )
 
 

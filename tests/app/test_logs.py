@@ -30,7 +30,7 @@ def bare_root() -> Iterator[logging.Logger]:
 
 
 def logging_app(**options: Any) -> App:
-    app = App(kind="custom", name="x", version="1", description="d", **options)
+    app = App(kind="custom", name="x", version="1.0.0", description="d", **options)
 
     @app.method("say")
     def say(ctx: Context) -> None:
@@ -70,7 +70,7 @@ def test_entries_go_to_the_host_where_they_are_asked_for() -> None:
 
 def test_no_entry_goes_out_beside_an_agents_run() -> None:
     """A host that has forwarded a notification does not retry the run (host section 5)."""
-    app = App(kind="provider", name="p", version="1", description="d", log_entries=True)
+    app = App(kind="provider", name="p", version="1.0.0", description="d", log_entries=True)
 
     @app.method("agent/run")
     def run(prompt: str, ctx: Context) -> str:

@@ -138,7 +138,7 @@ def test_a_dataclass_goes_back_with_its_defaults() -> None:
 
 def test_a_subclass_of_a_plain_type_takes_part_in_what_its_base_may_leave_out() -> None:
     app = App(
-        kind="subject_backend", name="n", version="1", description="d", subject_kinds=["task"]
+        kind="subject_backend", name="n", version="1.0.0", description="d", subject_kinds=["task"]
     )
     row = {"id": "1", "kind": "task", "title": "t"}
     app.method("subject/get")(lambda id: Fields(row))

@@ -8,6 +8,8 @@ import pytest
 from making import custom_app, full_app, refused
 
 from animus_routes import (
+    App,
+    ConfigurationError,
     Context,
     Router,
 )
@@ -115,3 +117,107 @@ def test_several_apps_live_in_one_process() -> None:
         assert two.initialize_result["plugin_info"]["name"] == "second"
         assert one.call("task/next") is None
         assert refused(two, "task/next").code == -32001
+
+
+def test_what_is_added_to_a_router_after_its_include_is_served() -> None:
+    app, outer, inner = custom_app(), Router(), Router()
+    app.include(outer)
+    outer.include(inner)
+
+    @inner.method("x/late")
+    def late() -> str:
+        raise ShopError("closed")
+
+    @inner.exception_handler(ShopError)
+    def on_shop(ctx: Context, error: ShopError) -> str:
+        return str(error)
+
+    inner.middleware(noting("late"))
+    inner.health(lambda: "late")
+    outer.on_initialize(lambda: LOG.append("hook"))
+    with TestClient(app) as client:
+        assert client.call("x/late") == "closed"
+        assert client.call("health/check")["last_error"] == "late"
+    assert LOG[:2] == ["hook", "late before x/late"]
+
+
+def test_what_is_added_to_a_router_after_the_first_check_is_served() -> None:
+    app, router = custom_app(), Router()
+    app.include(router)
+    app.check()
+    router.method("x/late")(lambda: 1)
+    with TestClient(app) as client:
+        assert client.call("x/late") == 1
+
+
+def test_a_router_that_is_reached_by_two_ways_is_served_once() -> None:
+    app, left, right, shared = custom_app(), Router(), Router(), Router()
+    shared.middleware(noting("shared"))
+    shared.method("x/do")(lambda: 1)
+    for router in (left, right):
+        router.include(shared)
+        app.include(router)
+    shared.include(left)
+    shared.method("x/late")(lambda: 2)
+    with TestClient(app) as client:
+        assert client.call("x/do") == 1
+        assert client.call("x/late") == 2
+    assert LOG.count("shared before x/do") == 1
+
+
+def nothing() -> str:
+    return ""
+
+
+def problems(app: App) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        app.check()
+    return caught.value.problems
+
+
+def test_a_router_that_is_included_twice_is_told_once_with_both_places() -> None:
+    app, router = custom_app(), Router()
+    router.method("x/do")(lambda: 1)
+    router.method("x/other")(lambda: 1)
+    app.include(router)
+    app.include(router)
+    (problem,) = problems(app)
+    first, second = (line.partition(" ")[0] for line in (problem.rpartition("at ")[2], problem))
+    assert "this router is included twice" in problem
+    assert int(first.rpartition(":")[2]) + 1 == int(second.rstrip(":").rpartition(":")[2])
+    assert first.startswith("tests/app/test_routers.py:")
+
+
+@pytest.mark.parametrize(
+    ("options", "lost"),
+    [
+        ({"lifespan": noting, "env_required": ["TOKEN"]}, "env_required, lifespan"),
+        ({"concurrency": 4, "log_format": "json"}, "concurrency, log_format"),
+        ({"kinds": ["queue"]}, "kinds"),
+    ],
+)
+def test_an_app_that_is_included_says_what_would_be_lost(
+    options: dict[str, Any], lost: str
+) -> None:
+    app, other = custom_app(), custom_app(**options)
+    other.method("queue/list")(nothing)
+    app.include(other)
+    (problem,) = problems(app)
+    assert problem.startswith("tests/app/test_routers.py:")
+    assert f"would lose its {lost}: write them in the App that includes it" in problem
+
+
+def test_an_app_of_another_kind_that_is_included_is_one_line() -> None:
+    app, other = full_app(), custom_app()
+    other.method("x/do")(lambda: 1)
+    app.include(other)
+    (problem,) = problems(app)
+    assert "would lose its kinds" in problem
+
+
+def test_an_app_that_loses_nothing_is_taken_in() -> None:
+    app, other = custom_app(env_required=["TOKEN", "KEY"]), custom_app(env_required=["KEY"])
+    app.include(other)
+    other.method("x/do")(lambda: 1)
+    with TestClient(app) as client:
+        assert client.call("x/do") == 1

@@ -110,7 +110,7 @@ def test_a_method_without_a_handler_is_derived_refused_or_a_startup_problem(
         app = App(
             kind=kind,
             name="n",
-            version="1",
+            version="1.0.0",
             description="d",
             subject_kinds=["task"] if role(kind).subjects else [],
         )

@@ -102,7 +102,7 @@ PARAMS: dict[str, Any] = {
 
 def app_of(kind: Any, handlers: dict[str, Callable[..., Any]] | None = None, **more: Any) -> App:
     """An app with every required method of its kind, and some of the test's own."""
-    app = App(kind=kind, name="store", version="1", description="A store", **more)
+    app = App(kind=kind, name="store", version="1.0.0", description="A store", **more)
     given = handlers or {}
     for name in sorted(REQUIRED[kind] - given.keys()):
         app.method(name)(lambda params: None)
@@ -144,7 +144,7 @@ def test_the_table_has_the_methods_of_the_protocol(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_required_method_that_is_missing_is_a_start_up_problem(kind: Any) -> None:
-    app = App(kind=kind, name="store", version="1", description="A store")
+    app = App(kind=kind, name="store", version="1.0.0", description="A store")
     with pytest.raises(ConfigurationError) as refused:
         TestClient(app)
     for name in REQUIRED[kind]:

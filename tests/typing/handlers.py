@@ -11,7 +11,7 @@ from typing import Annotated, Any, assert_type
 from animus_routes import App, Context, Depends, Router, RpcError
 from animus_routes.types.subject import Subject, SubjectFilter, SubjectList
 
-app = App(kind="custom", name="n", version="1", description="d")
+app = App(kind="custom", name="n", version="1.0.0", description="d")
 router = Router()
 
 
