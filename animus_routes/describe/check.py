@@ -32,7 +32,7 @@ from animus_routes.values.hints import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from animus_routes.roles import MethodRow
     from animus_routes.routing.declaration import Declaration
@@ -81,8 +81,8 @@ def _problems(app: Declaration) -> list[str]:
         *of_included(app),
         *names,
         *_of_required(registry, [*app.problems, *names]),
-        *_of_handlers(app, registry),
-        *_of_hooks(app),
+        *_of_handlers(registry),
+        *_of_hooks(app, [*_plain(registry)]),
     ]
 
 
@@ -157,8 +157,7 @@ def _of_required(registry: Registry, said: list[str]) -> Iterator[str]:
                 yield f"{what} is required for kind '{role.kind}': add {near}"
 
 
-def _of_handlers(app: Declaration, registry: Registry) -> Iterator[str]:
-    async_only = [m for m in app.middlewares if is_coroutine_function(m)]
+def _of_handlers(registry: Registry) -> Iterator[str]:
     for name, registration in registry.handlers.items():
         signature = registry.signature(registration)
         _, row = registry.row(name)
@@ -169,16 +168,11 @@ def _of_handlers(app: Declaration, registry: Registry) -> Iterator[str]:
             *(_of_result(signature, row) if row is not None else ()),
             *_undecodable(signature),
         ]
-        if async_only and not signature.is_async:
-            found.append(
-                f"the async middleware '{name_of(async_only[0])}' cannot wrap a plain handler: "
-                "write the middleware as a plain function"
-            )
         for problem in found:
             yield f"{registration.where}: '{name}': {problem}"
 
 
-def _of_hooks(app: Declaration) -> Iterator[str]:
+def _of_hooks(app: Declaration, plain: Sequence[str] = ()) -> Iterator[str]:
     for hook in app.initialize_hooks:
         signature = read_hook(hook)
         for problem in (*signature.problems, *_of_params(signature, INITIALIZE)):
@@ -189,6 +183,12 @@ def _of_hooks(app: Declaration) -> Iterator[str]:
             yield f"{location(check)}: @app.health '{name_of(check)}': {problem}"
     for middleware in app.middlewares:
         yield from of_call("middleware", middleware, "ctx, call_next")
+        if plain and is_coroutine_function(middleware):
+            yield (
+                f"{location(middleware)}: the async middleware '{name_of(middleware)}' cannot wrap "
+                f"a plain handler, such as that of '{plain[0]}': write the middleware as a plain "
+                "function"
+            )
     for error, handler in app.exception_handlers.items():
         what = f"exception_handler({error.__name__})"
         if is_coroutine_function(handler):
@@ -198,6 +198,13 @@ def _of_hooks(app: Declaration) -> Iterator[str]:
             )
         else:
             yield from of_call(what, handler, "ctx, error")
+
+
+def _plain(registry: Registry) -> Iterator[str]:
+    """The methods whose handlers are not async."""
+    for name, registration in registry.handlers.items():
+        if not registry.signature(registration).is_async:
+            yield name
 
 
 def _of_kind(

@@ -208,7 +208,12 @@ def test_async_middleware_over_a_plain_handler_is_told() -> None:
     app = custom_app()
     app.middleware(async_middleware)
     app.method("x/do")(lambda: 1)
-    assert "'async_middleware' cannot wrap a plain handler" in report(app)[0]
+    app.method("x/other")(lambda: 1)
+    (problem,) = report(app)
+    assert problem == here(async_middleware) + (
+        "the async middleware 'async_middleware' cannot wrap a plain handler, such as that of "
+        "'x/do': write the middleware as a plain function"
+    )
 
 
 def test_an_async_exception_handler_is_told() -> None:
