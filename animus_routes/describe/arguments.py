@@ -61,7 +61,7 @@ def _loses(name: str, other: object, app: Declaration) -> bool:
 
 
 def _shown(value: object) -> str:
-    return repr(value) if value or isinstance(value, int) else "..."
+    return repr(value) if value or type(value) is int else "..."
 
 
 def _is_text(value: object) -> bool:
@@ -114,10 +114,13 @@ def _is_variable(item: object) -> bool:
 
 EMPTY: Final = "is empty: hosts refuse a manifest without it"
 ARGUMENTS: Final[tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
-    ("name", _is_text, EMPTY),
+    ("name", bool, EMPTY),
+    ("name", lambda given: not given or isinstance(given, str), "is not a string"),
     ("version", bool, EMPTY),
     ("version", lambda given: not given or _is_semver(given), "is not semver, such as '1.0.0'"),
-    ("description", _is_text, EMPTY),
+    ("description", bool, EMPTY),
+    ("description", lambda given: not given or isinstance(given, str), "is not a string"),
+    ("lifespan", lambda given: given is None or callable(given), "is not a function"),
     ("concurrency", _is_count, "is not a number of handlers: at least one handler has to run"),
     ("log_format", lambda given: given in ("text", "json"), "is neither 'text' nor 'json'"),
 )

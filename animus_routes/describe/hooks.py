@@ -24,7 +24,7 @@ def read_hook(hook: Callable[..., Any]) -> Signature:
     return analyse(hook, described_by(INITIALIZE.params))
 
 
-def of_call(decorator: str, function: Callable[..., Any], given: str) -> Iterator[str]:
+def of_call(decorator: str, function: Any, given: str) -> Iterator[str]:
     """Is a function written for the positional arguments that it will be called with?
 
     Args:
@@ -33,6 +33,8 @@ def of_call(decorator: str, function: Callable[..., Any], given: str) -> Iterato
         given: The arguments by the names that docs give them, such as `ctx, call_next`.
     """
     found = parameters_of(function)
+    if not callable(function):
+        yield f"@app.{decorator}: {function!r} is not a function"
     if found is None:
         return
     parameters, more = found

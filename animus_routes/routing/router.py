@@ -233,16 +233,14 @@ class Router:
         if not isinstance(other, Router):
             self._include_object(other, where)
             return
-        items = other._hand_to(self, where)  # noqa: SLF001 - it is a Router too
-        self._collect(Item("included", (other, where)))
-        for item in items:
+        for item in other._hand_to(self, where):  # noqa: SLF001 - it is a Router too
             self._collect(item)
 
     def _hand_to(self, includer: Router, where: str) -> list[Item]:
         """What there is now; what is added later is handed on as it comes."""
         first = self._includers.setdefault(includer, where)
         if first is where:
-            return list(self._items)
+            return [Item("included", (self, where)), *self._items]
         return [Item("problems", f"{where}: this router is included twice, first at {first}")]
 
     def _include_object(self, backend: object, where: str) -> None:

@@ -170,6 +170,12 @@ def test_what_cannot_be_called_with_what_it_gets_is_told(
     assert rescues.endswith(f"is called with (ctx, error), but takes {takes}")
 
 
+def test_an_exception_handler_that_is_no_function_is_told() -> None:
+    app: Any = custom_app()
+    app.exception_handler(ValueError)(3)
+    assert report(app) == ["@app.exception_handler(ValueError): 3 is not a function"]
+
+
 def with_default(ctx: Context, call_next: Any, limit: int = 3) -> None: ...
 
 

@@ -215,6 +215,13 @@ def test_an_app_of_another_kind_that_is_included_is_one_line() -> None:
     assert "would lose its kinds" in problem
 
 
+def test_an_app_that_is_included_twice_says_so_and_what_it_loses_once() -> None:
+    app, other = custom_app(), custom_app(env_required=["TOKEN"])
+    app.include(other)
+    app.include(other)
+    assert ["lose" in problem for problem in problems(app)] == [False, True]
+
+
 def test_an_app_that_loses_nothing_is_taken_in() -> None:
     app, other = custom_app(env_required=["TOKEN", "KEY"]), custom_app(env_required=["KEY"])
     app.include(other)
