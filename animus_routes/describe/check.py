@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from animus_routes.describe.arguments import of_arguments, of_included
-from animus_routes.describe.hooks import INITIALIZE, of_call, of_health, read_hook
 from animus_routes.errors import ConfigurationError, unknown
 from animus_routes.handlers.signature import (
     NOTHING,
@@ -173,11 +172,15 @@ def _of_handlers(registry: Registry) -> Iterator[str]:
 
 
 def _of_hooks(app: Declaration, plain: Sequence[str] = ()) -> Iterator[str]:
+    check = app.health_check
+    if not (app.initialize_hooks or app.middlewares or app.exception_handlers or check):
+        return
+    from animus_routes.describe.hooks import INITIALIZE, of_call, of_health, read_hook
+
     for hook in app.initialize_hooks:
         signature = read_hook(hook)
         for problem in (*signature.problems, *_of_params(signature, INITIALIZE)):
             yield f"{location(hook)}: @app.on_initialize '{name_of(hook)}': {problem}"
-    check = app.health_check
     if check is not None:
         for problem in of_health(check):
             yield f"{location(check)}: @app.health '{name_of(check)}': {problem}"
