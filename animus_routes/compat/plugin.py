@@ -113,7 +113,7 @@ def define_plugin(
         version: The plugin's semver.
         description: One sentence.
         subject_kinds: The kinds that a subject backend serves. Other plugin kinds ignore it.
-        projections: Projection names a subject backend can serve.
+        projections: The names of the projections that a subject backend can serve.
         capabilities: More tokens for the list of capabilities that hosts read.
         env_required: Variables the host must forward, by name or as `EnvRequirement`.
         extra_capabilities: As `capabilities`.

@@ -113,7 +113,7 @@ def _of_names(app: Declaration, registry: Registry) -> Iterator[str]:
         if name in LIFECYCLE:
             yield f"{where}: '{name}' is not for handlers: {LIFECYCLE[name]}"
         elif name.startswith("$/"):
-            yield f"{where}: '{name}': names with $/ belong to the protocol"
+            yield f"{where}: '{name}': names that start with $/ belong to the protocol"
         elif registration.tool and not any(role.tools for role in registry.roles):
             yield f"{where}: tool '{name}': only a plugin of kind 'custom' has MCP tools"
         elif not _known(registry, registration) and registration not in foreign:
@@ -197,7 +197,7 @@ def _of_hooks(app: Declaration, plain: Sequence[str] = ()) -> Iterator[str]:
         if is_coroutine_function(handler):
             yield (
                 f"{location(handler)}: @app.{what}: write it as a "
-                "plain function; it turns an exception into an answer and waits for nothing"
+                "plain function; it turns an exception into an answer and has nothing to await"
             )
         else:
             yield from of_call(what, handler, "ctx, error")

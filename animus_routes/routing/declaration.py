@@ -97,7 +97,7 @@ class Declaration(Router):
 
     @property
     def registry(self) -> Registry:
-        """What is registered, against the roles' tables."""
+        """What is registered, matched with the roles' tables."""
         asked = (
             self.kinds.copy(),
             self.registrations.copy(),
@@ -119,7 +119,7 @@ class Declaration(Router):
             self._send(method, {} if params is None else params)
 
     def _include_object(self, backend: object, where: str) -> None:
-        """Register an object's methods by the roles' verbs; see `Router.include`."""
+        """Register an object's methods that are named after the roles' verbs; see `Router.include`."""
         found = 0
         try:
             roles = self.roles

@@ -97,7 +97,7 @@ def test_a_subject_kind_that_no_host_could_route_is_told(kind: str) -> None:
 
 def test_options_that_have_no_meaning_are_told() -> None:
     assert "no meaning for kind 'custom'" in report(custom_app(subject_kinds=["task"]))[0]
-    assert "has to be at least 1" in report(custom_app(concurrency=0))[0]
+    assert "at least one handler has to run" in report(custom_app(concurrency=0))[0]
 
 
 Handlers = dict[str, Any]
