@@ -1,30 +1,11 @@
-"""What is there to reach: one read, typed decoding, one kept buffer, one write; no framework."""
+"""What is there to reach: the bare loop with types of its own that hold and check the least."""
 
-import os
-import sys
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from rows import EVENT_COUNT, FETCHED_AT, FIRST, NAME_PREFIX, ROWS, Row, be_busy
-
-FLUSH_BYTES: Final = 60_000
-
-
-class Envelope(msgspec.Struct, gc=False):
-    method: str
-    id: int | None = None
-    params: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class Response(msgspec.Struct, gc=False, tag_field="jsonrpc", tag="2.0"):
-    id: int | None
-    result: Any
-
-
-class Notification(msgspec.Struct, gc=False, tag_field="jsonrpc", tag="2.0"):
-    method: str
-    params: Any
+from bare import FLUSH_BYTES, Handler, Notification, acknowledge, encode_into, flush
+from bare import main as serve
+from rows import EVENT_COUNT, FETCHED_AT, FIRST, ROWS, Row, be_busy
 
 
 class IdParams(msgspec.Struct, gc=False):
@@ -77,23 +58,6 @@ class Changed(msgspec.Struct, gc=False):
     event: Event
 
 
-METHODS: Final = [f"task/{verb}" for verb in ("list", "get", "create", "status", "watch")]
-MANIFEST: Final = {
-    "name": f"{NAME_PREFIX}-limit",
-    "version": "1.0.0",
-    "plugin_kind": "subject_backend",
-    "description": "The bare loop",
-    "protocol_version": "1.1.0",
-    "capabilities": ["subject_kind:task", *METHODS],
-}
-INITIALIZE_RESULT: Final = {
-    "protocol_version": "1.1.0",
-    "plugin_info": {key: MANIFEST[key] for key in ("name", "version", "plugin_kind")},
-    "capabilities": {"methods": METHODS, "subject_kinds": ["task"], "streaming": True},
-}
-
-encode_into: Final = msgspec.json.Encoder().encode_into
-decode_envelope: Final = msgspec.json.Decoder(Envelope).decode
 decode_id: Final = msgspec.json.Decoder(IdParams).decode
 decode_list: Final = msgspec.json.Decoder(ListParams).decode
 decode_status: Final = msgspec.json.Decoder(StatusParams).decode
@@ -115,14 +79,6 @@ def subject(row: Row) -> Subject:
         native_status=row.native_status,
         url=row.url,
     )
-
-
-def initialize(_: msgspec.Raw) -> object:
-    return INITIALIZE_RESULT
-
-
-def ping(_: msgspec.Raw) -> object:
-    return {}
 
 
 def get(params: msgspec.Raw) -> object:
@@ -150,29 +106,8 @@ def status(params: msgspec.Raw) -> object:
     return changed
 
 
-HANDLERS: Final[dict[str, Callable[[msgspec.Raw], object]]] = {
-    "initialize": initialize,
-    "$/ping": ping,
-    "shutdown": ping,
-    "task/get": get,
-    "task/list": list_subjects,
-    "task/create": create,
-    "task/status": status,
-}
-
-
-def flush(out: bytearray) -> None:
-    with memoryview(out) as rest:
-        written = os.write(1, rest)
-        while written < len(rest):
-            written += os.write(1, rest[written:])
-    out.clear()
-
-
 def watch(request_id: int | None, out: bytearray) -> None:
-    encode_into(Response(request_id, {}), out, -1)
-    out += b"\n"
-    flush(out)
+    acknowledge(request_id, out)
     changed = subject(FIRST)
     for _ in range(EVENT_COUNT):
         event = Event(changed.id, "updated", changed)
@@ -182,43 +117,13 @@ def watch(request_id: int | None, out: bytearray) -> None:
             flush(out)
 
 
-def take(line: bytes, out: bytearray) -> None:
-    frame = decode_envelope(line)
-    handler = HANDLERS.get(frame.method)
-    if handler is not None:
-        encode_into(Response(frame.id, handler(frame.params)), out, -1)
-        out += b"\n"
-    elif frame.method == "subject/watch":
-        watch(frame.id, out)
-    elif frame.method == "exit":
-        os._exit(0)
-
-
-def serve() -> None:
-    out = bytearray()
-    parts: list[bytes] = []
-    while chunk := os.read(0, 65536):
-        lines = chunk.split(b"\n")
-        if len(lines) == 1:
-            parts.append(chunk)
-            continue
-        if parts:
-            parts.append(lines[0])
-            lines[0] = b"".join(parts)
-            parts.clear()
-        if rest := lines.pop():
-            parts.append(rest)
-        for line in lines:
-            take(line, out)
-        if out:
-            flush(out)
+HANDLERS: Final[dict[str, Handler]] = {
+    "task/get": get,
+    "task/list": list_subjects,
+    "task/create": create,
+    "task/status": status,
+}
 
 
 def main() -> None:
-    if "--manifest" in sys.argv:
-        out = bytearray()
-        encode_into(MANIFEST, out)
-        flush(out)
-    else:
-        serve()
-    os._exit(0)
+    serve(HANDLERS, watch)

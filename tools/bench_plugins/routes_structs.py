@@ -1,17 +1,9 @@
 """The framework with handlers typed by its msgspec Structs."""
 
-from collections.abc import Iterator
-
-from rows import EVENT_COUNT, FETCHED_AT, FIRST, NAME_PREFIX, ROWS, Row, be_busy
+import work_structs
+from rows import NAME_PREFIX
 
 from animus_routes import App
-from animus_routes.structs.subject import (
-    Subject,
-    SubjectChangedEvent,
-    SubjectFilter,
-    SubjectList,
-    SubjectStatus,
-)
 
 app = App(
     kind="subject_backend",
@@ -20,57 +12,11 @@ app = App(
     description="The framework with msgspec Structs",
     subject_kinds=["task"],
 )
-
-
-def subject(row: Row) -> Subject:
-    return Subject(
-        id=row.id,
-        kind="task",
-        title=row.title,
-        status=row.status,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        description=row.description,
-        priority=row.priority,
-        labels=list(row.labels),
-        assignee=row.assignee,
-        native_status=row.native_status,
-        url=row.url,
-    )
-
-
-@app.method("subject/get")
-def get(id: str) -> Subject:
-    return subject(ROWS[id])
-
-
-@app.method("subject/list")
-def list_subjects(filter: SubjectFilter) -> SubjectList:
-    rows = list(ROWS.values())[: filter.limit]
-    return SubjectList(subjects=[subject(row) for row in rows], fetched_at=FETCHED_AT)
-
-
-@app.method("subject/create")
-def create(title: str, description: str = "") -> Subject:
-    created = subject(FIRST)
-    created.title = title
-    created.description = description[:80]
-    return created
-
-
-@app.method("subject/status")
-def status(id: str, status: SubjectStatus) -> Subject:
-    be_busy(id)
-    changed = subject(FIRST)
-    changed.status = status
-    return changed
-
-
-@app.method("subject/watch")
-def watch() -> Iterator[SubjectChangedEvent]:
-    changed = subject(FIRST)
-    for _ in range(EVENT_COUNT):
-        yield SubjectChangedEvent(id=changed.id, change_kind="updated", subject=changed)
+app.method("subject/get")(work_structs.get)
+app.method("subject/list")(work_structs.list_subjects)
+app.method("subject/create")(work_structs.create)
+app.method("subject/status")(work_structs.status)
+app.method("subject/watch")(work_structs.watch)
 
 
 def main() -> None:
