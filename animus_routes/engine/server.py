@@ -95,7 +95,7 @@ class Server:
                     if self._scope(turn.context).cleanups:
                         self._close(request, None)
                     turn.context = None
-            lines = self._next_lines()
+            lines = self._next_lines() if turn.pending else []
 
     def _next_lines(self) -> list[bytes]:
         """What the standby has left to do; nothing if nobody waits for it any more."""
