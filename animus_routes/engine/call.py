@@ -71,7 +71,7 @@ class Call:
         """For a route with a stream: have its way out ready; `expect` as an `Emitter` has it."""
         assert self.route.stream is not None
         self.run = self.route.stream.open(self.request.id, self.request.params)
-        self._emitter = Emitter(self._wire, self.scope, self.run.write, expect)
+        self._emitter = Emitter(self._wire, self.scope, self.run, expect)
         self.scope.emitter = self._emitter
         self.scope.opening = self.open_stream
 

@@ -11,7 +11,7 @@ from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, TooLargeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from animus_routes.engine.ports import Outlet, Scope, Write
+    from animus_routes.engine.ports import Outlet, Scope, StreamCall
 
 FLUSH_BYTES: Final = 60_000
 TOGETHER_S: Final = 0.0005
@@ -24,28 +24,50 @@ class Emitter:
     follow faster are written together: at the next item that is late enough, at `FLUSH_BYTES`, at
     the end, or by the standby, a tick later, if the source has paused.
 
+    Any thread may emit and any may flush. An item takes no lock: appending to a list is one step,
+    and whoever flushes, under the lock, takes as many from its front as it has seen.
+
     Args:
         wire: Where the items go.
         scope: The request's; nothing is written once it is cancelled.
-        write_item: Appends the frame of one item.
+        run: Says how an item is encoded, and what stands around it.
         expect: Told that items are held back, and flushes them if no more come; None = nobody
             does that, so that each item leaves at once.
     """
 
-    __slots__ = ("_expect", "_last", "_lock", "_out", "_scope", "_wire", "_write_item")
+    __slots__ = (
+        "_after",
+        "_before",
+        "_between",
+        "_encode",
+        "_expect",
+        "_expected",
+        "_last",
+        "_lock",
+        "_room",
+        "_scope",
+        "_size",
+        "_waiting",
+        "_wire",
+    )
 
     def __init__(
         self,
         wire: Outlet,
         scope: Scope,
-        write_item: Write,
+        run: StreamCall,
         expect: Callable[[Emitter], object] | None,
     ) -> None:
         self._wire = wire
         self._scope = scope
-        self._write_item = write_item
         self._expect = expect
-        self._out = bytearray()
+        self._encode = run.encode
+        self._before, self._after = run.around
+        self._between = self._after + self._before
+        self._room = MAX_OUTBOUND_BYTES - len(self._between)
+        self._waiting: list[bytes] = []
+        self._size = 0  # of what waits; may be off by what two threads emit at once
+        self._expected = False  # the standby is going to flush
         self._lock = allocate_lock()
         self._last = 0.0
 
@@ -71,31 +93,33 @@ class Emitter:
 
     def emit(self, item: Any) -> None:
         """Send one item, unless the stream is cancelled."""
-        with self._lock:
-            out = self._out
-            mark = len(out)
-            try:
-                self._write_item(item, out)
-            except BaseException:
-                del out[mark:]
-                raise
-            if len(out) - mark > MAX_OUTBOUND_BYTES:
-                size = len(out) - mark
-                del out[mark:]
-                raise TooLargeError("an item", size)
-            moment = perf_counter()
-            if self._expect is None or moment - self._last >= TOGETHER_S or len(out) > FLUSH_BYTES:
-                self._write(moment)
-            elif not mark:
-                self._expect(self)
+        data = self._encode(item)
+        size = len(data)
+        if size > self._room:
+            raise TooLargeError("an item", size + len(self._between))
+        self._waiting.append(data)
+        self._size = size = self._size + size
+        if size > FLUSH_BYTES or self._expect is None or perf_counter() - self._last >= TOGETHER_S:
+            self._flush()
+        elif not self._expected:
+            self._expected = True
+            self._expect(self)
 
     def flush(self) -> None:
         """Write what is waiting."""
-        with self._lock:
-            if self._out:
-                self._write(perf_counter())
+        # First: an item that is appended from here on sees that nobody is expected.
+        self._expected = False
+        if self._waiting:
+            self._flush()
 
-    def _write(self, moment: float) -> None:
-        self._wire.write_for(self._scope, self._out)
-        self._out.clear()
-        self._last = moment
+    def _flush(self) -> None:
+        with self._lock:
+            self._size = 0
+            waiting = self._waiting
+            taken = waiting.copy()
+            if not taken:
+                return
+            del waiting[: len(taken)]
+            frames = self._before + self._between.join(taken) + self._after
+            self._wire.write_for(self._scope, frames)
+            self._last = perf_counter()

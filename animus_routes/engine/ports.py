@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from animus_routes.engine.exit import End
     from animus_routes.engine.frames import Request
 
-Write = Callable[[Any, bytearray], None]
+Encode = Callable[[Any], bytes]
 
 
 Mode = Literal["inline", "thread", "pool", "async"]
@@ -86,11 +86,16 @@ class StreamCall(Protocol):
 
     Attributes:
         names: What another method may end this call by: its request id as text, a session's id.
-        write: Appends the notification frame of one item.
+        around: What stands before and after an encoded item in its frame, alike for all of a call.
     """
 
     names: set[str]
-    write: Write
+    around: tuple[bytes, bytes]
+
+    @property
+    def encode(self) -> Encode:
+        """The bytes of one item."""
+        ...
 
     def complete(self, result: Any) -> Any:
         """The answer, from what the handler returned."""

@@ -20,7 +20,7 @@ from animus_routes.values.hints import is_pydantic
 if TYPE_CHECKING:
     from msgspec import Raw
 
-    from animus_routes.engine.ports import StreamCall, Write
+    from animus_routes.engine.ports import Encode, StreamCall
     from animus_routes.roles import ItemAdapter, StreamRow
 
 
@@ -50,7 +50,8 @@ class EventStreamCall:
         self._stream = form.stream
         self._id = id_bytes(request_id)
         self.names = {self._id.decode().strip('"')}
-        self.write: Write = self._writer(form)
+        self.around = self._around(self._stream.key)
+        self.encode: Encode = encode_typed if form.typed_pydantic else codecs.encode
 
     def complete(self, result: Any) -> Any:
         """A handler that is not a generator may leave the ack to the framework."""
@@ -74,22 +75,11 @@ class EventStreamCall:
             return prefix, TAIL
         return prefix + b'{"id":' + self._id + b"," + encoder.encode(key) + b":", b"}" + TAIL
 
-    def _writer(self, form: StreamFormat) -> Write:
-        prefix, after = self._around(self._stream.key)
-        encode_into = codecs.encode_into
 
-        def write_pydantic(item: Any, out: bytearray) -> None:
-            write = codecs.json_writer(item)
-            out += prefix
-            out += write(item) if write is not None else codecs.encode(item)
-            out += after
-
-        def write_any(item: Any, out: bytearray) -> None:
-            out += prefix
-            encode_into(item, out, -1)
-            out += after
-
-        return write_pydantic if form.typed_pydantic else write_any
+def encode_typed(item: Any) -> bytes:
+    """An item that is declared as a pydantic model, and usually is one."""
+    write = codecs.json_writer(item)
+    return codecs.encode(item) if write is None else write(item)
 
 
 class AdaptedStreamCall:
@@ -97,12 +87,13 @@ class AdaptedStreamCall:
 
     def __init__(self, adapter: ItemAdapter) -> None:
         self.names = adapter.names
-        self.write: Write = self._write
+        self.around: tuple[bytes, bytes] = (b"", b"")
         self._adapter = adapter
 
-    def _write(self, item: Any, out: bytearray) -> None:
+    def encode(self, item: Any) -> bytes:
+        """A whole frame: each may be another notification."""
         method, params = self._adapter.frame(item)
-        out += notification_frame(method, codecs.encode(params))
+        return notification_frame(method, codecs.encode(params))
 
     def complete(self, result: Any) -> Any:
         """The answer, as the role makes it."""
