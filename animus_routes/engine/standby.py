@@ -1,9 +1,10 @@
 """The standby: a second thread that keeps the wire live while an inline handler is slow.
 
-Between requests it costs one attribute test. It wakes every `TICK_S` while the plugin is busy;
-if the wire has not been read for a whole tick because a handler runs, it takes the wire over:
-it writes what is answered, answers pings, cancels, starts what runs in parallel, and keeps
-everything else in order for the main thread. An idle plugin has no timer: the standby parks.
+Between requests it costs one attribute test. It wakes every `LOOSE_TICK_MS` while the plugin is
+busy, and sooner if it finds a handler under way; if the wire has not been read from one look to
+the next because a handler runs, it takes the wire over, at the latest after both ticks: it writes
+what is answered, answers pings, cancels, starts what runs in parallel, and keeps everything
+else in order for the main thread. An idle plugin has no timer: the standby parks.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from animus_routes.engine.frames import Request, Splitter
     from animus_routes.engine.server import Server
 
-TICK_MS: Final = 5
-PARK_TICKS: Final = 40  # 200 ms without a read
+TICK_MS: Final = 5  # while a handler runs
+LOOSE_TICK_MS: Final = 10  # while none does: each look costs a busy main thread the interpreter
+PARK_TICKS: Final = 20  # 200 ms without a read
 SWITCH_S: Final = 0.0005  # how often a slow pure Python loop has to give up the interpreter
 HEALTH_BOUND_S: Final = 1.0  # the host waits 2 s
 ALWAYS: Final = frozenset({"$/ping", "$/cancelRequest", HEALTH, SHUTDOWN, "exit"})
@@ -86,7 +88,7 @@ class Standby:
 
     def _tick(self) -> None:
         turn = self._turn
-        self._listen(TICK_MS)
+        self._listen(TICK_MS if turn.current is not None else LOOSE_TICK_MS)
         self._flush_bursts()
         current = turn.current
         if self._reads != turn.reads:
