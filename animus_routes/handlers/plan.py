@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Middlewares = Sequence[Callable[..., Any]]
 Call = Callable[[Any, "Context"], Any]
-Bind = Callable[[Any], dict[str, Any]]
 
 
 def params_decoder(
@@ -36,7 +35,7 @@ def params_decoder(
 
 
 def decoder(signature: Signature, row: MethodRow | None) -> Callable[[Raw], Any]:
-    """A function from the bytes of params, in the wire type's form, to the values of the fields."""
+    """A function from the bytes of params, in the wire type's form, to an object with the fields, or the whole."""
     fields = signature.fields
     if not fields:
         return _nothing
@@ -117,9 +116,8 @@ def absent(hint: Any, sent: type | None) -> Any:
 def caller(signature: Signature, middlewares: Middlewares) -> Callable[..., Any]:
     """A function from decoded params (and a context, if needed) to the handler's result."""
     if not signature.contextual and not middlewares:
-        return _direct(signature)
-    bind = _binder(signature)
-    call = _async_call(signature, bind) if signature.is_async else _plain_call(signature, bind)
+        return compiled(signature, "values")
+    call = _async_call(signature) if signature.is_async else _plain_call(signature)
     if middlewares:
         from animus_routes.handlers.middleware import wrapped
 
@@ -127,89 +125,62 @@ def caller(signature: Signature, middlewares: Middlewares) -> Callable[..., Any]
     return call
 
 
-def _direct(signature: Signature) -> Callable[..., Any]:
-    function, fields = signature.function, signature.fields
-    if any(field.by_keyword for field in fields):
-        bind = _binder(signature)
+def compiled(signature: Signature, arguments: str) -> Callable[..., Any]:
+    """The handler's call as one expression, made for just this signature.
 
-        def by_keyword(values: Any) -> Any:
-            return _invoke(signature, bind(values))
-
-        return by_keyword
-    if len(fields) == 1:
-        return function
-
-    def with_none(_values: Any) -> Any:
-        return function()
-
-    def with_several(values: Any) -> Any:
-        return function(*values)
-
-    return with_several if fields else with_none
-
-
-def _binder(signature: Signature) -> Bind:
-    """Decoded values by parameter name."""
-    names = [field.name for field in signature.fields]
-
-    def bind_none(_values: Any) -> dict[str, Any]:
-        return {}
-
-    def bind_one(value: Any) -> dict[str, Any]:
-        return {names[0]: value}
-
-    def bind_several(values: Any) -> dict[str, Any]:
-        return dict(zip(names, values, strict=True))
-
-    return bind_several if len(names) > 1 else bind_one if names else bind_none
+    Args:
+        signature: The handler, read.
+        arguments: What the call is given: `values`, decoded; also `ctx`; also `made`, what the
+            dependencies gave, by name. With `values` alone the handler is called by position.
+    """
+    passed: list[str] = []
+    fields = {field.name for field in signature.fields}
+    by_name = arguments != "values"
+    for parameter in signature.parameters:
+        name = parameter.name
+        if name in signature.contexts:
+            value = "ctx"
+        elif name in signature.dependencies:
+            value = f"made[{name!r}]"
+        elif name in fields:
+            value = "values" if signature.whole else f"values.{name}"
+        else:  # it keeps its default
+            by_name = True
+            continue
+        named = parameter.by_keyword or (by_name and not parameter.positional_only)
+        passed.append(f"{name}={value}" if named else value)
+    source = f"lambda {arguments}: function({', '.join(passed)})"
+    # The names are those of the function's own parameters.
+    call: Callable[..., Any] = eval(source, {"function": signature.function})  # noqa: S307
+    return call
 
 
-def _plain_call(signature: Signature, bind: Bind) -> Call:
-    def call(values: Any, ctx: Context) -> Any:
-        arguments = bind(values)
-        for name in signature.contexts:
-            arguments[name] = ctx
-        return _invoke(signature, arguments)
-
+def _plain_call(signature: Signature) -> Call:
     if not signature.dependencies:
-        return call
+        return compiled(signature, "values, ctx")
     from animus_routes.handlers.injection import made
 
+    call = compiled(signature, "values, ctx, made")
+
     def call_with_made(values: Any, ctx: Context) -> Any:
-        arguments = bind(values)
-        arguments.update(dict.fromkeys(signature.contexts, ctx))
-        arguments.update(made(signature.dependencies, ctx))
-        return _invoke(signature, arguments)
+        return call(values, ctx, made(signature.dependencies, ctx))
 
     return call_with_made
 
 
-def _async_call(signature: Signature, bind: Bind) -> Call:
-    async def call(values: Any, ctx: Context) -> Any:
-        arguments = bind(values)
-        for name in signature.contexts:
-            arguments[name] = ctx
-        found = _invoke(signature, arguments)
+def _async_call(signature: Signature) -> Call:
+    call = compiled(signature, "values, ctx, made")
+
+    async def call_without(values: Any, ctx: Context) -> Any:
+        found = call(values, ctx, None)
         return await found if hasattr(found, "__await__") else found
 
     if not signature.dependencies:
-        return call
+        return call_without
     from animus_routes.handlers.injection import made_async
 
     async def call_with_made(values: Any, ctx: Context) -> Any:
-        arguments = bind(values)
-        arguments.update(dict.fromkeys(signature.contexts, ctx))
-        arguments.update(await made_async(signature.dependencies, ctx))
-        found = _invoke(signature, arguments)
+        found = call(values, ctx, await made_async(signature.dependencies, ctx))
         return await found if hasattr(found, "__await__") else found
 
     return call_with_made
-
-
-def _invoke(signature: Signature, arguments: dict[str, Any]) -> Any:
-    positional = [
-        arguments.pop(parameter.name)
-        for parameter in signature.parameters
-        if parameter.positional_only and parameter.name in arguments
-    ]
-    return signature.function(*positional, **arguments)

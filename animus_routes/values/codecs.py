@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from operator import attrgetter
 from typing import Any, Final, cast
 
 import msgspec
@@ -71,37 +70,34 @@ def fields_decoder(fields: list[tuple[str, Any, Any]]) -> Decode:
         fields: `(name, hint, default)`; the default is `NODEFAULT` for a required field.
 
     Returns:
-        A function that returns a tuple of values in the order of `fields`, or the value if there is
-        only one field.
+        A function that returns an object with the fields as attributes.
     """
-    later = {i: decoder(hint) for i, (_, hint, _) in enumerate(fields) if needs_pydantic(hint)}
+    later = {name: decoder(hint) for name, hint, _ in fields if needs_pydantic(hint)}
     shape = defstruct(
         "params",
-        [
-            _field(name, Raw if i in later else hint, default)
-            for i, (name, hint, default) in enumerate(fields)
-        ],
+        [_field(name, Raw if name in later else hint, default) for name, hint, default in fields],
         kw_only=True,
+        gc=False,
     )
     decode = msgspec.json.Decoder(shape).decode
-    take = attrgetter(*(name for name, _, _ in fields))
-    if not later:
-        if any(hasattr(hint, "__dataclass_fields__") for _, hint, _ in fields):
-            return lambda raw: with_defaults(take(decode(raw)))
-        return lambda raw: take(decode(raw))
+    written = [name for name, hint, _ in fields if hasattr(hint, "__dataclass_fields__")]
+    if not later and not written:
+        return decode
 
-    def decode_both(raw: Raw) -> Any:
-        found = take(decode(raw))
-        values: list[Any] = [found] if len(fields) == 1 else list(found)
-        for i, decode_later in later.items():
-            if isinstance(values[i], Raw):
+    def decode_rest(raw: Raw) -> Any:
+        found = decode(raw)
+        for name in written:
+            with_defaults(getattr(found, name))
+        for name, decode_later in later.items():
+            given = getattr(found, name)
+            if isinstance(given, Raw):
                 try:
-                    values[i] = decode_later(values[i])
+                    setattr(found, name, decode_later(given))
                 except Exception as error:
-                    raise _under(fields[i][0], error) from error
-        return values[0] if len(fields) == 1 else values
+                    raise _under(name, error) from error
+        return found
 
-    return decode_both
+    return decode_rest
 
 
 class Absent(Struct):
