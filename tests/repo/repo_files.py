@@ -2,8 +2,11 @@
 
 import ast
 import subprocess
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import Final
+
+import animus_routes
 
 REPO: Final = Path(__file__).resolve().parents[2]
 GENERATED: Final = (
@@ -49,20 +52,37 @@ def imports(name: str) -> list[tuple[int, str]]:
     """The package's own modules that a file names in an import: line and dotted name.
 
     Imports under `if TYPE_CHECKING` and inside functions count: a reader has to follow them too.
-    A name taken from a package counts as a module of its own, if there is such a file.
+    A name taken from a package counts as a module of its own, if there is such a file, and one
+    taken from the package itself as the module that it really comes from.
     """
-    found: list[tuple[int, str]] = []
-    for node in ast.walk(tree(name)):
-        if isinstance(node, ast.Import):
-            found += [(node.lineno, alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            modules = [f"{node.module}.{alias.name}" for alias in node.names]
-            # Taking a module out of its package is no use of what the package itself holds.
-            found += [(node.lineno, m if is_module(m) else node.module) for m in modules]
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "__import__":
-            text = ast.unparse(node.args[0]).strip("f'\"")
-            found.append((node.lineno, text.partition("{")[0].rstrip(".")))
+    found = [found for node in ast.walk(tree(name)) for found in imported(node, name)]
     return [(line, dotted) for line, dotted in found if is_module(dotted)]
+
+
+def imported(node: ast.AST, name: str) -> Iterator[tuple[int, str]]:
+    """What one node of a file imports, modules of others included."""
+    if isinstance(node, ast.Import):
+        yield from ((node.lineno, alias.name) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = PurePosixPath(name).parts[: -node.level] if node.level else ()
+        source = ".".join([*above, *([node.module] if node.module else [])])
+        for alias in node.names:
+            # Taking a module out of its package is no use of what the package itself holds.
+            module = f"{source}.{alias.name}"
+            yield node.lineno, module if is_module(module) else home(source, alias.name)
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(IMPORTERS):
+        text = ast.unparse(node.args[0]).strip("f'\"")
+        yield node.lineno, text.partition("{")[0].rstrip(".")
+
+
+IMPORTERS: Final = ("__import__", "import_module")
+
+
+def home(source: str, name: str) -> str:
+    """The module that a name of the package itself is looked up in when it is asked for."""
+    if source != "animus_routes" or name not in animus_routes.__all__:
+        return source
+    return f"animus_routes.{animus_routes._HOMES.get(name, 'errors')}"
 
 
 def is_module(dotted: str) -> bool:

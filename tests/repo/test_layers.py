@@ -6,7 +6,7 @@ import sys
 from pathlib import PurePosixPath
 
 import pytest
-from repo_files import GENERATED, files, imports, package, tree
+from repo_files import GENERATED, files, imported, imports, package, tree
 
 from animus_routes.roles import KINDS, REFUSED
 
@@ -71,6 +71,25 @@ def test_what_is_for_type_checkers_alone_is_never_loaded() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("from animus_routes import App", "animus_routes.app"),
+        ("if TYPE_CHECKING:\n    from animus_routes import NotFound", "animus_routes.errors"),
+        ("def f():\n    from animus_routes.routing import router", "animus_routes.routing.router"),
+        ("from .frames import Request", "animus_routes.engine.frames"),
+        ("from ..routing.router import Router", "animus_routes.routing.router"),
+        ("from .. import app", "animus_routes.app"),
+        ("import_module('animus_routes.app')", "animus_routes.app"),
+        ("importlib.import_module(f'animus_routes.roles.{kind}')", "animus_routes.roles"),
+    ],
+)
+def test_an_import_is_seen_in_whatever_form_it_is_written(text: str, found: str) -> None:
+    nodes = ast.walk(ast.parse(text))
+    seen = [dotted for node in nodes for _, dotted in imported(node, "animus_routes/engine/x.py")]
+    assert seen == [found]
 
 
 def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
