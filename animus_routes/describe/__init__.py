@@ -1,1 +1,1 @@
-"""An app told without running it."""
+"""What can be said of an app without running it."""
