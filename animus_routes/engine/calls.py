@@ -6,9 +6,6 @@ from _thread import start_new_thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.engine.frames import error_frame
-from animus_routes.errors import INVALID_REQUEST
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -50,18 +47,14 @@ class Calls:
             self._loop = Loop()
         return self._loop
 
-    def start(self, route: Route, request: Request, out: bytearray) -> None:
-        """Run a request in parallel with the reading thread."""
+    def start(self, route: Route, request: Request) -> None:
+        """Run a request in parallel with the reading thread; its id is not under way."""
         from animus_routes.engine.call import Call
 
         call = Call(self._app, self._wire, self._answers, route, request)
         if route.stream is not None:
             call.prepare_stream(self.expect)
         other = self.active.get(call.key) if request.id else None
-        if other is not None and other.holds_id():
-            text = "a request with this id is already in progress"
-            out += error_frame(request.id, INVALID_REQUEST, text)
-            return
         if other is not None:
             # On its way out: the id is free, but its end is still waited for.
             other.key = (Call, id(other))
@@ -101,10 +94,20 @@ class Calls:
     def cancel(self, key: tuple[type, Any]) -> bool:
         """Cancel a call by its id; is there one?"""
         call = self.active.get(key)
-        if call is None:
+        if call is None or not call.holds_id():
             return False
         call.cancel()
         return True
+
+    def holds(self, key: tuple[type, Any]) -> bool:
+        """May frames with that id still come from a call?"""
+        call = self.active.get(key)
+        return call is not None and call.holds_id()
+
+    @property
+    def crowded(self) -> bool:
+        """Does so much wait for a thread of the pool that nothing more may be read?"""
+        return self._pool is not None and self._pool.full
 
     def streams(self) -> list[StreamCall]:
         """The streams under way."""

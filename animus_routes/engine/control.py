@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from animus_routes.engine.ports import Route
 
 INLINE: Final = "inline"
+EXIT: Final = "exit"
 HEALTH: Final = "health/check"
 SHUTDOWN: Final = "shutdown"
 
@@ -86,7 +87,7 @@ def _health(connection: Connection, request: Request, out: bytearray) -> Route |
     if route is None:
         out += result_frame(request.id, connection.app.health())
     elif route.mode != INLINE:
-        connection.calls.start(route, request, out)
+        connection.calls.start(route, request)
         return None
     return route
 
@@ -101,17 +102,18 @@ def _cancel(connection: Connection, request: Request, out: bytearray) -> None:
         return
     turn = connection.turn
     current = turn.current
-    if current is not None and current.id and id_key(current.id) == key:
-        if turn.claim_answer(current):
-            connection.trip()
-            out += _cancelled(current)
+    # If it is answered already, its id may be another's by now.
+    if current is not None and _has_id(current, key) and turn.claim_answer(current):
+        connection.trip()
+        out += _cancelled(current)
         return
-    for line in turn.waiting():
-        waiting = parse(line)
-        if waiting is not None and waiting.id and id_key(waiting.id) == key:
-            if turn.withdraw(line):
-                out += _cancelled(waiting)
-            return
+    waiting = turn.withdraw(key)
+    if waiting is not None:
+        out += _cancelled(waiting)
+
+
+def _has_id(request: Request, key: tuple[type, Any]) -> bool:
+    return bool(request.id) and id_key(request.id) == key
 
 
 def _cancelled(request: Request) -> bytes:
@@ -152,5 +154,5 @@ CONTROL: Final[dict[str, Callable[[Connection, Request, bytearray], Route | None
     "$/progress": _ignore,
     HEALTH: _health,
     SHUTDOWN: _ask_to_shut_down,
-    "exit": _exit,
+    EXIT: _exit,
 }

@@ -136,6 +136,13 @@ class Splitter:
         parts.append(last)
         return b"".join(parts)
 
+    def copy(self) -> Splitter:
+        """Another one that goes on from here."""
+        other = Splitter()
+        other._parts = list(self._parts)
+        other._size, other._dropping = self._size, self._dropping
+        return other
+
     def rest(self) -> list[bytes]:
         """At the end of input, a last line counts even without its newline."""
         return [self._complete(b"")] if self._parts or self._dropping else []

@@ -6,6 +6,9 @@ from _queue import SimpleQueue
 from _thread import allocate_lock, start_new_thread
 from typing import TYPE_CHECKING
 
+from animus_routes.engine.frames import MAX_INBOUND_BYTES
+from animus_routes.engine.turn import MOST_WAITING
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,16 +30,23 @@ class Pool:
         self._lock = allocate_lock()
         self._spare = 0  # threads without work, minus the calls that wait for one
         self._started = 0
+        self._waiting_bytes = 0
 
     def put(self, call: Call) -> None:
         """Run a call on a free thread, or when one gets free."""
         with self._lock:
+            self._waiting_bytes += len(call.request.params)
             self._spare -= 1
             if self._spare < 0 and self._started < self._size:
                 start_new_thread(self._serve, ())
                 self._started += 1
                 self._spare += 1
         self._queue.put(call)
+
+    @property
+    def full(self) -> bool:
+        """Does as much wait as may wait?"""
+        return -self._spare >= MOST_WAITING or self._waiting_bytes >= MAX_INBOUND_BYTES
 
     def close(self) -> None:
         """End every thread, once it has nothing to do."""
@@ -45,6 +55,8 @@ class Pool:
 
     def _serve(self) -> None:
         while (call := self._queue.get()) is not None:
+            with self._lock:
+                self._waiting_bytes -= len(call.request.params)
             self._work(call)
             del call  # what the request held is not held until the next one
             with self._lock:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from animus_routes.engine.connection import Connection
-from animus_routes.engine.ending import Ending
+from animus_routes.engine.ending import NUDGE, Ending
 from animus_routes.engine.exit import END_CLEAN_UP_S, END_INTERRUPT_S, LAST_FRAME_S, End, leave
 from animus_routes.engine.frames import Splitter
 from animus_routes.engine.server import Server
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from animus_routes.engine.ports import ServedApp
+
+ROOM_STEP_MS: Final = 5
 
 
 class Process:
@@ -55,17 +57,43 @@ class Process:
             after_in_parent=self._release_signals,
             after_in_child=self._forked,
         )
+        self._guard_alarms()
         while not connection.ended:
             try:
                 self._read_all(standby)
-            except BaseException as error:  # noqa: BLE001 - such as an author's own alarm, late
+            except BaseException as error:  # noqa: BLE001 - a bug of the engine's, or no memory
                 self._recover(error)
         self._end()
+
+    def _guard_alarms(self) -> None:
+        """Nothing that an author's signal handlers raise may reach the engine."""
+        module: Any = signal
+        set_handler = signal.signal
+
+        def guard() -> None:
+            from animus_routes.engine.alarms import Alarms
+
+            module.signal = set_handler
+            Alarms(self._connection.turn).guard()
+
+        def set_first(number: int, handler: Any) -> Any:
+            guard()
+            return module.signal(number, handler)
+
+        others = signal.valid_signals() - {*ENDING_SIGNALS, NUDGE}
+        if any(callable(signal.getsignal(number)) for number in others):
+            guard()
+        else:
+            module.signal = set_first
 
     def _read_all(self, standby: Standby) -> None:
         connection, wire, turn = self._connection, self._wire, self._connection.turn
         read, feed, process, out = wire.read, self._splitter.feed, self._server.process, turn.out
         while not connection.ended:
+            if connection.calls.crowded:
+                self._wait_for_room()
+                continue
+            turn.reads += 1
             chunk = read()
             turn.reads += 1
             if standby.parked:
@@ -82,6 +110,13 @@ class Process:
         if connection.ended is End.INPUT:
             self._read_rest()
 
+    def _wait_for_room(self) -> None:
+        """So much waits that the host has to wait, too; it may still go away."""
+        connection = self._connection
+        while connection.calls.crowded and not connection.ended:
+            if self._wire.hung_up(ROOM_STEP_MS):
+                connection.end(End.INPUT)
+
     def _read_rest(self) -> None:
         """The end was seen while this thread was writing: there may be something left to read."""
         server, connection = self._server, self._connection
@@ -94,8 +129,9 @@ class Process:
     def _recover(self, error: BaseException) -> None:
         """Something was raised into the engine's own code: go on with the next request."""
         log(f"{type(error).__name__} was raised outside a handler: {error}")
-        self._connection.turn.recover()
-        self._server.process([b""])
+        turn = self._connection.turn
+        turn.recover()
+        self._server.process(turn.unread())
 
     def _end(self) -> NoReturn:
         connection = self._connection

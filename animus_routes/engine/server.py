@@ -7,21 +7,26 @@ through `Server.sort`, which any thread may run; while a handler is slow, the `S
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.answers import decode_again
-from animus_routes.engine.control import CONTROL, INLINE, read_odd
+from animus_routes.engine.control import CONTROL, EXIT, INLINE, read_odd
 from animus_routes.engine.exit import End, Interrupted
-from animus_routes.engine.frames import UNREADABLE, decode_plain, error_frame
+from animus_routes.engine.frames import UNREADABLE, decode_plain, error_frame, id_key
 from animus_routes.engine.stderr import log
 from animus_routes.errors import INVALID_REQUEST, METHOD_NOT_FOUND, NOT_INITIALIZED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from animus_routes.engine.connection import Connection
     from animus_routes.engine.frames import Request
     from animus_routes.engine.ports import Outcome, Route
 
 FLUSH_BYTES: Final = 60_000
+Judge = Callable[["Route", "Request", BaseException], "bytes | Outcome"]
+IN_PROGRESS: Final = "a request with this id is already in progress"
 STILL_WANTED: Final = frozenset({None, End.INPUT})  # ends, or none, that leave requests to answer
 
 
@@ -38,70 +43,81 @@ class Server:
 
     # The loop -----------------------------------------------------------------------------------
 
-    # One function on purpose: a call per request costs as much as the routing does.
-    def process(self, lines: list[bytes]) -> None:  # noqa: C901, PLR0912, PLR0915
+    def process(self, lines: list[bytes]) -> None:
         """Run whole lines in order on this thread; afterwards `out` holds their answers."""
-        connection, turn = self.connection, self._turn
-        out, inline = turn.out, connection.inline
-        while lines:
-            turn.lines = iter(lines)
-            for line in turn.lines:
-                try:
-                    request = decode_plain(line)
-                except UNREADABLE:
-                    found = read_odd(line, out)
-                    if found is None:
-                        continue
-                    request = found
-                route = inline.get(request.method)
-                if route is None or not request.id:
-                    route = self.sort(request, out)
-                    if route is None:
-                        continue
-                if route.contextual:
-                    turn.context = self._context(route, request)
-                # From here to the end of its turn `out` may be the standby's: results, no bytes.
-                turn.current = request
-                try:
-                    try:
-                        arguments = route.decode(request.params)
-                    except Exception as error:  # noqa: BLE001 - the border of params and bugs
-                        try:
-                            arguments = decode_again(route, request, error)
-                        except Exception as final:  # noqa: BLE001 - as above
-                            self._fail(route, request, final, undecoded=True)
-                            continue
-                    if route.contextual:
-                        result = route.call(arguments, turn.context)
-                    else:
-                        result = route.call(arguments)
-                    if route.adapt is not None and route.adapts[result.__class__]:
-                        result = route.adapt(result, request.params)
-                    turn.current = None
-                except BaseException as error:  # noqa: BLE001 - a handler cannot end the process
-                    self._fail(route, request, error)
-                    continue
-                if not (turn.taken and turn.reclaim(request)):
-                    mark = len(out)
-                    if request.id:
-                        try:
-                            route.answer(request.id, result, out)
-                        except BaseException as error:  # noqa: BLE001 - an author's object, written
-                            self._answers.take_back(route, request.id, error, mark, out)
-                    if len(out) > FLUSH_BYTES or connection.ended:
-                        self._answers.cap(route, request.id, mark, out)
-                        connection.flush()
-                if route.contextual:
-                    if self._scope(turn.context).cleanups:
-                        self._close(request, None)
-                    turn.context = None
-            lines = self._next_lines() if turn.pending else []
+        turn = self._turn
+        turn.lines = iter(lines)
+        self._run(turn.lines, decode_plain)
+        # Then what the standby has read in this thread's place: nothing of it is read twice.
+        while turn.pending:
+            if self.connection.ended not in STILL_WANTED:
+                turn.drop()
+            self._run(iter(turn.next_request, None), _as_it_is)
 
-    def _next_lines(self) -> list[bytes]:
-        """What the standby has left to do; nothing if nobody waits for it any more."""
-        if self.connection.ended not in STILL_WANTED:
-            self._turn.drop()
-        return self._turn.next_lines()
+    # One function on purpose: a call per request costs as much as the routing does.
+    def _run(self, waiting: Iterator[Any], decode: Callable[[Any], Request]) -> None:  # noqa: C901, PLR0912, PLR0915
+        connection, turn = self.connection, self._turn
+        out, inline, active = turn.out, connection.inline, connection.calls.active
+        refused, judged, unwritten = self._refused, self._judged, self._unwritten
+        for line in waiting:
+            try:
+                request = decode(line)
+            except UNREADABLE:
+                found = read_odd(line, out)
+                if found is None:
+                    self._flush_much()
+                    continue
+                request = found
+            route, request_id = inline.get(request.method), request.id
+            if route is None or not request_id or (active and self._is_taken(request)):
+                route = self.sort(request, out)
+                if route is None:
+                    self._flush_much()
+                    continue
+            contextual = route.contextual
+            if contextual:
+                turn.context = self._context(route, request)
+            # From here to the end of its turn the wire may be the standby's.
+            turn.mark = len(out)
+            turn.current = request
+            failed = refused
+            try:
+                try:
+                    arguments = route.decode(request.params)
+                except Exception as error:  # noqa: BLE001 - the border of params and bugs
+                    arguments = decode_again(route, request, error)
+                failed = judged
+                if contextual:
+                    result = route.call(arguments, turn.context)
+                else:
+                    result = route.call(arguments)
+                if route.adapt is not None and route.adapts[result.__class__]:
+                    result = route.adapt(result, request.params)
+                if request_id:
+                    failed = unwritten
+                    route.answer(request_id, result, out)
+                turn.current = None
+            except BaseException as error:  # noqa: BLE001 - a handler cannot end the process
+                self._fail(route, request, error, failed)
+                continue
+            if turn.taken:
+                turn.reclaim(request)
+            if len(out) > FLUSH_BYTES or connection.ended:
+                self._answers.cap(route, request_id, turn.mark, out)
+                connection.flush()
+            if contextual:
+                if self._scope(turn.context).cleanups:
+                    self._close(request, None)
+                turn.context = None
+
+    def _flush_much(self) -> None:
+        if len(self._turn.out) > FLUSH_BYTES:
+            self.connection.flush()
+
+    def _is_taken(self, request: Request) -> bool:
+        """Is a request with this id under way, or waiting?"""
+        key = id_key(request.id)
+        return self.connection.calls.holds(key) or self._turn.holds(key)
 
     def _close(self, request: Request, failure: BaseException | None) -> None:
         """Run the rest of generator dependencies; it may be slow, so the standby may take over."""
@@ -119,29 +135,49 @@ class Server:
         turn.end(late)
 
     def _fail(
-        self, route: Route, request: Request, error: BaseException, *, undecoded: bool = False
+        self,
+        route: Route,
+        request: Request,
+        error: BaseException,
+        judge: Judge,
     ) -> None:
-        turn, answers = self._turn, self._answers
+        """Answer with what an exception becomes, as part of the turn: an author's code may run."""
+        turn, out = self._turn, self._turn.out
         turn.settle()
-        if undecoded and isinstance(error, Exception):
-            outcome: bytes | Outcome = answers.refuse(route, request, error)
+        del out[turn.mark :]
+        outcome = judge(route, request, error)
+        if not request.id:
+            pass
+        elif isinstance(outcome, bytes):
+            out += outcome
         else:
-            context = turn.context if route.contextual else None
-            outcome = answers.judge(route, request, error, context)
-        if not turn.end(request) and request.id:
-            if isinstance(outcome, bytes):
-                turn.out += outcome
-            else:
-                answers.write(route, request.id, outcome.value, turn.out)
+            self._answers.write(route, request.id, outcome.value, out)
+        turn.end(request)
         if isinstance(error, Interrupted) and self.connection.ended:
             turn.drop()
         if route.contextual:
             self._close(request, error)
 
+    def _refused(self, route: Route, request: Request, error: BaseException) -> bytes | Outcome:
+        if isinstance(error, Exception):
+            return self._answers.refuse(route, request, error)
+        return self._judged(route, request, error)
+
+    def _judged(self, route: Route, request: Request, error: BaseException) -> bytes | Outcome:
+        context = self._turn.context if route.contextual else None
+        return self._answers.judge(route, request, error, context)
+
+    def _unwritten(self, route: Route, request: Request, error: BaseException) -> bytes | Outcome:
+        if isinstance(error, Interrupted):
+            return self._judged(route, request, error)
+        return self._app.failures.unwritable(route, request.id, error)
+
     # What is not a plain request for an inline handler -------------------------------------------
 
     def sort(self, request: Request, out: bytearray) -> Route | None:
         """Deal with a request on whatever thread reads; return its route if it must run inline."""
+        if not self.admit(request, out):
+            return None
         try:
             return self._sort(request, out)
         except Exception as error:  # noqa: BLE001 - a role's reading of params; never the end
@@ -149,6 +185,13 @@ class Server:
             if request.id:
                 out += frame
             return None
+
+    def admit(self, request: Request, out: bytearray) -> bool:
+        """Refuse a request whose id is under way; the end is not refused."""
+        if not request.id or request.method == EXIT or not self._is_taken(request):
+            return True
+        out += error_frame(request.id, INVALID_REQUEST, IN_PROGRESS)
+        return False
 
     def _sort(self, request: Request, out: bytearray) -> Route | None:
         connection = self.connection
@@ -173,7 +216,7 @@ class Server:
             if out:  # what was asked before this is answered before its first item
                 connection.wire.write(out)
                 out.clear()
-            connection.calls.start(route, request, out)
+            connection.calls.start(route, request)
         return None
 
     def _missing(self, request: Request) -> bytes:
@@ -193,7 +236,7 @@ class Server:
             return None
         if route.mode == INLINE:
             return route
-        connection.calls.start(route, request, bytearray())
+        connection.calls.start(route, request)
         return None
 
     def _stop(self, route: Route, request: Request, out: bytearray) -> bool:
@@ -209,3 +252,7 @@ class Server:
 
 def _nothing(*_: object) -> None:
     pass
+
+
+def _as_it_is(request: Request) -> Request:
+    return request

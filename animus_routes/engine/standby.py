@@ -20,19 +20,24 @@ from typing import TYPE_CHECKING, Final
 
 from animus_routes.engine.control import HEALTH, SHUTDOWN, read_odd
 from animus_routes.engine.exit import SHUTDOWN_LATE_S, End
-from animus_routes.engine.frames import UNREADABLE, decode_plain, encoder, result_frame
+from animus_routes.engine.frames import UNREADABLE, decode_plain, encoder, id_key, result_frame
+from animus_routes.engine.server import STILL_WANTED
 from animus_routes.engine.stderr import log
+from animus_routes.engine.wire import HALF_CLOSED
 
 if TYPE_CHECKING:
     from animus_routes.engine.emitter import Emitter
     from animus_routes.engine.frames import Request, Splitter
     from animus_routes.engine.server import Server
+    from animus_routes.engine.stall import Stall
 
 TICK_MS: Final = 5  # while a handler runs
 LOOSE_TICK_MS: Final = 10  # while none does: each look costs a busy main thread the interpreter
 PARK_TICKS: Final = 20  # 200 ms without a read
 SWITCH_S: Final = 0.0005  # how often a slow pure Python loop has to give up the interpreter
 HEALTH_BOUND_S: Final = 1.0  # the host waits 2 s
+READABLE: Final = select.POLLIN
+HANG_UP: Final = HALF_CLOSED | select.POLLPRI  # not 0, which `poll` would report as well
 ALWAYS: Final = frozenset({"$/ping", "$/cancelRequest", HEALTH, SHUTDOWN, "exit"})
 BOUNDED: Final = frozenset({HEALTH, SHUTDOWN})
 ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -50,7 +55,10 @@ class Standby:
         self._reads = -1
         self._quiet = 0
         self._bursts: deque[Emitter] = deque()
-        self._waiting: list[tuple[float, bytes, Request]] = []
+        self._late_queues: dict[str, deque[tuple[float, Request]]] = {
+            method: deque() for method in BOUNDED
+        }
+        self._stall: Stall | None = None
         self._wake_in, self._wake_out = os.pipe()
         self._signal_in, self.signal_fd = os.pipe()
         os.set_blocking(self.signal_fd, False)
@@ -94,12 +102,21 @@ class Standby:
         if self._reads != turn.reads:
             self._reads, self._quiet = turn.reads, 0
         elif current is not None:
-            self._quiet = 0
             self._take_over(current)
-        else:
+        elif turn.reads % 2:  # it waits for the host
             self._quiet += 1
             if self._quiet > PARK_TICKS:
                 self._rest()
+        elif self._connection.wire.lock.locked():
+            self._attend()
+
+    def _attend(self) -> None:
+        """Have an eye on the host: it may read nothing, and then ask for the end."""
+        if self._stall is None:
+            from animus_routes.engine.stall import Stall
+
+            self._stall = Stall(self._connection, self._splitter)
+        self._stall.attend()
 
     def _rest(self) -> None:
         """Wait without a timer, after looking once more at what `wake` is called for."""
@@ -109,12 +126,12 @@ class Standby:
         self.parked = False
         self._quiet = 0
 
-    def _listen(self, timeout_ms: int | None) -> bool:
-        """Wait for something to happen; is there something to read on the wire?"""
-        readable = False
-        for fd, _ in self._poller.poll(timeout_ms):
+    def _listen(self, timeout_ms: int | None) -> int:
+        """Wait for something to happen; what has happened to the wire, as `poll` says it."""
+        seen = 0
+        for fd, event in self._poller.poll(timeout_ms):
             if fd == self._connection.wire.fd:
-                readable = True
+                seen = event
                 continue
             data = os.read(fd, 512)
             for number in ENDING_SIGNALS:
@@ -122,9 +139,11 @@ class Standby:
                     # In a long C call, or just before a read, the signal's own handler has to
                     # wait; this does not.
                     self._connection.end(End(number.name))
-        return readable
+        return seen
 
     def _flush_bursts(self) -> None:
+        if self._bursts:
+            self._attend()
         for _ in range(len(self._bursts)):
             self._bursts.popleft().flush()
 
@@ -140,25 +159,43 @@ class Standby:
             self._turn.release()
 
     def _keep_live(self, current: Request) -> None:
-        connection, turn, poller = self._connection, self._turn, self._poller
-        since, fd = monotonic(), connection.wire.fd
-        connection.flush()
+        connection, turn, wire = self._connection, self._turn, self._connection.wire
+        since, looked_for = monotonic(), 0
+        self._attend()
+        if before := turn.answered_before():
+            wire.write(before)
         self._sort(turn.unread())
-        reading = not connection.ended
-        if reading:
-            poller.register(fd, select.POLLIN)
         try:
             while not turn.asked:
-                if self._listen(TICK_MS) and reading and not self._read():
-                    reading = False
-                    poller.unregister(fd)
+                wanted = self._wanted()
+                if wanted != looked_for:
+                    self._look_for(wanted)
+                    looked_for = wanted
+                seen = self._listen(0 if wire.ahead else TICK_MS)
+                if wanted == READABLE and (seen or wire.ahead):
+                    self._read()
+                elif seen and not connection.ended:
+                    connection.end(End.INPUT)
                 self._flush_bursts()
                 self._answer_late(current, since)
         finally:
-            if reading:
-                poller.unregister(fd)
+            if looked_for:
+                self._look_for(0)
 
-    def _read(self) -> bool:
+    def _wanted(self) -> int:
+        """What to look for on the wire: requests, while there is room for them."""
+        connection = self._connection
+        if connection.ended:
+            return 0
+        return HANG_UP if self._turn.full or connection.calls.crowded else READABLE
+
+    def _look_for(self, wanted: int) -> None:
+        if wanted:
+            self._poller.register(self._connection.wire.fd, wanted)
+        else:
+            self._poller.unregister(self._connection.wire.fd)
+
+    def _read(self) -> None:
         connection = self._connection
         chunk = connection.wire.read()
         if chunk:
@@ -166,12 +203,13 @@ class Standby:
         elif not connection.ended:
             self._sort(self._splitter.rest())
             connection.end(End.INPUT)
-        return bool(chunk) and not connection.ended
 
     def _sort(self, lines: list[bytes]) -> None:
         """Do what any thread may do, and queue the rest for the main thread in order."""
         connection, out = self._connection, self._out
         for line in lines:
+            if connection.ended not in STILL_WANTED:
+                break
             try:
                 request: Request | None = decode_plain(line)
             except UNREADABLE:
@@ -180,10 +218,10 @@ class Standby:
                 continue
             early = connection.opened and (connection.closing or not connection.shutdown_at)
             early = early or request.method in ALWAYS
-            if not early or self._server.sort(request, out) is not None:
-                self._turn.pending.append(line)
+            if self._server.sort(request, out) if early else self._server.admit(request, out):
+                self._turn.queue(request, len(line))
                 if request.method in BOUNDED:
-                    self._waiting.append((monotonic(), line, request))
+                    self._late_queues[request.method].append((monotonic(), request))
         if out:
             connection.wire.write(out)
             out.clear()
@@ -194,24 +232,23 @@ class Standby:
         """Answer a health check or a shutdown that a handler holds up."""
         moment = monotonic()
         slow_s = moment - since
-        if self._is_late(current, slow_s, moment) and self._turn.claim_answer(current):
+        late = current.id and self._is_late(current, slow_s, moment)
+        if late and self._turn.claim_answer(current):
             self._connection.wire.write(self._late(current, current, slow_s))
-        for entry in tuple(self._waiting):
-            arrived, line, request = entry
-            if self._is_late(request, max(slow_s, moment - arrived), moment):
-                self._waiting.remove(entry)
-                self._answer_waiting(line, request, current, slow_s)
+        for queue in self._late_queues.values():
+            while queue:
+                arrived, request = queue[0]
+                if not self._is_late(request, max(slow_s, moment - arrived), moment):
+                    break
+                queue.popleft()
+                # Unless the main thread has run it.
+                if request.id and self._turn.withdraw(id_key(request.id), request):
+                    self._connection.wire.write(self._late(request, current, slow_s))
 
     def _is_late(self, request: Request, waited_s: float, moment: float) -> bool:
         if request.method == SHUTDOWN:
             return moment - self._connection.shutdown_at > SHUTDOWN_LATE_S
         return request.method == HEALTH and waited_s > HEALTH_BOUND_S
-
-    def _answer_waiting(
-        self, line: bytes, request: Request, current: Request, slow_s: float
-    ) -> None:
-        if self._turn.withdraw(line):  # else the main thread has run it
-            self._connection.wire.write(self._late(request, current, slow_s))
 
     def _late(self, request: Request, current: Request, slow_s: float) -> bytes:
         what = f"{current.method} has been running for {slow_s:.1f} s"

@@ -10,6 +10,7 @@ import os
 import select
 import sys
 from _thread import allocate_lock
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -32,12 +33,24 @@ class Wire:
     Attributes:
         fd: The descriptor that requests come from.
         lock: Held while a frame is written.
+        reading: Held while something is read.
+        ahead: What was read ahead of its time, while nothing could be written.
         closed: The host has closed its end; whatever is written after that is discarded.
         writes: Counts writes; it does not change while one waits for the host to read.
         on_close: Called once, when the end is found to be closed.
     """
 
-    __slots__ = ("_null", "_out", "closed", "fd", "lock", "on_close", "writes")
+    __slots__ = (
+        "_null",
+        "_out",
+        "ahead",
+        "closed",
+        "fd",
+        "lock",
+        "on_close",
+        "reading",
+        "writes",
+    )
 
     def __init__(self, fd_in: int, fd_out: int) -> None:
         self.fd = fd_in
@@ -45,6 +58,8 @@ class Wire:
         # Opened now, because an author's code may have used up all descriptors by the end.
         self._null = os.open(os.devnull, os.O_RDWR)
         self.lock = allocate_lock()
+        self.reading = allocate_lock()
+        self.ahead: deque[bytes] = deque()
         self.closed = False
         self.writes = 0
         self.on_close: Callable[[], object] = _nothing
@@ -89,13 +104,24 @@ class Wire:
 
     def read(self) -> bytes:
         """The next bytes, blocking; b"" at the end."""
-        while True:
-            try:
-                return os.read(self.fd, CHUNK_BYTES)
-            except BlockingIOError:
-                _ready(self.fd, select.POLLIN, None)
-            except OSError:
-                return b""
+        with self.reading:
+            if self.ahead:
+                return self.ahead.popleft()
+            while True:
+                try:
+                    return os.read(self.fd, CHUNK_BYTES)
+                except BlockingIOError:
+                    _ready(self.fd, select.POLLIN, None)
+                except OSError:
+                    return b""
+
+    def readable(self, timeout_ms: int) -> bool:
+        """Wait until there is something to read, the end included; is there?"""
+        return _ready(self.fd, select.POLLIN, timeout_ms)
+
+    def hung_up(self, timeout_ms: int) -> bool:
+        """Wait until the host has closed its end, whatever is left to read; has it?"""
+        return _ready(self.fd, HALF_CLOSED, timeout_ms)
 
     def wait_for_hang_up(self) -> None:
         """Wait until the host has closed its end; there may be something left to read."""

@@ -9,9 +9,10 @@ from queue import SimpleQueue
 from threading import Event
 
 import pytest
+from msgspec import Raw
 
 from animus_routes.engine import turn as module
-from animus_routes.engine.frames import Request
+from animus_routes.engine.frames import MAX_INBOUND_BYTES, Request
 from animus_routes.engine.turn import Turn
 
 WAIT_S = 5.0
@@ -59,6 +60,7 @@ def test_a_turn_that_nobody_takes_ends_at_once() -> None:
 def test_the_main_thread_waits_for_the_wire_and_learns_of_an_answer(answered: bool) -> None:
     turn, request, taken, woken = Turn(), Request("a/b", 1), Event(), Event()
     turn.wake = woken.set
+    done: list[Turn] = []
 
     def standby() -> None:
         assert turn.take(request)
@@ -67,7 +69,7 @@ def test_the_main_thread_waits_for_the_wire_and_learns_of_an_answer(answered: bo
             assert not turn.claim_answer(request)
         taken.set()
         until_asked(turn)
-        turn.out += b"by the standby\n"
+        done.append(turn)
         turn.release()
 
     turn.begin(request, None)
@@ -75,7 +77,7 @@ def test_the_main_thread_waits_for_the_wire_and_learns_of_an_answer(answered: bo
         assert taken.wait(WAIT_S)
         assert turn.end(request) is answered
         # What the standby did last is seen: the wire was waited for.
-        assert bytes(turn.out) == b"by the standby\n"
+        assert done == [turn]
         assert woken.is_set()
         assert (turn.taken, turn.asked) == (False, False)
     turn.begin(request, None)
@@ -98,16 +100,92 @@ def test_what_the_standby_reads_is_run_in_order_unless_it_is_withdrawn() -> None
     assert next(turn.lines) == b"1"
     turn.begin(request, None)
     assert turn.take(request)
-    turn.pending.extend(turn.unread())
-    turn.pending.append(b"4")
-    assert turn.withdraw(b"3")
-    assert not turn.withdraw(b"3")
-    assert turn.waiting() == (b"2", b"4")
+    assert turn.unread() == [b"2", b"3"]
+    second, third, fourth = (Request("a/b", number) for number in (2, 3, 4))
+    for waiting in (second, third, fourth):
+        turn.queue(waiting, 10)
+    assert turn.pending_bytes == 30
+    assert turn.withdraw((int, 3), fourth) is None
+    assert turn.withdraw((int, 3)) is third
+    assert turn.withdraw((int, 3)) is None
     turn.release()
     assert not turn.end(request)
     assert list(turn.lines) == []  # the main thread's loop ends, and takes the rest in its place
-    assert turn.next_lines() == [b"2", b"4"]
-    assert turn.next_lines() == []
+    assert [turn.next_request() for _ in range(3)] == [second, fourth, None]
+    assert turn.pending_bytes == 0
+
+
+def test_an_id_is_under_way_from_its_arrival_to_its_answer() -> None:
+    turn, request = Turn(), Request("a/b", 1)
+    turn.queue(Request("a/b", Raw(b'"1"')), 10)
+    turn.queue(Request("a/b"), 10)
+    turn.queue(Request("a/b"), 10)
+    turn.begin(request, None)
+    assert [turn.holds(key) for key in ((int, 1), (str, "1"), (float, 1.0))] == [True, True, False]
+    assert turn.claim_answer(request)
+    assert not turn.holds((int, 1))
+    assert len(turn.pending) == 3
+
+
+def test_what_waits_is_bounded_by_number_and_by_bytes() -> None:
+    turn = Turn()
+    for number in range(1, module.MOST_WAITING + 1):
+        assert not turn.full
+        turn.queue(Request("a/b", number), 10)
+    full = [turn.full]
+    turn.next_request()
+    full.append(turn.full)
+    turn.drop()
+    turn.queue(Request("a/b", 1), MAX_INBOUND_BYTES)
+    full.append(turn.full)
+    turn.withdraw((int, 1))
+    assert [*full, turn.full] == [True, False, True, False]
+
+
+@NEEDS_GIL
+@pytest.mark.parametrize("answered", [False, True])
+def test_an_answer_that_is_written_while_the_wire_is_taken_stays_unless_there_is_one(
+    answered: bool,
+) -> None:
+    turn, request, taken, written = Turn(), Request("a/b", 1), Event(), Event()
+    sent: list[bytes] = []
+
+    def standby() -> None:
+        assert written.wait(WAIT_S)
+        assert turn.take(request)
+        sent.extend(bytes(turn.answered_before()) for _ in range(2))
+        if answered:
+            assert turn.claim_answer(request)
+        taken.set()
+        until_asked(turn)
+        turn.release()
+
+    turn.out += b"before"
+    turn.begin(request, None)
+    with beside(standby):
+        turn.out += b"ans"
+        written.set()
+        assert taken.wait(WAIT_S)
+        turn.out += b"wer"
+        assert turn.end(request) is answered
+    assert sent == [b"before", b""]
+    assert bytes(turn.out) == (b"" if answered else b"answer")
+
+
+@NEEDS_GIL
+def test_a_standby_that_gives_the_wire_back_unasked_has_answered_all_the_same() -> None:
+    turn, request = Turn(), Request("a/b", 1)
+    turn.out += b"before"
+    turn.begin(request, None)
+    assert turn.take(request)
+    assert turn.answered_before() == b"before"
+    assert turn.claim_answer(request)
+    turn.release()
+    assert turn.take(request)  # it may try again
+    turn.release()
+    assert turn.end(request)
+    assert bytes(turn.out) == b""
+    assert not turn.end(request)  # an answer counts once
 
 
 @NEEDS_GIL
@@ -142,20 +220,21 @@ def test_what_reports_a_failure_is_not_interrupted() -> None:
 def test_recovery_keeps_what_is_not_begun_in_order() -> None:
     turn = Turn()
     turn.lines = iter([b"1", b"2", b"3"])
-    turn.pending.append(b"4")
+    fourth = Request("a/b", 4)
+    turn.queue(fourth, 10)
     next(turn.lines)
     turn.begin(Request("a/b", 1), None)
     turn.recover()
     assert turn.current is None
-    assert turn.next_lines() == [b"2", b"3", b"4"]
+    assert (turn.unread(), turn.next_request()) == ([b"2", b"3"], fourth)
 
 
 def test_dropping_forgets_what_is_not_begun() -> None:
     turn = Turn()
     turn.lines = iter([b"1", b"2"])
-    turn.pending.append(b"3")
+    turn.queue(Request("a/b", 3), 10)
     turn.drop()
-    assert (turn.unread(), turn.next_lines()) == ([], [])
+    assert (turn.unread(), turn.next_request(), turn.pending_bytes) == ([], None, 0)
 
 
 @NEEDS_GIL

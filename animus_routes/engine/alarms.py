@@ -1,0 +1,133 @@
+"""Signal handlers of an author's: what they raise reaches the author's code and nothing else.
+
+Python runs them on the main thread, between any two steps, so that a late alarm would be raised
+into the engine: a request that was read would be lost, or half a frame be written. Hence a guard
+calls each of them. What it raises goes on where an author's code runs. While that code waits for
+the engine (it sends an item, it logs), the exception is kept, and raised right afterwards. If the
+code has ended it is too late, and a line on stderr says so. Loaded once there is such a handler.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from _thread import get_ident, start_new_thread
+from contextlib import suppress
+from time import sleep
+from typing import TYPE_CHECKING, Any, Final
+
+from animus_routes.engine.ending import NUDGE
+from animus_routes.engine.standby import ENDING_SIGNALS
+from animus_routes.engine.stderr import log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from animus_routes.engine.frames import Request
+    from animus_routes.engine.turn import Turn
+
+ENGINE: Final = __file__.rpartition(os.sep)[0] + os.sep
+KEPT_STEP_S: Final = 0.005
+
+
+class Guard:
+    """A signal's handler, called where it may raise and caught where it may not."""
+
+    __slots__ = ("_alarms", "handler")
+
+    def __init__(self, alarms: Alarms, handler: Callable[[int, FrameType | None], Any]) -> None:
+        self._alarms = alarms
+        self.handler = handler
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """As the interpreter calls a handler."""
+        try:
+            self.handler(number, frame)
+        except BaseException as error:
+            if self._alarms.may_raise(frame):
+                raise
+            self._alarms.keep(error)
+
+
+class Alarms:
+    """Guards every handler that Python code sets. Made on the main thread.
+
+    Args:
+        turn: Says whether an author's code runs.
+    """
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._main = get_ident()
+        self._kept: tuple[BaseException, Request] | None = None
+        self._pid = os.getpid()
+
+    def guard(self) -> None:
+        """Guard what is set already, and what will be; the engine's own stay as they are."""
+        set_handler, handler_of = signal.signal, signal.getsignal
+
+        def guarded(number: int, handler: Any) -> Any:
+            return _bare(
+                set_handler(number, Guard(self, handler) if callable(handler) else handler)
+            )
+
+        def bare(number: int) -> Any:
+            return _bare(handler_of(number))
+
+        for number in signal.valid_signals() - {*ENDING_SIGNALS, NUDGE}:
+            handler = handler_of(number)
+            if callable(handler):
+                guarded(number, handler)
+        nudged: Any = handler_of(NUDGE)
+
+        def nudge(number: int, frame: FrameType | None) -> None:
+            self._raise_kept(frame)
+            nudged(number, frame)
+
+        set_handler(NUDGE, nudge)
+        module: Any = signal
+        module.signal, module.getsignal = guarded, bare
+
+    def may_raise(self, frame: FrameType | None) -> bool:
+        """Is it an author's code that a signal has interrupted?"""
+        if os.getpid() != self._pid:  # a forked child's signals are its own business
+            return True
+        outside = frame is not None and not frame.f_code.co_filename.startswith(ENGINE)
+        return outside and self._turn.interruptible
+
+    def keep(self, error: BaseException) -> None:
+        """Raise it once the code that runs is back from the engine; else say that it was late."""
+        current = self._turn.current
+        # On threads of their own: the main thread may be just about to write to stderr.
+        with suppress(RuntimeError):
+            if current is None:
+                start_new_thread(_tell, (error,))
+                return
+            waits, self._kept = self._kept is not None, (error, current)
+            if not waits:
+                start_new_thread(self._raise_later, ())
+
+    def _raise_later(self) -> None:
+        while (kept := self._kept) is not None:
+            if self._turn.current is kept[1]:
+                signal.pthread_kill(self._main, NUDGE)
+                sleep(KEPT_STEP_S)
+                continue
+            if self._kept is kept:
+                self._kept = None
+            _tell(kept[0])
+
+    def _raise_kept(self, frame: FrameType | None) -> None:
+        kept = self._kept
+        if kept is not None and self._turn.current is kept[1] and self.may_raise(frame):
+            self._kept = None
+            raise kept[0]
+
+
+def _bare(handler: Any) -> Any:
+    return handler.handler if isinstance(handler, Guard) else handler
+
+
+def _tell(error: BaseException) -> None:
+    log(f"{type(error).__name__} was raised outside a handler: {error}")
