@@ -86,8 +86,12 @@ class Answers:
         """What a handler's exception becomes; whatever goes wrong with that is a plain -32603."""
         try:
             found = self._failures.rescue(route, request, error, context)
-            if not isinstance(found, bytes):
+            if isinstance(found, bytes):
+                return found
+            try:
                 found.value = adapt(route, request, found.value, run)
+            except Exception as misfit:  # noqa: BLE001 - as above
+                return self._failures.misfit(route, request, misfit)
         except BaseException as another:  # noqa: BLE001 - as above
             return self._failures.unwritable(route, request.id, another)
         return found

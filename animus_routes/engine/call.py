@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from _thread import allocate_lock, start_new_thread
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.answers import adapt, decode_again
 from animus_routes.engine.emitter import Emitter
@@ -11,12 +13,16 @@ from animus_routes.engine.frames import error_frame, id_key, result_frame
 from animus_routes.errors import CANCELLED
 
 if TYPE_CHECKING:
+    from _thread import LockType
     from collections.abc import Callable
 
     from animus_routes.engine.answers import Answers
     from animus_routes.engine.frames import Request
     from animus_routes.engine.ports import Route, ServedApp, StreamCall
     from animus_routes.engine.wire import Wire
+
+
+FIRST_STEP_S: Final = 0.1  # until then a generator without an item may fail with an answer
 
 
 class Refused(Exception):  # noqa: N818 - a signal between two functions, not an error to show
@@ -38,6 +44,7 @@ class Call:
         "_answers",
         "_app",
         "_emitter",
+        "_first_step",
         "_wire",
         "abort",
         "acked",
@@ -66,6 +73,7 @@ class Call:
         self.abort: Callable[[], object] | None = None
         self.run: StreamCall | None = None
         self._emitter: Emitter | None = None
+        self._first_step: LockType | None = None
 
     def prepare_stream(self, expect: Callable[[Emitter], object] | None) -> None:
         """For a route with a stream: have its way out ready; `expect` as an `Emitter` has it."""
@@ -87,7 +95,9 @@ class Call:
             except Exception as error:  # noqa: BLE001 - the boundary between params and bugs
                 arguments = decode_again(self.route, self.request, error)
         except Exception as error:
-            self.send(self._answers.refuse(self.route, self.request, error))
+            refusal = self._answers.refuse(self.route, self.request, error)
+            self.send(refusal)
+            self._app.call_failed(self.route, refusal)
             raise Refused from error
         return (arguments, self.context) if self.route.contextual else (arguments,)
 
@@ -99,15 +109,49 @@ class Call:
         """May anything still come from it? Not once it is cancelled."""
         return not self.scope.cancelled
 
-    def open_stream(self) -> Emitter:
-        """Answer with the ack, if the stream has one, before any item."""
+    def begin_stream(self) -> Emitter:
+        """A generator's first step comes now: if it takes too long, the ack goes out meanwhile.
+
+        A thread sends it, because the event loop or the call's own thread may be what is slow.
+        """
         assert self.route.stream is not None
         assert self._emitter is not None
-        self.scope.opening = None
-        if self.route.stream.ack is not None:
-            self.acked = True
-            self.send(result_frame(self.request.id, self.route.stream.ack))
+        if self.route.stream.ack is not None and self.scope.opening is not None:
+            self._first_step = first_step = allocate_lock()
+            first_step.acquire()
+            try:
+                start_new_thread(self._open_late, (first_step,))
+            except RuntimeError:  # there are no more threads
+                self.open_stream()
         return self._emitter
+
+    def _open_late(self, first_step: LockType) -> None:
+        if not first_step.acquire(timeout=FIRST_STEP_S):
+            self.open_stream()
+
+    def end_first_step(self) -> None:
+        """Nobody has to wait for it any more."""
+        first_step, self._first_step = self._first_step, None
+        if first_step is not None:
+            with suppress(RuntimeError):  # the time was over at this moment
+                first_step.release()
+
+    def open_stream(self) -> None:
+        """Answer with the ack, if the stream has one, before any item; any thread may come first.
+
+        Whoever comes second waits for the wire, and so until the ack is out.
+        """
+        assert self.route.stream is not None
+        assert self._emitter is not None
+        wire, ack = self._wire, self.route.stream.ack
+        if ack is not None:
+            with wire.lock:
+                if not (self.answered or self._emitter.closed):
+                    self.answered = self.acked = True
+                    if self.request.id:
+                        wire.write_locked(result_frame(self.request.id, ack))
+        self.scope.opening = None
+        self.end_first_step()
 
     def serve(self) -> None:
         """Run a sync handler to its end, and what it has to clean up."""
@@ -121,6 +165,7 @@ class Call:
             failure = error
             self.fail(error)
         finally:
+            self.end_first_step()
             self.scope.close(failure)
 
     def _serve(self) -> None:
@@ -130,8 +175,8 @@ class Call:
             return
         result = self.route.call(*arguments)
         if self.route.stream is not None and hasattr(result, "__next__"):
-            emitter = self.open_stream()
-            result = emitter.drain(result)
+            result = self.begin_stream().drain(result, self.open_stream)
+            self.open_stream()  # it had no items
         self.complete(result)
 
     def complete(self, result: Any) -> None:
@@ -143,7 +188,7 @@ class Call:
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error, or tell the operator if the answer has been sent."""
-        if self.answered:
+        if not self._withhold_ack():
             self._break(error)
             return
         outcome = self._answers.judge(self.route, self.request, error, self.context, self.run)
@@ -154,17 +199,41 @@ class Call:
             outcome = self.run.farewell() + outcome
         self.send(outcome)
         if not self.scope.cancelled:
-            self._app.call_failed(self.route, error)
+            self._app.call_failed(self.route, outcome)
+
+    def give_up(self, error: BaseException) -> None:
+        """What reports failures has failed: a plain -32603, rather than no answer."""
+        self.send(self._app.failures.unwritable(self.route, self.request.id, error))
+
+    def _withhold_ack(self) -> bool:
+        """From here on no ack goes out, nor an item after it; False if the answer is out."""
+        emitter = self._emitter
+        with self._wire.lock:
+            if self.answered:
+                return False
+            if emitter is not None and self._has_ack():
+                emitter.closed = True
+            return True
+
+    def _has_ack(self) -> bool:
+        return self.route.stream is not None and self.route.stream.ack is not None
 
     def _break(self, error: BaseException) -> None:
         """The answer is out: an acknowledged stream breaks, or nobody waits for this call."""
         self._flush()  # the process may end for it: what came before still goes out
+        failures = self._app.failures
         if self.scope.cancelled:
+            if not (_is_cancellation(error) or _is_cancelled_task(error)):
+                failures.failed_late(self.route, self.request, error, self.context)
             return
-        told = self._app.failures.stream_failed(self.route, self.request, error, self.context)
-        if self.run is not None and (frame := self.run.failure_frame(told)):
-            self._wire.write_for(self.scope, frame)
-        self._app.call_failed(self.route, error)
+        told = failures.stream_failed(self.route, self.request, error, self.context)
+        if self._emitter is not None and self.run is not None:
+            frame = self.run.failure_frame(told)
+            with self._wire.lock:
+                if frame and not self._emitter.cancelled:
+                    self._wire.write_locked(frame)
+                self._emitter.closed = True
+        self._app.call_failed(self.route, told)
 
     def _answer(self, adapted: Any) -> None:
         out = bytearray()
@@ -172,10 +241,15 @@ class Call:
         self.send(out)
 
     def send(self, frame: bytes | bytearray) -> None:
-        """Write the answer, after every item of the call; the first answer wins."""
+        """Write the answer, after every item of the call; the first answer wins.
+
+        No item follows it, unless it is the ack of a function that emits from elsewhere.
+        """
         self._flush()
-        wire = self._wire
+        wire, emitter = self._wire, self._emitter
         with wire.lock:
+            if emitter is not None and not self._has_ack():
+                emitter.closed = True
             if self.answered or not self.request.id:
                 self.answered = True
                 return
@@ -208,3 +282,8 @@ class Call:
 
 def _is_cancellation(error: BaseException) -> bool:
     return isinstance(error, Interrupted) or getattr(error, "code", None) == CANCELLED
+
+
+def _is_cancelled_task(error: BaseException) -> bool:
+    """Did a task end because it was cancelled? Told without loading asyncio."""
+    return any(kind.__name__ == "CancelledError" for kind in type(error).__mro__)

@@ -6,6 +6,8 @@ from _thread import start_new_thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
+from animus_routes.engine.frames import id_key
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -88,6 +90,8 @@ class Calls:
     def _run(self, call: Call) -> None:
         try:
             call.serve()
+        except BaseException as error:  # noqa: BLE001 - this thread answers others after it
+            call.give_up(error)
         finally:
             self._forget(call)
 
@@ -113,22 +117,31 @@ class Calls:
         """The streams under way."""
         return [call.run for call in tuple(self.active.values()) if call.run is not None]
 
-    def stop(self, name: str, owner: str) -> bool:
-        """End the owner's stream of that name; is there one?"""
+    def stop(self, name: Any, owner: str) -> bool:
+        """End the owner's stream of that name, which comes from the host; is there one?
+
+        A name is text, but the id that it stands for may be a number: hosts write that either
+        way. With both `7` and `"7"` under way, each is ended by its own value.
+        """
+        if isinstance(name, bool) or not isinstance(name, str | int | float):
+            return False
+        found: Call | None = None
         for call in tuple(self.active.values()):
             if call.run is None or call.route.owner != owner or call.scope.cancelled:
                 continue
-            if name in call.run.names:
-                call.cancel()
-                return True
-        return False
+            if str(name) in call.run.names:
+                found = found or call
+                if id_key(call.request.id) == (type(name), name):
+                    found = call
+                    break
+        if found is not None:
+            found.cancel()
+        return found is not None
 
     def drain(self, deadline: float) -> None:
         """End the streams, wait for the rest until `deadline`, cancel what is left then."""
-        for call in tuple(self.active.values()):
-            if call.answered:
-                call.cancel()
-        self._wait(deadline)
+        while self._end_streams() and monotonic() < deadline:
+            sleep(WAIT_STEP_S)
         self._cancel_all()
 
     def abandon(self, deadline: float) -> None:
@@ -148,6 +161,13 @@ class Calls:
     def _cancel_all(self) -> None:
         for call in tuple(self.active.values()):
             call.cancel()
+
+    def _end_streams(self) -> bool:
+        """One that is about to be acknowledged is ended the next time; is anything left?"""
+        for call in tuple(self.active.values()):
+            if call.acked and not call.scope.cancelled:
+                call.cancel()
+        return bool(self.active)
 
     def _wait(self, deadline: float) -> None:
         while self.active and monotonic() < deadline:

@@ -33,6 +33,9 @@ class Emitter:
         run: Says how an item is encoded, and what stands around it.
         expect: Told that items are held back, and flushes them if no more come; None = nobody
             does that, so that each item leaves at once.
+
+    Attributes:
+        closed: The call's last frame is out, and no item may follow it; set under the wire's lock.
     """
 
     __slots__ = (
@@ -49,6 +52,7 @@ class Emitter:
         "_size",
         "_waiting",
         "_wire",
+        "closed",
     )
 
     def __init__(
@@ -58,6 +62,7 @@ class Emitter:
         run: StreamCall,
         expect: Callable[[Emitter], object] | None,
     ) -> None:
+        self.closed = False
         self._wire = wire
         self._scope = scope
         self._expect = expect
@@ -71,8 +76,17 @@ class Emitter:
         self._lock = allocate_lock()
         self._last = 0.0
 
-    def drain(self, items: Iterator[Any]) -> Any:
+    @property
+    def cancelled(self) -> bool:
+        """May nothing more of it go out?"""
+        return self.closed or self._scope.cancelled
+
+    def drain(self, items: Iterator[Any], begun: Callable[[], object]) -> Any:
         """Emit a generator's items to its end.
+
+        Args:
+            items: The generator.
+            begun: Called once its first step has given an item, before that goes out.
 
         Returns:
             What the generator returned; None if the stream was cancelled, in which case the
@@ -81,6 +95,10 @@ class Emitter:
         scope = self._scope
         emit = self.emit
         try:
+            if not scope.cancelled:
+                first = next(items)
+                begun()
+                emit(first)
             while not scope.cancelled:
                 emit(next(items))
         except StopIteration as end:
@@ -121,5 +139,5 @@ class Emitter:
                 return
             del waiting[: len(taken)]
             frames = self._before + self._between.join(taken) + self._after
-            self._wire.write_for(self._scope, frames)
+            self._wire.write_for(self, frames)
             self._last = perf_counter()

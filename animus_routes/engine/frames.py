@@ -91,12 +91,12 @@ def decode_odd(line: bytes) -> Request | None:
     return request
 
 
-class TooLargeError(Exception):
+class TooLargeError(ValueError):
     """Something so large that hosts would end the link."""
 
-    def __init__(self, what: str, size: int) -> None:
+    def __init__(self, what: str, size: int, advice: str = "page it") -> None:
         super().__init__(
-            f"{what} has {size} bytes, hosts end the link above {MAX_OUTBOUND_BYTES}: page it"
+            f"{what} has {size} bytes, hosts end the link above {MAX_OUTBOUND_BYTES}: {advice}"
         )
 
 
@@ -298,8 +298,15 @@ def result_frame(request_id: int | Raw, body: bytes) -> bytes:
 
 
 def notification_frame(method: str, body: bytes) -> bytes:
-    """A notification around encoded params."""
-    return b"".join((NOTIFICATION, encoder.encode(method), PARAMS, body, TAIL))
+    """A notification around encoded params.
+
+    Raises:
+        TooLargeError: Hosts would end the link for it.
+    """
+    frame = b"".join((NOTIFICATION, encoder.encode(method), PARAMS, body, TAIL))
+    if len(frame) > MAX_OUTBOUND_BYTES:
+        raise TooLargeError("the notification", len(frame), "send it in parts")
+    return frame
 
 
 def _excerpt(line: bytes) -> str:

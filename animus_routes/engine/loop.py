@@ -69,7 +69,10 @@ class Loop:
 
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
-            finished(call)
+            try:
+                _settle(call, task)
+            finally:
+                finished(call)
 
         task.add_done_callback(done)
         if not call.wanted():
@@ -84,6 +87,14 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
 
 
+def _settle(call: Call, task: asyncio.Task[None]) -> None:
+    """A task that was cancelled before its first step ran nothing of its call, not even that."""
+    if task.cancelled():
+        call.fail(asyncio.CancelledError())
+    elif (error := task.exception()) is not None:
+        call.give_up(error)
+
+
 async def _run(call: Call) -> None:
     failure: BaseException | None = None
     try:
@@ -94,6 +105,7 @@ async def _run(call: Call) -> None:
         failure = error
         call.fail(error)
     finally:
+        call.end_first_step()
         await call.scope.aclose(failure)
 
 
@@ -105,13 +117,17 @@ async def _serve(call: Call) -> None:
     if hasattr(result, "__await__"):
         result = await result
     if hasattr(result, "__anext__"):
-        emitter = call.open_stream()
+        emitter, begun = call.begin_stream(), False
         try:
             async for item in result:
                 if not call.wanted():
                     break
+                if not begun:
+                    call.open_stream()
+                    begun = True
                 emitter.emit(item)
         finally:
             await result.aclose()
+        call.open_stream()  # it had no items
         result = None
     call.complete(result)

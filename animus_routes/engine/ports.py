@@ -166,6 +166,10 @@ class Failing(Protocol):
         """The error frame for what a handler raised, or the result of an exception handler."""
         ...
 
+    def misfit(self, route: Route, request: Request, error: BaseException) -> bytes:
+        """The error frame for the result of an exception handler that cannot be adapted."""
+        ...
+
     def unwritable(self, route: Route, request_id: int | Raw, error: BaseException) -> bytes:
         """The error frame for a result that cannot be encoded."""
         ...
@@ -173,6 +177,11 @@ class Failing(Protocol):
     def not_supported(self, request: Request) -> bytes:
         """The error frame for a method of the role that this app does not have."""
         ...
+
+    def failed_late(
+        self, route: Route, request: Request, error: BaseException, context: Any
+    ) -> None:
+        """A call was cancelled, and what it did then failed: tell the operator."""
 
     def stream_failed(
         self, route: Route, request: Request, error: BaseException, context: Any
@@ -237,11 +246,20 @@ class ServedApp(Protocol):
         """One field of params, or None; as raw bytes on request."""
         ...
 
-    def call_failed(self, route: Route, error: BaseException) -> None:
-        """A call has failed: does the process go on?"""
+    def call_failed(self, route: Route, sent: bytes) -> None:
+        """A call has failed, with this error frame or error object: does the process go on?"""
 
     def stop(self) -> None:
         """Leave the lifespan; once, never raises."""
+
+
+class Cancellable(Protocol):
+    """Whose frames these are: a request, or its stream."""
+
+    @property
+    def cancelled(self) -> bool:
+        """May nothing more of it go out?"""
+        ...
 
 
 class Outlet(Protocol):
@@ -250,7 +268,7 @@ class Outlet(Protocol):
     def write(self, data: bytes | bytearray) -> None:
         """Write whole frames."""
 
-    def write_for(self, scope: Scope, data: bytes | bytearray) -> None:
+    def write_for(self, sender: Cancellable, data: bytes | bytearray) -> None:
         """Write whole frames of a request, unless it is cancelled."""
 
 

@@ -240,10 +240,10 @@ class Server:
         return None
 
     def _stop(self, route: Route, request: Request, out: bytearray) -> bool:
-        """End the stream that the params name; names are compared as text."""
+        """End the stream that the params name."""
         assert route.stops is not None
         name = self._app.field(request.params, route.stops)
-        found = self.connection.calls.stop(str(name), route.owner)
+        found = self.connection.calls.stop(name, route.owner)
         if route.bare and request.id:
             assert route.stopped is not None
             self._answers.write(route, request.id, route.stopped(name, found), out)

@@ -20,7 +20,7 @@ from animus_routes.engine.stderr import STDERR
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from animus_routes.engine.ports import Scope
+    from animus_routes.engine.ports import Cancellable
 
 CHUNK_BYTES: Final = 65_536
 HALF_CLOSED: Final = getattr(select, "POLLRDHUP", 0)  # a socket's word for it; Linux only
@@ -71,10 +71,10 @@ class Wire:
         with self.lock:
             self.write_locked(data)
 
-    def write_for(self, scope: Scope, data: bytes | bytearray) -> None:
+    def write_for(self, sender: Cancellable, data: bytes | bytearray) -> None:
         """Write whole frames of a request, unless it is cancelled."""
         with self.lock:
-            if not scope.cancelled:
+            if not sender.cancelled:
                 self.write_locked(data)
 
     def write_locked(self, data: bytes | bytearray) -> None:

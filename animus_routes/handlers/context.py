@@ -6,7 +6,7 @@ import os
 from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any, Final, Generic, NotRequired, Protocol, TypedDict, cast
 
-from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, id_key, notification_frame
+from animus_routes.engine.frames import id_key, notification_frame
 from animus_routes.handlers.scope import Scope
 from animus_routes.values import codecs
 
@@ -234,8 +234,9 @@ class Context(Generic[State_co]):
         scope = self._scope
         if scope.emitter is None:
             raise RuntimeError(f"{self.method} has no stream to emit to")
-        if scope.opening is not None:
-            scope.opening()  # the ack goes out before the first item
+        opening = scope.opening
+        if opening is not None:  # another thread may just have sent it
+            opening()  # the ack goes out before the first item
         scope.emitter.emit(item)
 
     def notify(self, method: PluginNotification | str, params: Any = None) -> None:
@@ -246,11 +247,6 @@ class Context(Generic[State_co]):
             ValueError: They are larger than hosts accept.
         """
         frame = notification_frame(method, codecs.encode({} if params is None else params))
-        if len(frame) > MAX_OUTBOUND_BYTES:
-            raise ValueError(
-                f"the notification has {len(frame)} bytes, hosts end the link above "
-                f"{MAX_OUTBOUND_BYTES}"
-            )
         scope = self._scope
         if scope.emitter is not None:
             scope.emitter.flush()

@@ -114,6 +114,10 @@ class Declaration(Router):
         """Send a notification that belongs to no request, such as `config/changed`.
 
         Any thread may call it. Nothing is sent before a host has completed the handshake.
+
+        Raises:
+            TypeError: The params cannot be written as JSON.
+            ValueError: They are larger than hosts accept.
         """
         if self._send is not None:
             self._send(method, {} if params is None else params)

@@ -8,6 +8,7 @@ from animus_routes.engine.frames import (
     NOTIFICATION,
     PARAMS,
     TAIL,
+    TooLargeError,
     encoder,
     id_bytes,
     id_key,
@@ -49,7 +50,11 @@ class EventStreamCall:
     def __init__(self, form: StreamFormat, request_id: int | Raw) -> None:
         self._stream = form.stream
         self._id = id_bytes(request_id)
-        self.names = {self._id.decode().strip('"')}
+        value = id_key(request_id)[1] if request_id else None
+        # As the value that it is, however it was written; a number also as it was written.
+        self.names = set() if value is None else {str(value)}
+        if not isinstance(value, str | None):
+            self.names.add(self._id.decode())
         self.around = self._around(self._stream.key)
         self.encode: Encode = encode_typed if form.typed_pydantic else codecs.encode
 
@@ -102,7 +107,12 @@ class AdaptedStreamCall:
     def farewell(self) -> bytes:
         """The role's last notification, if it has one."""
         found = self._adapter.farewell()
-        return b"" if found is None else notification_frame(found[0], codecs.encode(found[1]))
+        if found is None:
+            return b""
+        try:
+            return notification_frame(found[0], codecs.encode(found[1]))
+        except TooLargeError:  # a session's name that no host sends
+            return b""
 
     def failure_frame(self, _error: bytes) -> bytes:
         """Nothing: these streams have no ack, so the answer itself reports the error."""

@@ -110,14 +110,18 @@ class Failures:
         if isinstance(found, Value):
             return found
         error = found
-        if isinstance(error, RpcError):
-            if self.raised is not None:
-                self.raised.append(error)
-            return error_frame(request.id, *wire_error(getattr(route, "role", None), error))
         stopped = type(error).__name__ == "CancelledError" and self._over()
         if stopped or isinstance(error, Interrupted):
             text = "cancelled: the plugin is ending"
             return error_frame(request.id, CANCELLED, text, {"category": "cancelled"})
+        return self.misfit(route, request, error)
+
+    def misfit(self, route: Any, request: Request, error: BaseException) -> bytes:
+        """What no exception handler is asked about, or not any more."""
+        if isinstance(error, RpcError):
+            if self.raised is not None:
+                self.raised.append(error)
+            return error_frame(request.id, *wire_error(getattr(route, "role", None), error))
         return self._internal_error(route.name, request.id, error)
 
     def _handled(self, error: BaseException, context: Any) -> BaseException | Value:
@@ -131,6 +135,16 @@ class Failures:
                     return raised
                 return found if isinstance(found, RpcError) else Value(found)
         return error
+
+    def failed_late(self, route: Any, request: Request, error: BaseException, context: Any) -> None:
+        """A call failed after it was cancelled: only the operator is told.
+
+        An exception handler may say it in other words, or that it was the cancellation.
+        """
+        found = self._handled(error, context or self._context(route, request))
+        raised = error if isinstance(found, Value) else found
+        if not isinstance(raised, RpcError) or raised.code != CANCELLED:
+            self.report(f"{route.name}, after it was cancelled", raised)
 
     def stream_failed(
         self, route: Any, request: Request, error: BaseException, context: Any

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Raw
 
 from animus_routes.engine.exit import End
 from animus_routes.engine.frames import Request, notification_frame
-from animus_routes.errors import INVALID_PARAMS, INVALID_REQUEST, RpcError
+from animus_routes.engine.stderr import log
+from animus_routes.errors import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, RpcError
 from animus_routes.handlers.context import Context, Surroundings
 from animus_routes.handlers.scope import scope_of
 from animus_routes.roles import PROTOCOL_VERSION
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.route import Route
     from animus_routes.serving.logs import Sink
+
+
+REFUSALS: Final = (INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR)
 
 
 class Session:
@@ -176,7 +180,10 @@ class Session:
         """A `log/entry`, but none during a run: a host that has seen one does not retry a run."""
         streams = () if self._link is None else self._link.streams()
         if not any(isinstance(stream, AdaptedStreamCall) for stream in streams):
-            self.notify("log/entry", entry)
+            try:
+                self.notify("log/entry", entry)
+            except Exception as error:  # noqa: BLE001 - what is logged is a line on stderr already
+                log(f"a log entry was not sent to the host: {error}")
 
     def notify(self, method: str, params: Any) -> None:
         """Send a notification that belongs to no request; nothing before the handshake is done."""
@@ -205,14 +212,15 @@ class Session:
         """The default answer: alive."""
         return codecs.encode(self._health.result(None))
 
-    def call_failed(self, route: Any, error: BaseException) -> None:
+    def call_failed(self, route: Any, sent: bytes) -> None:
         """End the process if its host ignores that a stream has failed, so that it is restarted.
 
         Refusing the params does not count as a failure: it would happen again next time.
         """
         if route.stream is None or not route.stream.fatal or not self.app.exit_on_broken_stream:
             return
-        refused = isinstance(error, RpcError) and error.code in (INVALID_PARAMS, INVALID_REQUEST)
+        found = msgspec.json.decode(sent)
+        refused = found.get("error", found)["code"] in REFUSALS
         if not refused and self._link is not None:
             self._link.end(End.BROKEN_STREAM)
 

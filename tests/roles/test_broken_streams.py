@@ -1,7 +1,7 @@
 """Streams that cannot begin, break, or are ended: what the host sees, and whether the process stays."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ PLUGINS = Path(__file__).parent / "plugins"
 
 
 @contextmanager
-def started(name: str, frames: list[bytes] | None = None) -> Iterator[Plugin]:
+def started(
+    name: str, frames: list[bytes] | None = None, arguments: Sequence[str] = ()
+) -> Iterator[Plugin]:
     plugin = Plugin.start(
-        [sys.executable, str(PLUGINS / name)],
+        [sys.executable, str(PLUGINS / name), *arguments],
         on_frame=None if frames is None else frames.append,
     )
     try:
@@ -53,6 +55,35 @@ def test_a_refused_watch_keeps_the_process() -> None:
         with pytest.raises(RpcError) as caught:
             plugin.call("trigger/watch", {"config": {"then": "refuse"}})
         assert caught.value.code == -32602
+        assert plugin.call("$/ping") == {}
+        assert plugin.shutdown() == 0
+
+
+def first_step(plugin: Plugin, then: str) -> RpcError:
+    with pytest.raises(RpcError) as caught:
+        plugin.call("trigger/watch", {"triggers": [{"id": "t", "config": {"then": then}}]})
+    return caught.value
+
+
+def test_a_generator_that_fails_in_its_first_step_is_answered_and_ends_the_process() -> None:
+    with started("triggers.py") as plugin:
+        assert first_step(plugin, "fail").code == -32603
+        assert plugin.wait() == 1
+
+
+def test_a_generator_may_fail_in_its_first_step_and_keep_the_process() -> None:
+    with started("triggers.py", arguments=["--stay"]) as plugin:
+        assert first_step(plugin, "fail").code == -32603
+        assert plugin.shutdown() == 0
+
+
+@pytest.mark.parametrize(
+    ("then", "code"), [("refuse", -32602), ("refuse_too", -32600), ("translated", -32602)]
+)
+def test_a_generator_that_refuses_in_its_first_step_keeps_the_process(then: str, code: int) -> None:
+    """What counts is the code that the host got, also from an exception handler."""
+    with started("triggers.py") as plugin:
+        assert first_step(plugin, then).code == code
         assert plugin.call("$/ping") == {}
         assert plugin.shutdown() == 0
 

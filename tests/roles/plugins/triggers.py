@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from animus_routes import App, Context
+from animus_routes import App, Context, InvalidRequest, RpcError
 from animus_routes.engine.stderr import log
 from animus_routes.structs.plugin import TriggerEvent, TriggerWatchParams
 
@@ -16,12 +16,26 @@ app = App(
     exit_on_broken_stream="--stay" not in sys.argv,
 )
 
+ERRORS = {
+    "fail": OSError("no upstream"),
+    "refuse": RpcError(-32602, "no such upstream"),
+    "refuse_too": RpcError(-32600, "no such upstream"),
+    "translated": LookupError("no such upstream"),
+}
+
+
+@app.exception_handler(LookupError)
+def unknown(_ctx: Context, error: LookupError) -> InvalidRequest:
+    return InvalidRequest(str(error))
+
 
 @app.method("trigger/watch")
 def watch(params: TriggerWatchParams, ctx: Context) -> Iterator[TriggerEvent]:
     try:
         for trigger in params.triggers:
             config: dict[str, Any] = trigger.config or {}
+            if config.get("then") in ERRORS:
+                raise ERRORS[config["then"]]
             for number in range(config.get("count", 0)):
                 yield TriggerEvent(event_id=f"{trigger.id}-{number}", trigger_id=trigger.id)
             if config.get("then") == "break":
