@@ -1,7 +1,8 @@
 """`trigger_backend`: events from outside that start workflows (spec sections 7.3 and 11).
 
-The host ignores an error answer to `trigger/watch`, and an error event too. So a watch that fails
-ends the process, and the host's supervisor restarts it, with growing pauses.
+The daemon ignores an error answer to `trigger/watch`, and the error event that the protocol has
+for a watch that breaks. So a watch that fails ends the process, and the daemon's supervisor
+restarts it, with growing pauses.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ ROLE = Role(
                 "trigger/event",
                 key="",
                 ack={"watching": True},
+                error_key="error",
                 fatal=True,
             ),
         ),

@@ -274,13 +274,19 @@ def test_a_broken_upstream_ends_the_process_after_what_it_sent() -> None:
         plugin.wait(10)
         assert "the upstream is gone" in plugin.stderr_text()
         assert "closed" in plugin.stderr_text()
-    events = [f["params"]["event_id"] for f in frames if f.get("method") == "trigger/event"]
-    assert events == ["t-0", "t-1", "t-2"]
+    events = [f["params"] for f in frames if f.get("method") == "trigger/event"]
+    assert [event.get("event_id") for event in events] == ["t-0", "t-1", "t-2", None]
+    assert events[-1]["error"]["message"] == "internal error"
 
 
 def test_an_author_may_keep_the_process_when_the_upstream_breaks() -> None:
     with triggers("--stay") as plugin:
-        plugin.call("trigger/watch", binding(count=1, then="break"))
+        request = plugin.request("trigger/watch", binding(count=1, then="break"))
+        assert plugin.reply(request) == {"watching": True}
+        assert plugin.next_notification("trigger/event").params["event_id"] == "t-0"
+        broken = plugin.next_notification("trigger/event").params
+        assert broken.keys() == {"id", "error"}
+        assert (broken["id"], broken["error"]["code"]) == (request, -32603)
         deadline = monotonic() + 10
         while "the upstream is gone" not in plugin.stderr_text():
             assert plugin.call("$/ping") == {}
