@@ -235,20 +235,12 @@ async def watch(params: TriggerWatchParams, ctx: Context[Kept]) -> AsyncIterator
         raise InvalidRequest("cursor: a time such as 2026-01-31T09:30:00Z") from None
     if not found:
         ctx.log("warn", "there are no triggers to watch")
-    problem = None
-    try:
-        for watcher in found:
-            start(watcher, ctx.state, cursor)
-    except Unavailable as missing:
-        problem = missing  # hosts wait for ever after an error answer, but not for a broken stream
-    return events(found, ctx.state, problem)
+    for watcher in found:
+        start(watcher, ctx.state, cursor)
+    return events(found, ctx.state)
 
 
-async def events(
-    found: list[Watcher], state: Kept, problem: Unavailable | None
-) -> AsyncIterator[TriggerEvent]:
-    if problem is not None:
-        raise problem
+async def events(found: list[Watcher], state: Kept) -> AsyncIterator[TriggerEvent]:
     for event in news(found, state):
         yield event
     quiet = max((watcher.config.debounce_ms for watcher in found), default=LOOK_MS)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from example_host import EXAMPLES, refused, served
 
+from animus_routes import RpcError
 from animus_routes.host import Plugin, PluginTimeoutError
 
 FILES = [sys.executable, str(EXAMPLES / "trigger_files.py")]
@@ -241,8 +242,9 @@ def test_a_folder_that_disappears_ends_the_process_and_the_next_one_goes_on(proj
         plugin.wait(10)
         assert "is not there" in plugin.stderr_text()
     with served(FILES, project) as plugin:
-        watch(plugin)
-        plugin.wait(10)
+        with pytest.raises(RpcError, match="is not there"):
+            watch(plugin)
+        assert plugin.wait(10) == 1
     (project / "docs").mkdir()
     write(project / "docs" / "back.md", "1")
     with served(FILES, project) as plugin:
