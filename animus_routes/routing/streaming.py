@@ -52,7 +52,7 @@ class EventStreamCall:
         self._id = id_bytes(request_id)
         value = id_key(request_id)[1] if request_id else None
         # As the value that it is, however it was written; a number also as it was written.
-        self.names = set() if value is None else {str(value)}
+        self.names: set[str] = set() if value is None else {str(value)}
         if not isinstance(value, str | None):
             self.names.add(self._id.decode())
         self.around = self._around(self._stream.key)

@@ -164,6 +164,19 @@ def test_what_fails_after_a_cancellation_is_told_on_stderr(method: str, text: st
         assert "Traceback" in stderr_with(plugin, text)
 
 
+@pytest.mark.parametrize("end", ["unwatch", "shutdown"])
+def test_what_fails_when_a_watch_is_ended_is_told_on_stderr(end: str) -> None:
+    with streams() as plugin:
+        request = watch(plugin, "bug")
+        plugin.next_notification("subject/changed", WAIT_S)
+        if end == "unwatch":
+            plugin.call("subject/unwatch", {"watch_id": str(request)}, timeout_s=WAIT_S)
+            stderr_with(plugin, "lost in a watch")
+        else:
+            assert plugin.shutdown() == 0
+            assert "lost in a watch" in plugin.stderr_text()
+
+
 def test_a_cancellation_itself_is_no_bug() -> None:
     with streams() as plugin:
         request = plugin.request("x/no_bug")

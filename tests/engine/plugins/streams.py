@@ -100,6 +100,14 @@ def fails_and_emits(ctx: Context) -> None:
         failed.set()
 
 
+def bug(ctx: Context) -> Iterator[Any]:
+    try:
+        while not ctx.wait(0.01):
+            yield CHANGE
+    finally:
+        raise ValueError("lost in a watch")
+
+
 def fails_late(ctx: Context) -> Iterator[Any]:
     ctx.wait(0.4)
     yield from ()
@@ -116,6 +124,7 @@ WATCHES: dict[str, Any] = {
     "two_threads": two_threads,
     "fails_at_once": fails_at_once,
     "fails_and_emits": fails_and_emits,
+    "bug": bug,
     "fails_late": fails_late,
     "no_items": no_items,
 }
