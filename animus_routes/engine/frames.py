@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from animus_routes.errors import INVALID_REQUEST, PARSE_ERROR
+from animus_routes.errors import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR
 
 MAX_INBOUND_BYTES: Final = 16 * 1024 * 1024  # spec section 1.1
 MAX_OUTBOUND_BYTES: Final = 8 * 1024 * 1024  # the host tears the link down above this
@@ -63,17 +63,11 @@ class _Identified(Struct, gc=False):
     id: Raw = ABSENT
 
 
-class Response(Struct, gc=False, tag_field="jsonrpc", tag="2.0"):
-    """An answer, written in one pass with its result."""
-
-    id: Any
-    result: Any
-
-
 _decode_odd: Final = msgspec.json.Decoder(_Odd).decode
 _decode_id: Final = msgspec.json.Decoder(_Identified).decode
 decode_plain: Final = msgspec.json.Decoder(Request).decode
 encoder: Final = msgspec.json.Encoder()
+_whole: Final = msgspec.json.Decoder(Raw).decode
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -279,17 +273,44 @@ def error_frame(request_id: int | Raw, code: int, message: str, data: Any = None
 
 def error_object(code: int, message: str, data: Any = None) -> bytes:
     """The error object of an answer; if `data` cannot be encoded, only that is left out."""
-    error: dict[str, Any] = {"code": code, "message": str(message)}
+    error: dict[str, Any] = {"code": int(code) if is_code(code) else INTERNAL_ERROR}
+    error["message"] = str(message)
     if data is not None:
         error["data"] = data
     try:
-        body = encoder.encode(error)
+        body = one_value(encode(error))
     except Exception:  # noqa: BLE001 - whatever an author put there, the host waits for an answer
         body = b""
     if not body or len(body) > MAX_ERROR_BYTES:
-        text = str(message)[:MAX_TEXT].encode(errors="replace").decode()
-        body = encoder.encode({"code": int(code), "message": text})
+        body = encode({"code": error["code"], "message": error["message"][:MAX_TEXT]})
     return body
+
+
+def is_code(code: object) -> bool:
+    """Can hosts read it as the code of an error, a 32-bit integer?"""
+    return isinstance(code, int) and not isinstance(code, bool) and -(2**31) <= code < 2**31
+
+
+def encode(value: Any) -> bytes:
+    """JSON of what msgspec writes by itself; text that is not UTF-8 is made readable."""
+    try:
+        return encoder.encode(value)
+    except UnicodeEncodeError:
+        from animus_routes.engine.text import mended
+
+        return encoder.encode(mended(value))
+
+
+def one_value(body: bytes) -> bytes:
+    """JSON that somebody else may have written, as the one line that a frame has room for.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError: It is not one JSON value.
+    """
+    _whole(body)
+    if not body.isascii():
+        body.decode()
+    return body if body.find(10) < 0 else msgspec.json.format(body, indent=-1)
 
 
 def result_frame(request_id: int | Raw, body: bytes) -> bytes:
@@ -303,7 +324,7 @@ def notification_frame(method: str, body: bytes) -> bytes:
     Raises:
         TooLargeError: Hosts would end the link for it.
     """
-    frame = b"".join((NOTIFICATION, encoder.encode(method), PARAMS, body, TAIL))
+    frame = b"".join((NOTIFICATION, encode(method), PARAMS, body, TAIL))
     if len(frame) > MAX_OUTBOUND_BYTES:
         raise TooLargeError("the notification", len(frame), "send it in parts")
     return frame

@@ -264,15 +264,25 @@ def sever() -> None:
         os.close(relay.sink)
 
 
+def utf8(text: str) -> bytes:
+    """The bytes of a text, with a replacement character for what UTF-8 cannot hold."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        from animus_routes.engine.text import readable
+
+        return readable(text).encode()
+
+
 def log(text: str) -> None:
     """One line for the operator, on stderr, past every buffer."""
-    write(f"animus-routes: {text}\n".encode(errors="backslashreplace"))
+    write(utf8(f"animus-routes: {text}\n"))
 
 
 def say(text: str) -> None:
     """For whoever started the process, in the words of a command: no name before it."""
     with suppress(OSError):
-        os.write(STDERR, f"{text}\n".encode(errors="backslashreplace"))
+        os.write(STDERR, utf8(f"{text}\n"))
 
 
 def write(data: bytes) -> None:

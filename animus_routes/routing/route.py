@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, structs
 
-from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes
+from animus_routes.engine.frames import HEAD, RESULT, TAIL, id_bytes
 from animus_routes.roles import StreamRow
 from animus_routes.routing.streaming import StreamFormat
 from animus_routes.values import codecs
@@ -42,17 +42,13 @@ ANYTHING: Final = Classes(object)
 
 def answer_any(request_id: int | Raw, result: Any, out: bytearray) -> None:
     """Append an answer whose result msgspec writes, pydantic objects inside it included."""
-    codecs.encode_into(Response(request_id, result), out, -1)
-    out += b"\n"
+    out += b"".join((HEAD, id_bytes(request_id), RESULT, codecs.encode(result), TAIL))
 
 
 def answer_pydantic(request_id: int | Raw, result: Any, out: bytearray) -> None:
     """Append an answer whose result is declared as a pydantic model."""
-    write = codecs.json_writer(result)
-    if write is None:
-        answer_any(request_id, result, out)
-    else:
-        out += b"".join((HEAD, id_bytes(request_id), RESULT, write(result), TAIL))
+    write = codecs.json_writer(result) or codecs.encode
+    out += b"".join((HEAD, id_bytes(request_id), RESULT, write(result), TAIL))
 
 
 def as_it_is(raw: Raw) -> Raw:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from animus_routes.engine.exit import Interrupted
-from animus_routes.engine.frames import TooLargeError, error_frame, error_object
+from animus_routes.engine.frames import TooLargeError, error_frame, error_object, is_code
 from animus_routes.errors import (
     CANCELLED,
     INTERNAL_ERROR,
@@ -121,8 +121,21 @@ class Failures:
         if isinstance(error, RpcError):
             if self.raised is not None:
                 self.raised.append(error)
-            return error_frame(request.id, *wire_error(getattr(route, "role", None), error))
+            return error_frame(request.id, *self._told(route, error))
         return self._internal_error(route.name, request.id, error)
+
+    def _told(self, route: Any, error: RpcError) -> tuple[int, str, Any]:
+        """What a host is told of an error; of a code that hosts cannot read, the operator is told."""
+        code, message, data = wire_error(getattr(route, "role", None), error)
+        if not is_code(code):
+            from animus_routes.engine.stderr import log
+
+            log(
+                f"{route.name}: the code of an error is a 32-bit integer, not {code!r:.60}: "
+                f"{message!r:.200} is answered with {INTERNAL_ERROR}"
+            )
+            code = INTERNAL_ERROR
+        return code, message, data
 
     def _handled(self, error: BaseException, context: Any) -> BaseException | Value:
         """What the author's exception handlers turn an error into; the error itself without one."""
@@ -157,7 +170,7 @@ class Failures:
         raised = error if isinstance(found, Value) else found
         reported = self.report(f"the stream of {route.name}", raised)
         if isinstance(raised, RpcError):
-            told = error_object(*wire_error(getattr(route, "role", None), raised))
+            told = error_object(*self._told(route, raised))
         else:
             told = error_object(INTERNAL_ERROR, "internal error", _bug(reported))
         if self.breaks is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.engine.stderr import write
+from animus_routes.engine.stderr import utf8, write
 from animus_routes.timestamps import now
 from animus_routes.values.codecs import encode
 
@@ -35,7 +35,7 @@ def as_text(found: Entry) -> bytes:
     line = (
         f"{found['ts']} {found['level'].upper():<5} {found['target']}: {found['message']}{fields}"
     )
-    return line.encode(errors="backslashreplace") + b"\n"
+    return utf8(line) + b"\n"
 
 
 def as_json(found: Entry) -> bytes:

@@ -13,7 +13,7 @@ from animus_routes.engine.wire import release
 from animus_routes.errors import INTERNAL_ERROR, NamedError, RpcError
 from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.testing.memory import MemoryWire, Notification
-from animus_routes.values.codecs import encode
+from animus_routes.values.codecs import encoder
 from animus_routes.values.hints import wire_type
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class TestClient:
         if params is not None:
             frame["params"] = params
         with self._turn:
-            self._server.process([encode(frame)])
+            self._server.process([encoder.encode(frame)])
             self._connection.flush()
 
     def _cause(self, error: RpcError) -> BaseException | None:

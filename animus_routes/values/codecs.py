@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 import msgspec
 from msgspec import NODEFAULT, Raw, Struct, defstruct, field
 
+from animus_routes.engine.frames import UNREADABLE, one_value
 from animus_routes.errors import Invalid
 from animus_routes.values.hints import needs_pydantic
 
@@ -146,15 +147,27 @@ def explain(error: BaseException) -> Invalid | None:
         return error
     if isinstance(error, msgspec.ValidationError):
         return Invalid([_msgspec_issue(str(error))])
-    if isinstance(error, msgspec.DecodeError | UnicodeDecodeError):
-        return Invalid(
-            [_issue("", "The params are not valid JSON", "json_invalid")], malformed=True
-        )
-    if isinstance(error, RecursionError):
-        return Invalid([_issue("", "The params are nested too deeply", "recursion")])
     if type(error).__name__ == "ValidationError" and hasattr(error, "error_count"):
         return _pydantic_issues(error)
+    if isinstance(error, UNREADABLE) and not _in_other_code(error):
+        deep = isinstance(error, RecursionError)
+        issue = _issue("", *(TOO_DEEP if deep else NOT_JSON))
+        return Invalid([issue], malformed=not deep)
     return None
+
+
+NOT_JSON: Final = ("The params are not valid JSON", "json_invalid")
+TOO_DEEP: Final = ("The params are nested too deeply", "recursion")
+
+
+def _in_other_code(error: BaseException) -> bool:
+    """Was it raised by a validator, rather than by the decoder that called it?"""
+    traceback = error.__traceback__
+    name = ""
+    while traceback is not None:
+        name = traceback.tb_frame.f_globals.get("__name__", "")
+        traceback = traceback.tb_next
+    return bool(name) and not name.startswith("animus_routes.")
 
 
 def _pydantic_issues(error: Any) -> Invalid:
@@ -205,7 +218,10 @@ _writers: dict[type, Writer | None] = {}
 
 
 def json_writer(value: Any) -> Writer | None:
-    """The writer that pydantic has for this class; None for any other value."""
+    """The writer that pydantic has for objects of this one's class; None for every other value.
+
+    What it writes is one line of JSON, whatever the author's model is told to write.
+    """
     try:
         return _writers[value.__class__]
     except KeyError:
@@ -214,14 +230,31 @@ def json_writer(value: Any) -> Writer | None:
 
 def _learn(cls: type) -> Writer | None:
     serializer = getattr(cls, "__pydantic_serializer__", None)
-    writer: Writer | None = None
-    if serializer is not None:
-        config = getattr(cls, "model_config", None) or getattr(cls, "__pydantic_config__", {})
-        # A field read by its alias is written by it too, unless the author's model says otherwise.
-        aliased = config.get("serialize_by_alias") is None
-        writer = partial(serializer.to_json, by_alias=True) if aliased else serializer.to_json
-    _writers[cls] = writer
-    return writer
+    _writers[cls] = None if serializer is None else partial(_write_pydantic, *_ways(cls))
+    return _writers[cls]
+
+
+def _ways(cls: Any) -> tuple[Writer, Callable[[Any], Any]]:
+    """How pydantic writes objects of a class: to JSON, and to dicts and lists."""
+    serializer = cls.__pydantic_serializer__
+    config = getattr(cls, "model_config", None) or getattr(cls, "__pydantic_config__", {})
+    # What is read by its alias is written by it, unless the author's model says otherwise.
+    options = {"by_alias": True} if config.get("serialize_by_alias") is None else {}
+    as_json = partial(serializer.to_json, **options) if options else serializer.to_json
+    return as_json, partial(serializer.to_python, mode="json", **options)
+
+
+def _write_pydantic(as_json: Writer, as_plain: Callable[[Any], Any], value: Any) -> bytes:
+    try:
+        return one_value(as_json(value))
+    except msgspec.DecodeError:  # a constant such as NaN, which msgspec writes as null
+        pass
+    except ValueError as error:
+        if "surrogate" not in str(error):
+            raise
+    from animus_routes.engine.text import mended
+
+    return encoder.encode(mended(as_plain(value), _plain_hook))
 
 
 # What msgspec writes of these classes alone, and a subclass of theirs as one of them.
@@ -243,9 +276,33 @@ def _hook(value: Any) -> Any:
     raise TypeError(f"a {type(value).__qualname__} cannot be written as JSON")
 
 
+def _plain_hook(value: Any) -> Any:
+    """As `_hook`, for dicts and lists instead of JSON."""
+    found = _hook(value)
+    return msgspec.json.decode(found) if isinstance(found, Raw) else found
+
+
 encoder: Final = msgspec.json.Encoder(enc_hook=_hook)
-encode: Final = encoder.encode
-encode_into: Final = encoder.encode_into
+_encode: Final = encoder.encode
+
+
+# Nothing of an author's own writing can be in these.
+SCALAR_CLASSES: Final = frozenset({str, int, float, bool, type(None)})
+
+
+def encode(value: Any) -> bytes:
+    """One line of JSON.
+
+    Raises:
+        Exception: The value, or raw JSON inside it, is none.
+    """
+    try:
+        body = _encode(value)
+    except UnicodeEncodeError:
+        from animus_routes.engine.text import mended
+
+        body = _encode(mended(value, _plain_hook))
+    return body if value.__class__ in SCALAR_CLASSES else one_value(body)
 
 
 def to_builtins(value: Any) -> Any:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from making import custom_app, refused
+from msgspec import Raw, Struct
+from pydantic import BaseModel, field_validator
 
 from animus_routes import (
     App,
@@ -190,3 +193,122 @@ def test_an_error_of_the_authors_own_goes_out_as_it_is() -> None:
     with TestClient(app) as client:
         error = refused(client, "x/do")
     assert (error.code, error.message, error.data) == (-32650, "mine", [1, {"a": None}])
+
+
+CODES: list[Any] = ["E_GONE", None, 2**70, 2**31, 1.5, True, [1]]
+
+
+@pytest.mark.parametrize("as_async", [False, True])
+@pytest.mark.parametrize("code", CODES)
+def test_a_code_that_hosts_cannot_read_is_an_internal_error_and_the_operator_is_told(
+    code: Any, as_async: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = custom_app()
+
+    def fail() -> None:
+        raise RpcError(code, "gone", {"category": "other"})
+
+    async def fail_async() -> None:
+        fail()
+
+    app.method("x/do")(fail_async if as_async else fail)
+    with TestClient(app) as client:
+        error = refused(client, "x/do")
+    assert (error.code, error.message, error.data) == (-32603, "gone", {"category": "other"})
+    assert "x/do: the code of an error is a 32-bit integer" in capfd.readouterr().err
+
+
+def test_a_code_that_is_set_afterwards_or_by_an_exception_handler_is_looked_at_too() -> None:
+    app = custom_app()
+
+    @app.exception_handler(ShopError)
+    def on_shop(ctx: Context, error: ShopError) -> RpcError:
+        return RpcError(2**40, str(error))
+
+    @app.method("x/shop")
+    def shop() -> None:
+        raise ShopError("a")
+
+    @app.method("x/set")
+    def set_later() -> None:
+        error = NotFound("b")
+        error.code = "gone"  # type: ignore[assignment]
+        raise error
+
+    with TestClient(app) as client:
+        assert refused(client, "x/shop").code == -32603
+        assert refused(client, "x/set").code == -32603
+
+
+def test_an_error_with_text_that_is_not_utf8_keeps_its_data() -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler() -> None:
+        raise RpcError(-32011, "no bad\udcff", {"category": "other", "path": "bad\udcff"})
+
+    with TestClient(app) as client:
+        error = refused(client, "x/do")
+    assert (error.code, error.message) == (-32011, "no bad\ufffd")
+    assert error.data == {"category": "other", "path": "bad\ufffd"}
+
+
+@pytest.mark.parametrize("text", ["NaN", '1}\n{"id":77'])
+def test_an_errors_data_that_is_raw_json_and_none_is_left_out(text: str) -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler() -> None:
+        raise RpcError(-32011, "no", {"raw": Raw(text.encode())})
+
+    with TestClient(app) as client:
+        error = refused(client, "x/do")
+    assert (error.code, error.message, error.data) == (-32011, "no", None)
+
+
+def _for_ever(value: str) -> str:
+    return _for_ever(value)
+
+
+class RecursingModel(BaseModel):
+    fruit: str
+
+    @field_validator("fruit")
+    @classmethod
+    def known(cls, fruit: str) -> str:
+        return _for_ever(fruit)
+
+
+class RecursingStruct(Struct):
+    fruit: str
+
+    def __post_init__(self) -> None:
+        _for_ever(self.fruit)
+
+
+class UnreadableStruct(Struct):
+    fruit: str
+
+    def __post_init__(self) -> None:
+        msgspec.json.decode(self.fruit)
+
+
+@pytest.mark.parametrize("model", [RecursingModel, RecursingStruct, UnreadableStruct])
+def test_a_bug_in_a_validator_is_not_blamed_on_the_host(
+    model: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = custom_app()
+
+    def whole(order: Any) -> None:
+        pass
+
+    def field(a: int, order: Any) -> None:
+        pass
+
+    for handler in (whole, field):
+        handler.__annotations__["order"] = model
+        app.method(f"x/{handler.__name__}")(handler)
+    with TestClient(app) as client:
+        assert refused(client, "x/whole", {"fruit": "pear"}).code == -32603
+        assert refused(client, "x/field", {"a": 1, "order": {"fruit": "pear"}}).code == -32603
+    assert capfd.readouterr().err.count("Traceback") >= 2

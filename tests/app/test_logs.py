@@ -124,3 +124,11 @@ def test_a_background_notification_goes_out_only_while_a_host_listens() -> None:
     with TestClient(app) as client:
         app.notify("config/changed", {"version": "1"})
         assert [found.params for found in client.notifications] == [{"version": "1"}]
+
+
+def test_a_line_with_text_that_is_not_utf8_is_readable(capfd: pytest.CaptureFixture[str]) -> None:
+    Sink("text", None).write("info", "here", "found bad\udcff.md")
+    assert "found bad\ufffd.md\n" in capfd.readouterr().err
+    Sink("json", None).write("info", "here", "found bad\udcff.md", {"name": "bad\udcff"})
+    told = json.loads(capfd.readouterr().err)
+    assert (told["message"], told["fields"]) == ("found bad\ufffd.md", {"name": "bad\ufffd"})

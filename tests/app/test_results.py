@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 from making import custom_app, refused
 from msgspec import Struct
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
 from animus_routes import App
@@ -49,6 +50,15 @@ class Fields(dict[str, Any]):
 
 class Rows(list[Any]):
     pass
+
+
+@dataclass
+class Named:
+    name: str
+
+
+class NamedStruct(Struct):
+    name: str
 
 
 class Words(str):
@@ -153,3 +163,105 @@ def test_a_subclass_of_a_plain_type_takes_part_in_what_its_base_may_leave_out() 
 def test_a_subclass_of_a_scalar_is_written_as_the_scalar() -> None:
     assert answer(lambda: Words("x")) == "x"
     assert answer(lambda: [Words("x"), Number(3), Share(0.5)]) == ["x", 3, 0.5]
+
+
+class Measured(BaseModel):
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+    value: float
+    name: str = ""
+
+
+HALF = "bad\udcff.md"
+WHOLE = "bad\ufffd.md"
+NO_JSON = ["", '{"a": 1', "1 2", "NaN", '1,"id":77', '1}\n{"jsonrpc":"2.0","id":77,"result":1']
+
+
+@pytest.mark.parametrize("text", NO_JSON)
+def test_raw_json_that_is_none_is_an_internal_error(text: str) -> None:
+    app = custom_app()
+    raw = msgspec.Raw(text.encode())
+    app.method("x/alone")(lambda: raw)
+    app.method("x/inside")(lambda: {"found": [raw, 1]})
+
+    with TestClient(app) as client:
+        for method in ("x/alone", "x/inside"):
+            assert refused(client, method).code == -32603
+
+
+def test_raw_json_goes_out_as_it_is_in_one_line() -> None:
+    app = custom_app()
+    app.method("x/one")(lambda: msgspec.Raw(b'{"n": 1.50}'))
+    app.method("x/two")(lambda: [msgspec.Raw(b'{"n":\n1.50}')])
+
+    with TestClient(app) as client:
+        assert client.call("x/one") == {"n": 1.5}
+        assert client.call("x/two") == [{"n": 1.5}]
+
+
+def test_raw_json_that_is_not_utf8_is_an_internal_error() -> None:
+    app = custom_app()
+    app.method("x/do")(lambda: msgspec.Raw(b'"\xff"'))
+
+    with TestClient(app) as client:
+        assert refused(client, "x/do").code == -32603
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "nan"])
+def test_a_model_cannot_write_what_is_no_json(number: str) -> None:
+    app = custom_app()
+    found = Measured(value=float(number), name="a")
+
+    @app.method("x/model")
+    def model() -> Measured:
+        return found
+
+    app.method("x/inside")(lambda: {"found": [found]})
+
+    with TestClient(app) as client:
+        assert client.call("x/model") == {"value": None, "name": "a"}
+        assert client.call("x/inside") == {"found": [{"value": None, "name": "a"}]}
+
+
+def test_text_that_is_not_utf8_becomes_readable_in_values_of_every_family() -> None:
+    app = custom_app()
+    values: dict[str, Any] = {
+        "text": HALF,
+        "key": {HALF: [HALF]},
+        "words": Words(HALF),
+        "tuple": (HALF, 1),
+        "model": Measured(value=1.0, name=HALF),
+        "dataclass": Named(HALF),
+        "struct": NamedStruct(HALF),
+        "mixed": [Measured(value=1.0, name=HALF), NamedStruct(HALF)],
+    }
+
+    @app.method("x/get")
+    def get(which: str) -> Any:
+        return values[which]
+
+    @app.method("x/model")
+    def model() -> Measured:
+        return Measured(value=1.0, name=HALF)
+
+    measured = {"value": 1.0, "name": WHOLE}
+    expected = {
+        "text": WHOLE,
+        "key": {WHOLE: [WHOLE]},
+        "words": WHOLE,
+        "tuple": [WHOLE, 1],
+        "model": measured,
+        "dataclass": {"name": WHOLE},
+        "struct": {"name": WHOLE},
+        "mixed": [measured, {"name": WHOLE}],
+    }
+    with TestClient(app) as client:
+        assert {which: client.call("x/get", {"which": which}) for which in values} == expected
+        assert client.call("x/model") == measured
+
+
+def test_two_halves_of_a_character_become_it() -> None:
+    app = custom_app()
+    app.method("x/do")(lambda: "\ud83d\ude00 \ude00")
+
+    with TestClient(app) as client:
+        assert client.call("x/do") == "\U0001f600 \ufffd"
