@@ -104,7 +104,7 @@ def _fields(signature: Signature) -> str:
     if signature.whole:
         return _hint(signature.fields[0].hint)
     return ", ".join(
-        f"{field.name}{'?' if field.has_default else ''}" for field in signature.fields
+        f"{field.wire_name}{'?' if field.has_default else ''}" for field in signature.fields
     )
 
 

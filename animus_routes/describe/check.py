@@ -21,12 +21,12 @@ from animus_routes.values.hints import (
     bare,
     described_by,
     is_generated,
-    is_model,
     is_object,
     is_open,
     json_type,
     members,
     mixed_struct,
+    needs_pydantic,
     shown,
 )
 
@@ -238,11 +238,11 @@ def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
             yield f"takes a {hint.__name__}, but the params are a {wire.__name__}"
         return
     for field in signature.fields:
-        if field.name in fields:
+        if field.wire_name in fields:
             yield from _of_field(field, wire)
             continue
-        what = unknown("field", field.name, list(fields))
-        # A default makes room for keys beyond the schema, but not for a typing error.
+        what = unknown("field", field.wire_name, list(fields))
+        # A default makes room for keys beyond the schema, but not for a slip of the pen.
         if not field.has_default or "did you mean" in what:
             named = f": {', '.join(fields)}" if fields else ", which has no fields"
             article = "an" if wire.__name__.startswith(tuple("AEIOU")) else "a"
@@ -250,16 +250,16 @@ def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
 
 
 def _of_field(field: Parameter, wire: Any) -> Iterator[str]:
-    """Is one parameter's hint of the JSON type on the wire? Only what is certain is reported."""
-    written = shown(wire.__annotations__[field.name])
-    sent = json_type(wire, field.name)
+    """Is one parameter's hint of the JSON type the wire sends? Only what is certain is said."""
+    written = shown(wire.__annotations__[field.wire_name])
+    sent = json_type(wire, field.wire_name)
     for base in members(field.hint) if field.hint is not NOTHING else ():
         if _is_wire(base):
             if base.__name__ not in written and "Any" not in written:
                 yield f"parameter '{field.name}' is a {base.__name__}, the wire's is {written}"
                 return
-        elif sent is not None and (is_model(base) or base in (*SCALARS, list, dict)):
-            is_kind = dict if is_model(base) else base
+        elif sent is not None and (is_object(base) or base in (*SCALARS, list)):
+            is_kind = dict if is_object(base) else base
             if is_kind is not sent and not (is_kind is float and sent is int):
                 yield f"parameter '{field.name}' is {base.__name__}, the wire's is {written}"
                 return
@@ -303,13 +303,28 @@ def _try_decoder(field: Parameter) -> Iterator[str]:
     mixed = mixed_struct(field.hint)
     if mixed is not None:
         yield (
-            f"the Struct '{mixed}' has fields that need pydantic, which msgspec cannot read: "
+            f"the Struct '{mixed}' has constraints of pydantic's making, which msgspec cannot read: "
             "make it a dataclass or a pydantic model"
         )
         return
-    kind = "params" if is_object(field.hint) else f"parameter '{field.name}'"
+    kind = "params" if is_object(field.hint) and not field.aliases else f"parameter '{field.name}'"
     try:
         decoder(field.hint)
     except Exception as error:  # noqa: BLE001 - whatever a library raises for a type it cannot read
         reason = str(error).partition("\n")[0]
         yield f"the hint of {kind} cannot be decoded from JSON: {reason}"
+        return
+    for name in _hopeless(field.hint):
+        yield (
+            f"the hint of {kind} cannot be decoded from JSON: nothing there becomes a `{name}`; "
+            "take what it is made of, or get it from a dependency"
+        )
+
+
+def _hopeless(hint: Any) -> list[str]:
+    """What of a hint nothing can be decoded into."""
+    if needs_pydantic(hint):
+        return []  # pydantic has said so itself
+    from animus_routes.values.everyday import hopeless
+
+    return list(hopeless(hint))

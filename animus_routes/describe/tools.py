@@ -46,9 +46,9 @@ def input_schema(signature: Signature, descriptions: dict[str, str]) -> dict[str
             schema["description"] = descriptions[field.name]
         if field.has_default and _is_json(field):
             schema["default"] = field.default
-        properties[field.name] = schema
+        properties[field.wire_name] = schema
     found: dict[str, Any] = {"type": "object", "properties": properties}
-    required = [field.name for field in signature.fields if not field.has_default]
+    required = [field.wire_name for field in signature.fields if not field.has_default]
     if required:
         found["required"] = required
     if defs:

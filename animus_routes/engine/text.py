@@ -35,8 +35,7 @@ def _mended(value: Any) -> Any:
     if isinstance(value, str):
         return readable(value)
     if isinstance(value, dict):
-        given = cast("dict[Any, Any]", value)
-        return {_mended(key): _mended(inside) for key, inside in given.items()}
+        return {_mended(key): _mended(inside) for key, inside in value.items()}
     if isinstance(value, list | tuple):
         return [_mended(inside) for inside in cast("list[Any]", value)]
     return value

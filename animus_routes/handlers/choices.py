@@ -21,7 +21,7 @@ def choices(signature: Signature, path: str) -> list[Any]:
     """
     name, *rest = keys = path.split(".")
     for parameter in signature.fields:
-        if signature.whole or parameter.name == name:
+        if signature.whole or parameter.wire_name == name:
             info = types.type_info(parameter.hint)
             return list(dict.fromkeys(_words(info, keys if signature.whole else rest)))
     return []

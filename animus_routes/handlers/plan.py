@@ -12,6 +12,7 @@ from msgspec import NODEFAULT, Raw
 
 from animus_routes.handlers.signature import NOTHING
 from animus_routes.values import codecs
+from animus_routes.values.codecs import Absent, Slot, fields_decoder, optional
 from animus_routes.values.hints import accepts_none, bare, described_by, is_open, json_type, members
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def decoder(signature: Signature, row: MethodRow | None) -> Callable[[Raw], Any]
         decode = codecs.decoder(field.hint)
         if not accepts_none(field.hint) and not field.has_default:
             return decode
-        return codecs.optional(decode, field.default if field.has_default else None)
+        return optional(decode, field.default if field.has_default else None)
     wire = _optional_fields(row)
-    return codecs.fields_decoder([(f.name, _hint(f), _default(f, wire)) for f in fields])
+    return fields_decoder([Slot(f.name, _hint(f), _default(f, wire), f.aliases) for f in fields])
 
 
 def _nothing(_raw: Raw) -> None:
@@ -87,7 +88,8 @@ def _default(field: Parameter, optional: dict[str, type | None]) -> Any:
     """The author's default, or else the wire's own if hosts may leave the field out."""
     if field.has_default:
         return field.default
-    return NODEFAULT if field.name not in optional else absent(field.hint, optional[field.name])
+    name = field.wire_name
+    return NODEFAULT if name not in optional else absent(field.hint, optional[name])
 
 
 def absent(hint: Any, sent: type | None) -> Any:
@@ -109,7 +111,7 @@ def absent(hint: Any, sent: type | None) -> Any:
             decode(codecs.EMPTY)
         except Exception:  # noqa: BLE001 - it has required fields, or cannot be made at all
             return NODEFAULT
-        return codecs.Absent(decode)
+        return Absent(decode)
     return NODEFAULT
 
 

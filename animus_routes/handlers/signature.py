@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from animus_routes.handlers.context import Context
 from animus_routes.handlers.depends import Depends
-from animus_routes.values.hints import bare, is_object
+from animus_routes.values.hints import bare, expanded, extras, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +37,7 @@ class Parameter(Struct):
 
     Attributes:
         by_keyword: It has to be passed by name: it is keyword-only, or follows a partial's keyword.
+        aliases: Its names on the wire, the first one that is sent counts; empty = its own name.
     """
 
     name: str
@@ -45,6 +46,12 @@ class Parameter(Struct):
     keyword_only: bool = False
     positional_only: bool = False
     by_keyword: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def wire_name(self) -> str:
+        """What the other side calls it."""
+        return self.aliases[0] if self.aliases else self.name
 
     @property
     def has_default(self) -> bool:
@@ -195,9 +202,23 @@ def _hints(function: FunctionType, problems: list[str]) -> dict[str, Any]:
     if not raw:
         return {}
     try:
-        return get_type_hints(function, include_extras=True)
+        found = get_type_hints(function, include_extras=True)
     except Exception:  # noqa: BLE001 - an annotation is code of the author's
-        return _hints_one_by_one(function, raw, problems)
+        found = _hints_one_by_one(function, raw, problems)
+    return _without_aliases(found, problems)
+
+
+def _without_aliases(hints: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    """What the hints stand for; a result may be an alias that refers to itself."""
+    found: dict[str, Any] = {}
+    for name, hint in hints.items():
+        try:
+            found[name] = expanded(hint)
+        except Exception as error:  # noqa: BLE001 - an alias is code of the author's
+            found[name] = Any
+            if name != "return":
+                problems.append(f"the hint of parameter '{name}' cannot be used: {error}")
+    return found
 
 
 def _hints_one_by_one(
@@ -290,8 +311,26 @@ def _sort_parameters(
                 )
         else:
             signature.problems.extend(_of_default(parameter))
+            signature.problems.extend(_names(parameter))
             fields.append(parameter)
     signature.fields = fields
+    names = [name for field in fields for name in field.aliases or (field.name,)]
+    signature.problems.extend(
+        f"two parameters have the name '{name}' in params"
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    )
+
+
+def _names(parameter: Parameter) -> list[str]:
+    """Read the names that a pydantic `Field` in the hint gives; why that is impossible."""
+    metadata = getattr(parameter.hint, "__metadata__", ())
+    if not any(type(extra).__module__ == "pydantic.fields" for extra in metadata):
+        return []
+    from animus_routes.handlers.naming import named
+
+    parameter.aliases, parameter.hint, problems = named(parameter.name, parameter.hint)
+    return problems
 
 
 def _origin(hint: Any) -> Any:
@@ -341,17 +380,16 @@ def _of_default(parameter: Parameter) -> Iterator[str]:
 
 
 def _marker(parameter: Parameter) -> Depends | None:
-    extras = getattr(parameter.hint, "__metadata__", ())
-    return next((extra for extra in extras if isinstance(extra, Depends)), None)
+    return next((extra for extra in extras(parameter.hint) if isinstance(extra, Depends)), None)
 
 
 def _takes_whole(fields: list[Parameter], wire: Any) -> bool:
-    """A single ordinary parameter receives the whole params if it is a model, a dict or unhinted.
+    """A single ordinary parameter receives the whole params if its JSON is an object or it is unhinted.
 
-    A parameter named like a field of the wire params is that field, unless its hint says that it
-    is the params themselves.
+    One with an alias is a field, and so is one named like a field of the wire params, unless its
+    hint says that it is the params themselves.
     """
-    if len(fields) != 1 or fields[0].keyword_only:
+    if len(fields) != 1 or fields[0].keyword_only or fields[0].aliases:
         return False
     hint = bare(fields[0].hint)
     if wire is not None and fields[0].name in wire.__annotations__:

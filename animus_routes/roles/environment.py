@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from animus_routes.roles import MethodRow, Role, StreamRow
+from animus_routes.roles.kept import Tail
 from animus_routes.values.codecs import to_builtins
 
 if TYPE_CHECKING:
@@ -17,33 +18,6 @@ if TYPE_CHECKING:
 
 NOTIFICATIONS = {"output": "environment/output", "journal": "environment/journal"}
 KEPT_CHARS: Final = 512 * 1024  # of each stream: two of them fit, however JSON writes them
-
-
-class Tail:
-    """The end of a text that may be too long to keep."""
-
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._kept = 0
-        self._dropped = 0
-
-    def add(self, text: str) -> None:
-        self._parts.append(text)
-        self._kept += len(text)
-        if self._kept > 2 * KEPT_CHARS:
-            self._cut()
-
-    def text(self) -> str:
-        if self._kept > KEPT_CHARS:
-            self._cut()
-        lead = f"[{self._dropped} characters before this are left out]\n" if self._dropped else ""
-        return lead + "".join(self._parts)
-
-    def _cut(self) -> None:
-        whole = "".join(self._parts)
-        kept = whole[-KEPT_CHARS:]
-        self._dropped += len(whole) - len(kept)
-        self._parts, self._kept = [kept], len(kept)
 
 
 class ExecItems:
@@ -54,7 +28,7 @@ class ExecItems:
         known = cast("dict[str, Any]", handle) if isinstance(handle, dict) else {}
         self._handle_id: Any = known.get("id", "")
         self.names: set[str] = set()
-        self._texts = {"stdout": Tail(), "stderr": Tail()}
+        self._texts = {name: Tail(KEPT_CHARS) for name in ("stdout", "stderr")}
 
     def frame(self, item: Any) -> tuple[str, Any]:
         """Output by default; `kind: journal` for a session's journal."""

@@ -2,7 +2,8 @@
 
 A handler of `agent/run` yields what happens, as the `AgentNotification` types, plain dicts with
 their `kind`, or bare text; it returns the response, or only some of its fields. The final `output`
-is complete even if hosts lose notifications, because it is assembled from what was yielded.
+is complete even if hosts lose notifications, because it is assembled from what was yielded. If it
+does not fit into a frame, its end is kept.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.roles import ErrorRow, MethodRow, Role, StreamRow
+from animus_routes.roles.kept import LastItems, Tail, fitted
 from animus_routes.values.codecs import to_builtins
 
 if TYPE_CHECKING:
@@ -45,9 +47,9 @@ class AgentItems:
         self._session = str(requested or os.urandom(16).hex())
         self.names.add(self._session)
         self._started = monotonic()
-        self._turns: list[str] = []
-        self._deltas: list[str] = []
-        self._kept: dict[str, list[Any]] = {kept: [] for kept in RESPONSE_LISTS.values()}
+        self._turns = Tail()
+        self._deltas = Tail()
+        self._kept = {kept: LastItems() for kept in RESPONSE_LISTS.values()}
 
     def frame(self, item: Any) -> tuple[str, Any]:
         """One item in the form of the wire: no `kind`, a session id, explicit flags."""
@@ -70,7 +72,7 @@ class AgentItems:
             kept = (
                 params[field] if field else {k: v for k, v in params.items() if k != "session_id"}
             )
-            self._kept[RESPONSE_LISTS[kind]].append(kept)
+            self._kept[RESPONSE_LISTS[kind]].add(kept)
         return NOTIFICATIONS[kind], params
 
     def _named(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -84,25 +86,26 @@ class AgentItems:
     def _said(self, params: dict[str, Any]) -> dict[str, Any]:
         """Deltas add up to a turn; a final text replaces them all."""
         final = bool(params.get("is_final") or params.get("final"))
-        self._deltas.append(params["text"])
+        self._deltas.add(params["text"])
         if final:
-            # A final item without text only ends the turn that was streamed.
-            self._turns.append(params["text"] or "".join(self._deltas))
-            self._deltas.clear()
+            # A final item without a text only ends the turn that was streamed.
+            streamed = self._deltas.take()
+            self._turns.add(params["text"] or streamed)
         return {**params, "is_final": final, "final": final}
 
     def complete(self, result: Any) -> Any:
         """An `AgentRunResponse`: what was yielded, overridden by what the handler returned."""
+        self._turns.add(self._deltas.take())
         given = {"output": result} if isinstance(result, str) else to_builtins(result) or {}
         response = {
             "session_id": self._session,
             "exit_code": 0,
-            "output": "".join([*self._turns, *self._deltas]),
+            "output": self._turns.text(),
             "duration_ms": int((monotonic() - self._started) * 1000),
             "backend": "",
-            **{name: kept for name, kept in self._kept.items() if kept},
+            **{name: kept.items() for name, kept in self._kept.items() if kept.items()},
         }
-        return {**response, **given}
+        return fitted({**response, **given})
 
     def farewell(self) -> tuple[str, Any]:
         """A fatal error first, so that a host does not run a cancelled prompt again (host 7.19)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from animus_routes.roles import MethodRow, Role, StreamRow
+from animus_routes.roles.kept import LastItems, fitted
 from animus_routes.values.codecs import to_builtins
 
 
@@ -17,13 +18,13 @@ class WorkflowItems:
 
     def __init__(self, _params: dict[str, Any], request_id: Any) -> None:
         self.names: set[str] = set()
-        self.events: list[Any] = []
+        self.events = LastItems()
         self._request_id = request_id
 
     def frame(self, item: Any) -> tuple[str, Any]:
         """The protocol has no notification for phase events: they are progress."""
         event = to_builtins(item)
-        self.events.append(event)
+        self.events.add(event)
         return "$/progress", {"id": self._request_id, "value": event}
 
     def complete(self, result: Any) -> Any:
@@ -32,7 +33,8 @@ class WorkflowItems:
         if not isinstance(found, dict):
             return found
         given = cast("dict[str, Any]", found)
-        return {**given, "phase_events": given.get("phase_events") or self.events}
+        events = given.get("phase_events") or self.events.items()
+        return fitted({**given, "phase_events": events})
 
     def farewell(self) -> None:
         """Nothing is said before a cancelled call's answer."""

@@ -58,8 +58,10 @@ def _bug(reported: str) -> dict[str, str]:
 
 def _with_choices(invalid: Invalid, signature: Signature) -> Invalid:
     """The same, with the values the enum accepts if the decoder does not list them."""
+    from animus_routes.values.issues import CLOSED
+
     for issue in invalid.issues:
-        if issue["message"] in codecs.CLOSED:
+        if issue["message"] in CLOSED:
             from animus_routes.handlers.choices import choices
 
             words = ", ".join(f"'{word}'" for word in choices(signature, issue["path"]))

@@ -15,11 +15,13 @@ from msgspec import NODEFAULT, Raw, Struct, defstruct, field
 
 from animus_routes.engine.frames import UNREADABLE, one_value
 from animus_routes.errors import Invalid
-from animus_routes.values.hints import needs_pydantic
+from animus_routes.values.hints import is_described, is_pydantic, needs_pydantic
 
 Decode = Callable[[Raw], Any]
 NO_PARAMS: Final = frozenset({b"{}", b"null"})
 EMPTY: Final = Raw(b"{}")
+# Nothing of an author's own writing can be in these, and nothing in them can be changed.
+SCALAR_CLASSES: Final = frozenset({str, int, float, bool, type(None)})
 
 
 def decoder(hint: Any) -> Decode:
@@ -40,10 +42,25 @@ def decoder(hint: Any) -> Decode:
 
         validate = TypeAdapter(hint).validator.validate_json
         return lambda raw: validate(bytes(raw))
-    decode = msgspec.json.Decoder(hint).decode
+    decode = msgspec.json.Decoder(hint, dec_hook=read_custom).decode
     if hasattr(hint, "__dataclass_fields__"):
         return lambda raw: with_defaults(decode(raw))
     return decode
+
+
+def read_custom(hint: Any, given: Any) -> Any:
+    """What msgspec cannot decode by itself, anywhere inside params (its `dec_hook`)."""
+    if not is_pydantic(hint):
+        from animus_routes.values import everyday
+
+        return everyday.read(hint, given, read_custom)
+    try:
+        return decoder(hint)(Raw(encoder.encode(given)))
+    except Exception as error:
+        invalid = explain(error)
+        if invalid is None:
+            raise
+        raise ValueError(str(invalid)) from error
 
 
 def with_defaults(given: Any) -> Any:
@@ -64,45 +81,131 @@ def with_defaults(given: Any) -> Any:
     return cast("Any", given)
 
 
-def fields_decoder(fields: list[tuple[str, Any, Any]]) -> Decode:
+class Slot(Struct, eq=False):
+    """One field of params.
+
+    Attributes:
+        name: The parameter's.
+        hint: Its type.
+        default: `NODEFAULT` for a required field.
+        aliases: What it is called in params; empty = `name`.
+    """
+
+    name: str
+    hint: Any
+    default: Any = NODEFAULT
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What it is called in params, first of all."""
+        return self.aliases[0] if self.aliases else self.name
+
+
+def fields_decoder(slots: list[Slot]) -> Decode:
     """Decode each of an object's fields by its own hint.
 
-    Args:
-        fields: `(name, hint, default)`; the default is `NODEFAULT` for a required field.
-
     Returns:
-        A function that returns an object with the fields as attributes.
+        A function that returns an object with the fields as attributes, by `Slot.name`.
     """
-    later = {name: decoder(hint) for name, hint, _ in fields if needs_pydantic(hint)}
+    later = {slot: decoder(slot.hint) for slot in slots if needs_pydantic(slot.hint)}
     shape = defstruct(
         "params",
-        [_field(name, Raw if name in later else hint, default) for name, hint, default in fields],
+        [_field(slot.name, Raw if slot in later else slot.hint, slot.default) for slot in slots],
         kw_only=True,
         gc=False,
+        rename={slot.name: slot.key for slot in slots},
     )
-    decode = msgspec.json.Decoder(shape).decode
-    written = [name for name, hint, _ in fields if hasattr(hint, "__dataclass_fields__")]
-    if not later and not written:
-        return decode
+    decode: Decode = msgspec.json.Decoder(shape, dec_hook=read_custom).decode
+    written = [slot.name for slot in slots if hasattr(slot.hint, "__dataclass_fields__")]
+    if later or written:
+        decode = _decode_rest(decode, later, written)
+    return _renamed(_forgiving(decode, slots), slots)
+
+
+def _decode_rest(decode: Decode, later: dict[Slot, Decode], written: list[str]) -> Decode:
+    """Decode what is pydantic's after the rest."""
 
     def decode_rest(raw: Raw) -> Any:
         found = decode(raw)
         for name in written:
             with_defaults(getattr(found, name))
-        for name, decode_later in later.items():
-            given = getattr(found, name)
+        for slot, decode_later in later.items():
+            given = getattr(found, slot.name)
             if isinstance(given, Raw):
                 try:
-                    setattr(found, name, decode_later(given))
+                    setattr(found, slot.name, decode_later(given))
                 except Exception as error:
-                    raise _under(name, error) from error
+                    from animus_routes.values.issues import under
+
+                    raise under(slot.key, error) from error
         return found
 
     return decode_rest
 
 
+_keys: Final = msgspec.json.Decoder(dict[str, Raw]).decode
+NULL: Final = b"null"
+
+
+def _forgiving(decode: Decode, slots: list[Slot]) -> Decode:
+    """Null for a field with a default means that it is left out, where its hint takes no null.
+
+    That is asked only when decoding has failed: what fits costs nothing more.
+    """
+    optional_slots = [slot for slot in slots if slot.default is not NODEFAULT]
+    if not optional_slots:
+        return decode
+    refusing: set[str] | None = None
+
+    def decode_forgiving(raw: Raw) -> Any:
+        nonlocal refusing
+        try:
+            return decode(raw)
+        except Exception as error:
+            if explain(error) is None or NULL not in bytes(raw):
+                raise
+        if refusing is None:
+            refusing = {slot.key for slot in optional_slots if _refuses_null(slot.hint)}
+        given = _keys(raw)
+        for key in refusing & given.keys():
+            if bytes(given[key]) == NULL:
+                del given[key]
+        return decode(Raw(msgspec.json.encode(given)))
+
+    return decode_forgiving
+
+
+def _refuses_null(hint: Any) -> bool:
+    try:
+        decoder(hint)(Raw(NULL))
+    except Exception as error:  # noqa: BLE001 - a validator's own bug shows when it is decoded
+        return explain(error) is not None
+    return False
+
+
+def _renamed(decode: Decode, slots: list[Slot]) -> Decode:
+    """Fields that have several names in params come under the first one."""
+    several = [slot.aliases for slot in slots if len(slot.aliases) > 1]
+    if not several:
+        return decode
+
+    def decode_renamed(raw: Raw) -> Any:
+        try:
+            given = _keys(raw)
+        except UNREADABLE:
+            return decode(raw)
+        for first, *others in several:
+            sent = [name for name in others if name in given]
+            if sent and first not in given:
+                given[first] = given[sent[0]]
+        return decode(Raw(msgspec.json.encode(given)))
+
+    return decode_renamed
+
+
 class Absent(Struct):
-    """A default that is made anew for each call, from an empty object."""
+    """A default that is made for each call, from an empty object."""
 
     decode: Decode
 
@@ -113,11 +216,29 @@ def _field(name: str, hint: Any, default: Any) -> tuple[Any, ...]:
     if isinstance(default, Absent):
         make = default.decode
         return (name, hint, field(default_factory=lambda: make(EMPTY)))
-    return (name, hint, field(default_factory=lambda: default))
+    return (name, hint, field(default_factory=fresh(default)))
+
+
+def fresh(default: Any) -> Callable[[], Any]:
+    """Gives each call a default of its own: what one handler changes, no other one sees."""
+    if default.__class__ in SCALAR_CLASSES:
+        return lambda: default
+    from copy import deepcopy
+
+    try:
+        kept = deepcopy(default)
+    except Exception:  # noqa: BLE001 - a connection, a lock: it is meant to be shared
+        return lambda: default
+    # A mark that is told by its identity has nothing inside that could be changed.
+    empty = not hasattr(default, "__len__") and not getattr(default, "__dict__", None)
+    if kept is default or (empty and not getattr(default, "__slots__", None)):
+        return lambda: default
+    return lambda: deepcopy(kept)
 
 
 def optional(decode: Decode, default: Any) -> Decode:
     """A decoder of whole params that may be missing: an empty object if it fits, else `default`."""
+    make = fresh(default)
 
     def decode_optional(raw: Raw) -> Any:
         if bytes(raw) not in NO_PARAMS:
@@ -127,90 +248,16 @@ def optional(decode: Decode, default: Any) -> Decode:
         except Exception as error:
             if explain(error) is None:
                 raise
-            return default
+            return make()
 
     return decode_optional
 
 
-def _under(name: str, error: Exception) -> Exception:
-    invalid = explain(error)
-    if invalid is None:
-        return error
-    for issue in invalid.issues:
-        issue["path"] = f"{name}.{issue['path']}" if issue["path"] else name
-    return Invalid(invalid.issues, malformed=invalid.malformed)
-
-
 def explain(error: BaseException) -> Invalid | None:
-    """Why params do not decode; None if the error is not about the params but a bug."""
-    if isinstance(error, Invalid):
-        return error
-    if isinstance(error, msgspec.ValidationError):
-        return Invalid([_msgspec_issue(str(error))])
-    if type(error).__name__ == "ValidationError" and hasattr(error, "error_count"):
-        return _pydantic_issues(error)
-    if isinstance(error, UNREADABLE) and not _in_other_code(error):
-        deep = isinstance(error, RecursionError)
-        issue = _issue("", *(TOO_DEEP if deep else NOT_JSON))
-        return Invalid([issue], malformed=not deep)
-    return None
+    """See `issues.explain`."""
+    from animus_routes.values import issues
 
-
-NOT_JSON: Final = ("The params are not valid JSON", "json_invalid")
-TOO_DEEP: Final = ("The params are nested too deeply", "recursion")
-
-
-def _in_other_code(error: BaseException) -> bool:
-    """Was it raised by a validator, rather than by the decoder that called it?"""
-    traceback = error.__traceback__
-    name = ""
-    while traceback is not None:
-        name = traceback.tb_frame.f_globals.get("__name__", "")
-        traceback = traceback.tb_next
-    return bool(name) and not name.startswith("animus_routes.")
-
-
-def _pydantic_issues(error: Any) -> Invalid:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return Invalid(
-        [_issue(".".join(map(str, e["loc"])), e["msg"], e["type"]) for e in found],
-        malformed=any(e["type"] == "json_invalid" for e in found),
-    )
-
-
-def _issue(path: str, message: str, code: str) -> dict[str, str]:
-    return {"path": path, "message": message, "code": code}
-
-
-MISSING: Final = "Object missing required field `"
-# Messages in which msgspec repeats the value it was given, which must not be sent back.
-CLOSED: Final = ("Invalid enum value", "Invalid value")
-SAYINGS: Final = {
-    "matching regex '^(?:[0-9]{4}-": "Expected an RFC 3339 date-time such as 2026-01-31T09:30:00Z",
-    "matching regex '^[0-9]{4}-": "Expected an RFC 3339 date-time such as 2026-01-31T09:30:00Z",
-}
-
-
-def _msgspec_issue(text: str) -> dict[str, str]:
-    """``Expected `str`, got `int` - at `$.patch.labels[0]` `` -> path, message, code."""
-    message, _, place = text.rpartition(" - at `")
-    if not message:
-        message, place = text, ""
-    key, _, place = place.rpartition("` in `") if "` in `" in place else ("", "", place)
-    path = place.rstrip("`").removeprefix("$").removeprefix(".")
-    path = path.replace("[...]", ".*").replace("[", ".").replace("]", "").removeprefix(".")
-    if key:
-        path = f"{path}.*" if path else "*"
-    if message.startswith(MISSING):
-        name = message[len(MISSING) :].rstrip("`")
-        return _issue(f"{path}.{name}" if path else name, "Field required", "missing")
-    for closed in CLOSED:
-        if message.startswith(closed):
-            return _issue(path, closed, "enum")
-    for part, saying in SAYINGS.items():
-        if part in message:
-            return _issue(path, saying, "date-time")
-    return _issue(path, message, "type" if message.startswith("Expected `") else "value")
+    return issues.explain(error)
 
 
 Writer = Callable[[Any], bytes]
@@ -229,14 +276,27 @@ def json_writer(value: Any) -> Writer | None:
 
 
 def _learn(cls: type) -> Writer | None:
-    serializer = getattr(cls, "__pydantic_serializer__", None)
-    _writers[cls] = None if serializer is None else partial(_write_pydantic, *_ways(cls))
-    return _writers[cls]
+    serializer = _serializer(cls)
+    writer = None if serializer is None else partial(_write_pydantic, *_ways(cls, serializer))
+    _writers[cls] = writer
+    return writer
 
 
-def _ways(cls: Any) -> tuple[Writer, Callable[[Any], Any]]:
+def _serializer(cls: Any) -> Any:
+    """What pydantic writes with: its own for its models, and for what it knows how to describe, such as its URLs."""
+    own = getattr(cls, "__pydantic_serializer__", None)
+    if own is not None or not is_described(cls):
+        return own
+    from pydantic import TypeAdapter
+
+    try:
+        return TypeAdapter(cls).serializer
+    except Exception:  # noqa: BLE001 - such as a generic class without its arguments
+        return None
+
+
+def _ways(cls: Any, serializer: Any) -> tuple[Writer, Callable[[Any], Any]]:
     """How pydantic writes objects of a class: to JSON, and to dicts and lists."""
-    serializer = cls.__pydantic_serializer__
     config = getattr(cls, "model_config", None) or getattr(cls, "__pydantic_config__", {})
     # What is read by its alias is written by it, unless the author's model says otherwise.
     options = {"by_alias": True} if config.get("serialize_by_alias") is None else {}
@@ -273,7 +333,9 @@ def _hook(value: Any) -> Any:
     for scalar, as_scalar in SCALARS:
         if isinstance(value, scalar):
             return as_scalar(cast("Any", value))
-    raise TypeError(f"a {type(value).__qualname__} cannot be written as JSON")
+    from animus_routes.values import everyday
+
+    return everyday.written(value)
 
 
 def _plain_hook(value: Any) -> Any:
@@ -284,10 +346,6 @@ def _plain_hook(value: Any) -> Any:
 
 encoder: Final = msgspec.json.Encoder(enc_hook=_hook)
 _encode: Final = encoder.encode
-
-
-# Nothing of an author's own writing can be in these.
-SCALAR_CLASSES: Final = frozenset({str, int, float, bool, type(None)})
 
 
 def encode(value: Any) -> bytes:
@@ -324,7 +382,9 @@ def plain(raw: Raw) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise Invalid([_issue("", f"Expected `object`, got `{_name(value)}`", "type")])
+        from animus_routes.values.issues import issue
+
+        raise Invalid([issue("", f"Expected `object`, got `{_name(value)}`", "type")])
     return cast("dict[str, Any]", value)
 
 

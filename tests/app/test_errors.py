@@ -312,3 +312,15 @@ def test_a_bug_in_a_validator_is_not_blamed_on_the_host(
         assert refused(client, "x/whole", {"fruit": "pear"}).code == -32603
         assert refused(client, "x/field", {"a": 1, "order": {"fruit": "pear"}}).code == -32603
     assert capfd.readouterr().err.count("Traceback") >= 2
+
+
+def test_an_issue_with_the_params_as_a_whole_has_no_place() -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(a: int) -> None:
+        pass
+
+    with TestClient(app) as client:
+        message = refused(client, "x/do", [1]).message
+    assert message == "invalid params: Expected `object`, got `array`"

@@ -426,14 +426,28 @@ def test_a_field_as_a_default_is_reported_with_the_right_spelling() -> None:
     assert "write `a: Annotated[..., Field(...)]`" in problems(handler)
 
 
-def test_a_struct_with_a_pydantic_field_is_reported() -> None:
+def test_a_struct_with_a_constraint_of_pydantics_is_reported() -> None:
     def handler(mixed: Mixed) -> None: ...
 
-    assert "the Struct 'Mixed' has fields that need pydantic" in problems(handler)
+    assert "the Struct 'Mixed' has constraints of pydantic's making" in problems(handler)
 
 
 class Mixed(Struct):
-    model: PointModel
+    name: Annotated[str, Field(min_length=1)]
+
+
+class Holding(Struct):
+    points: list[PointModel]
+
+
+def test_a_struct_may_hold_models() -> None:
+    def handler(holding: Holding) -> Any:
+        assert isinstance(holding.points[0], PointModel)
+        return holding
+
+    assert answer(handler, {"points": [{"x": 1}]}) == {"points": [{"x": 1, "y": 0}]}
+    with serve(handler) as client:
+        assert issues(refused(client, "x/do", {"points": [{"x": "a"}]})) == [("points.0", "value")]
 
 
 def test_large_numbers_and_floats_come_as_they_are() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, deque
 from dataclasses import dataclass
+from fractions import Fraction
+from ipaddress import IPv4Address
+from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from making import custom_app, refused
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, HttpUrl, SecretStr
 from typing_extensions import TypedDict
 
 from animus_routes import App
@@ -265,3 +270,37 @@ def test_two_halves_of_a_character_become_it() -> None:
 
     with TestClient(app) as client:
         assert client.call("x/do") == "\U0001f600 \ufffd"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (PurePosixPath("/a"), "/a"),
+        (PurePosixPath("bad\udcff"), "bad\ufffd"),
+        ({"a": 1}.values(), [1]),
+        ({"a": 1}.keys(), ["a"]),
+        ({"a": 1}.items(), [["a", 1]]),
+        (range(3), [0, 1, 2]),
+        (deque([1, 2]), [1, 2]),
+        (MappingProxyType({"a": 1}), {"a": 1}),
+        (OrderedDict(a=1), {"a": 1}),
+        (IPv4Address("127.0.0.1"), "127.0.0.1"),
+        (Fraction(1, 3), "1/3"),
+        (HttpUrl("http://a.example/b"), "http://a.example/b"),
+        (SecretStr("hunter2"), "**********"),
+    ],
+)
+def test_everyday_values_are_written_at_any_depth(value: Any, written: Any) -> None:
+    app = custom_app()
+    app.method("x/alone")(lambda: value)
+    app.method("x/inside")(lambda: {"found": [value]})
+
+    @app.method("x/stream", notification="x/item")
+    def stream() -> Any:
+        yield value
+
+    with TestClient(app) as client:
+        assert client.call("x/alone") == written
+        assert client.call("x/inside") == {"found": [written]}
+        client.call("x/stream")
+        assert [found.params["event"] for found in client.notifications] == [written]

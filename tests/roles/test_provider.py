@@ -528,3 +528,41 @@ def test_shutdown_ends_a_run_within_its_bound(style: str) -> None:
             plugin.reply(request)
         assert refusal.value.code == -32002
     assert "closed c" in plugin.stderr_text()
+
+
+# Long runs --------------------------------------------------------------------------------------------
+
+
+def test_the_answer_of_a_long_run_keeps_the_end_of_what_was_said() -> None:
+    word = "\u00e9" * 99_999 + "x"
+
+    def says_much() -> Iterator[Any]:
+        for _ in range(60):
+            yield word
+            yield {"kind": "thinking", "text": word}
+            yield {"kind": "toolCall", "tool_name": "t", "arguments": {"text": word}}
+        yield "the end"
+
+    response, notifications = run(says_much)
+    assert len(notifications) == 181
+    assert response["output"].startswith("[")
+    assert response["output"].endswith("xthe end")
+    assert 1 < len(response["thinking"]) < 60
+    assert response["thinking"][-1] == word
+    assert 1 < len(response["tool_calls"]) < 60
+    assert 4_000_000 < len(json.dumps(response, ensure_ascii=False).encode()) < 8 * 1024 * 1024
+
+
+def test_a_long_text_that_fits_beside_the_rest_is_whole() -> None:
+    def says_much() -> Iterator[Any]:
+        yield "x" * 3_000_000
+        yield {"kind": "thinking", "text": "y" * 3_000_000}
+
+    response, _ = run(says_much)
+    assert len(response["output"]) == 3_000_000
+    assert len(response["thinking"][0]) == 3_000_000
+
+
+def test_a_returned_output_that_is_too_long_is_cut_too() -> None:
+    response, _ = run(lambda: "x" * 9_000_000 + "the end")
+    assert response["output"].endswith("xthe end")

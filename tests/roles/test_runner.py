@@ -186,3 +186,18 @@ def test_params_that_do_not_decode_are_refused_with_their_field() -> None:
     with TestClient(runner_app()) as client:
         error = refusal(client, "workflow/run_phase", {**PHASE, "phase_attempt": -1})
         assert (error.code, error.data["issues"][0]["path"]) == (-32602, "phase_attempt")
+
+
+def test_the_answer_of_a_long_run_keeps_its_last_events() -> None:
+    app = runner_app(execute=False)
+
+    @app.method("workflow/execute")
+    def run(request: structs.WorkflowExecuteRequest) -> Generator[Any, None, dict[str, Any]]:
+        for number in range(100):
+            yield structs.PhaseStarted(phase_id="x" * 100_000, attempt=number, ts=TS)
+        return dict(EXECUTED)
+
+    with TestClient(app) as client:
+        events = client.call("workflow/execute", {"task_id": "T1"})["phase_events"]
+    assert 1 < len(events) < 100
+    assert events[-1]["attempt"] == 99
