@@ -214,7 +214,7 @@ def _of_kind(
     registration: Registration, signature: Signature, row: MethodRow | None
 ) -> Iterator[str]:
     streams = registration.items_as is not None or (row is not None and row.stream is not None)
-    if signature.is_generator and not streams:
+    if signature.is_generator and signature.certain and not streams:
         yield (
             "a generator needs somewhere for its items to go: "
             'name their notification with @app.method(..., notification="...")'

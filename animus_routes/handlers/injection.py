@@ -55,8 +55,12 @@ def _make(dependency: Dependency, ctx: Context) -> Any:
     arguments = made(actual.dependencies, ctx)
     arguments.update(dict.fromkeys(actual.contexts, ctx))
     value = actual.function(**arguments)
-    if actual.is_generator:
-        generator = getattr(value, "gen", value)
+    if hasattr(value, "__await__") and not actual.certain:
+        from animus_routes.handlers.wrappers import wait_for
+
+        value = wait_for(value)
+    generator = getattr(value, "gen", value)
+    if actual.is_generator and hasattr(generator, "__next__"):
         value = _entered(generator, ctx, next(generator, NOTHING), actual)
     known[dependency.function] = value
     return value
@@ -70,10 +74,15 @@ async def _make_async(dependency: Dependency, ctx: Context) -> Any:
     actual = _overridden(dependency, ctx.app.dependency_overrides)
     arguments = await made_async(actual.dependencies, ctx)
     arguments.update(dict.fromkeys(actual.contexts, ctx))
-    value = actual.function(**arguments)
+    if actual.certain or actual.is_generator:
+        value = actual.function(**arguments)
+    else:
+        from animus_routes.handlers.wrappers import beside
+
+        value = await beside(actual.function, **arguments)
     if hasattr(value, "__await__"):
         value = await value
-    if actual.is_generator:
+    if actual.is_generator and _is_generator(getattr(value, "gen", value)):
         # `gen` is where contextlib keeps the generator of a function that it decorates.
         generator = getattr(value, "gen", value)
         is_async = hasattr(generator, "__anext__")
@@ -81,6 +90,10 @@ async def _make_async(dependency: Dependency, ctx: Context) -> Any:
         value = _entered(generator, ctx, first, actual)
     known[dependency.function] = value
     return value
+
+
+def _is_generator(value: Any) -> bool:
+    return hasattr(value, "__next__") or hasattr(value, "__anext__")
 
 
 def _entered(generator: Any, ctx: Context, first: Any, dependency: Dependency) -> Any:

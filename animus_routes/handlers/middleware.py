@@ -73,7 +73,7 @@ def _wrap_beside(middleware: Callable[..., Any], call: Call) -> Call:
             return asyncio.run_coroutine_threadsafe(run(inner), loop).result()
 
         try:
-            return await _on_thread(lambda: middleware(ctx, call_next))
+            return await on_thread(lambda: middleware(ctx, call_next))
         except asyncio.CancelledError:
             over = True
             for task in running:
@@ -85,7 +85,7 @@ def _wrap_beside(middleware: Callable[..., Any], call: Call) -> Call:
     return inside
 
 
-async def _on_thread(work: Callable[[], Any]) -> Any:
+async def on_thread(work: Callable[[], Any]) -> Any:
     """As `asyncio.to_thread`, but on its own thread: long runs would fill any pool."""
     import asyncio
     from contextlib import suppress

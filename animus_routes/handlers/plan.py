@@ -118,13 +118,22 @@ def absent(hint: Any, sent: type | None) -> Any:
 def caller(signature: Signature, middlewares: Middlewares) -> Callable[..., Any]:
     """A function from decoded params (and a context, if needed) to the handler's result."""
     if not signature.contextual and not middlewares:
-        return compiled(signature, "values")
+        return _judged(signature, compiled(signature, "values"))
     call = _async_call(signature) if signature.is_async else _plain_call(signature)
     if middlewares:
         from animus_routes.handlers.middleware import wrapped
 
         return wrapped(call, middlewares, is_async=signature.is_async)
     return call
+
+
+def _judged(signature: Signature, call: Callable[..., Any]) -> Callable[..., Any]:
+    """Behind a plain decorator, what a call gives is known when it is made."""
+    if signature.certain:
+        return call
+    from animus_routes.handlers.wrappers import finished, settled
+
+    return settled(call) if signature.is_async else finished(call)
 
 
 def compiled(signature: Signature, arguments: str) -> Callable[..., Any]:
@@ -159,10 +168,10 @@ def compiled(signature: Signature, arguments: str) -> Callable[..., Any]:
 
 def _plain_call(signature: Signature) -> Call:
     if not signature.dependencies:
-        return compiled(signature, "values, ctx")
+        return _judged(signature, compiled(signature, "values, ctx"))
     from animus_routes.handlers.injection import made
 
-    call = compiled(signature, "values, ctx, made")
+    call = _judged(signature, compiled(signature, "values, ctx, made"))
 
     def call_with_made(values: Any, ctx: Context) -> Any:
         return call(values, ctx, made(signature.dependencies, ctx))
@@ -171,7 +180,7 @@ def _plain_call(signature: Signature) -> Call:
 
 
 def _async_call(signature: Signature) -> Call:
-    call = compiled(signature, "values, ctx, made")
+    call = _judged(signature, compiled(signature, "values, ctx, made"))
 
     async def call_without(values: Any, ctx: Context) -> Any:
         found = call(values, ctx, None)

@@ -5,8 +5,9 @@ Read from the code object and the hints, because importing `inspect` costs more 
 
 from __future__ import annotations
 
-from functools import partial
-from types import FunctionType, MethodType, SimpleNamespace
+from functools import partial, reduce
+from operator import or_
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, get_origin, get_type_hints
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x04, 0x08, 0x20, 0x80, 0x200
+LATER: Final = GENERATOR | COROUTINE | ASYNC_GENERATOR
 
 
 class _Nothing:
@@ -68,6 +70,7 @@ class Dependency(Struct):
     is_generator: bool = False
     contexts: list[str] = []
     dependencies: dict[str, Dependency] = {}
+    certain: bool = True
 
 
 class Signature(Struct):
@@ -78,6 +81,7 @@ class Signature(Struct):
         whole: The only field receives the whole params object.
         contexts: Names of parameters that receive the `Context`.
         dependencies: Parameters that receive a dependency's value, by name.
+        certain: False behind a plain decorator: only a call tells what it gives.
         returns: The result hint; `NOTHING` if there is none.
         problems: Why this handler cannot be used, as messages.
     """
@@ -86,6 +90,7 @@ class Signature(Struct):
     parameters: list[Parameter]
     is_async: bool = False
     is_generator: bool = False
+    certain: bool = True
     returns: Any = NOTHING
     fields: list[Parameter] = []
     whole: bool = False
@@ -113,7 +118,7 @@ def name_of(handler: Any) -> str:
 
 def is_coroutine_function(handler: Any) -> bool:
     """Does calling it return something to await? Looks inside decorators."""
-    return bool(_flags(_layers(handler)) & COROUTINE)
+    return bool(_flags(_layers(handler))[0] & COROUTINE)
 
 
 def parameters_of(handler: Any) -> tuple[list[Parameter], bool] | None:
@@ -149,14 +154,20 @@ def _is_partial(handler: object) -> bool:
     return isinstance(handler, partial)
 
 
-def _flags(layers: list[Any]) -> int:
-    """The code flags of every layer: a decorator may make a plain function async, or the reverse."""
-    flags = 0
+def _flags(layers: list[Any]) -> tuple[int, bool]:
+    """The code flags that count, and whether they are certain.
+
+    What runs when it is called decides; what is below a plain decorator may be passed on or not.
+    """
+    codes: list[Any] = []
     for layer in layers:
-        code = getattr(layer, "__code__", None)
-        if code is not None and not isinstance(layer, MethodType):
-            flags |= code.co_flags
-    return flags
+        if not isinstance(layer, FunctionType | MethodType | partial | type):
+            layer = type(layer).__call__  # noqa: PLW2901
+        if isinstance(layer, FunctionType):
+            codes.append(layer.__code__)
+    flags = [code.co_flags & LATER for code in codes]
+    certain = len(codes) < 2 or bool(flags[0])
+    return (flags[0] if flags and flags[0] else reduce(or_, flags, 0)), certain
 
 
 def analyse(
@@ -182,12 +193,13 @@ def analyse(
     hints = _hints(function, problems)
     if function.__code__.co_flags & (VARARGS | VARKEYWORDS):
         problems.append("*args and **kwargs cannot be filled from params: name the fields")
-    flags = _flags(layers)
+    flags, certain = _flags(layers)
     signature = Signature(
         handler,
         _parameters(layers, function, hints),
         is_async=bool(flags & (COROUTINE | ASYNC_GENERATOR)),
         is_generator=bool(flags & (GENERATOR | ASYNC_GENERATOR)),
+        certain=certain,
         returns=hints.get("return", NOTHING),
         problems=problems,
     )
@@ -204,7 +216,9 @@ def _hints(function: FunctionType, problems: list[str]) -> dict[str, Any]:
     try:
         found = get_type_hints(function, include_extras=True)
     except Exception:  # noqa: BLE001 - an annotation is code of the author's
-        found = _hints_one_by_one(function, raw, problems)
+        from animus_routes.handlers.unresolved import hints_one_by_one
+
+        found = hints_one_by_one(function, raw, problems)
     return _without_aliases(found, problems)
 
 
@@ -219,28 +233,6 @@ def _without_aliases(hints: dict[str, Any], problems: list[str]) -> dict[str, An
             if name != "return":
                 problems.append(f"the hint of parameter '{name}' cannot be used: {error}")
     return found
-
-
-def _hints_one_by_one(
-    function: FunctionType, raw: dict[str, Any], problems: list[str]
-) -> dict[str, Any]:
-    import collections.abc
-
-    # Names that are often imported for the type checker alone, and can mean nothing else.
-    known: dict[str, Any] = {**vars(collections.abc), "Any": Any, "Context": Context}
-    known |= function.__globals__
-    hints: dict[str, Any] = {}
-    for name, annotation in raw.items():
-        holder = SimpleNamespace(__annotations__={name: annotation})
-        try:
-            hints.update(get_type_hints(holder, known, include_extras=True))
-        except Exception as error:  # noqa: BLE001 - as above
-            what = "result" if name == "return" else f"parameter '{name}'"
-            problems.append(
-                f"the hint {annotation!r} of {what} cannot be resolved: {error} "
-                "(is it imported only under TYPE_CHECKING, or defined inside a function?)"
-            )
-    return hints
 
 
 def _parameters(
@@ -356,7 +348,10 @@ def resolve(
         for field in signature.fields
         if not field.has_default
     )
-    is_async = signature.is_async or any(d.is_async for d in signature.dependencies.values())
+    passed_on = signature.certain or signature.is_generator
+    is_async = (signature.is_async and passed_on) or any(
+        d.is_async for d in signature.dependencies.values()
+    )
     return Dependency(
         function,
         name,
@@ -364,6 +359,7 @@ def resolve(
         signature.is_generator,
         signature.contexts,
         signature.dependencies,
+        signature.certain,
     )
 
 
