@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from animus_routes.app import App
+from animus_routes.engine.program import working_directory
 from animus_routes.engine.stderr import say
 from animus_routes.serving.launch import importing
 
@@ -74,9 +75,9 @@ def find(target: str) -> App:
 
 
 def _import_file(path: str) -> ModuleType:
-    full = os.path.abspath(path)  # noqa: PTH100 - pathlib costs 5 ms
-    if not os.path.isfile(full):  # noqa: PTH113 - as above
+    if not os.path.isfile(path):  # noqa: PTH113 - pathlib costs 5 ms
         raise NotAnApp(f"there is no file {path}")
+    full = os.path.abspath(path)  # noqa: PTH100 - as above
     folder, file = os.path.split(full)
     sys.path.insert(0, folder)
     name = file.removesuffix(".py")
@@ -102,7 +103,8 @@ def _import_as(path: str, name: str) -> ModuleType:
 
 
 def _import_module(name: str) -> ModuleType:
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as above
+    if here := working_directory():
+        sys.path.insert(0, here)
     return _import(name, name)
 
 

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from animus_routes.describe.arguments import of_arguments, of_included
+from animus_routes.engine.program import working_directory
 from animus_routes.errors import ConfigurationError, unknown
 from animus_routes.handlers.signature import (
     NOTHING,
@@ -55,8 +56,9 @@ def problems(app: Declaration) -> list[str]:
 
     Files below the working directory are named relative to it; what is written in C has no file.
     """
-    here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - pathlib costs 5 ms
-    return [problem.replace(here, "").removeprefix(": ") for problem in _problems(app)]
+    here = working_directory().rstrip(os.sep) + os.sep
+    found = [problem.removeprefix(": ") for problem in _problems(app)]
+    return found if here == os.sep else [problem.replace(here, "") for problem in found]
 
 
 def _problems(app: Declaration) -> list[str]:

@@ -41,6 +41,14 @@ def claim_for_program(frame: FrameType | None) -> None:
         claim()
 
 
+def working_directory() -> str:
+    """Where the process is; "" if that folder is gone, or closed to it."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - pathlib costs 5 ms
+    except OSError:
+        return ""
+
+
 def _started_by_a_host() -> bool:
     """No arguments and something to read on stdin, or the manifest flag."""
     arguments = sys.argv[1:]

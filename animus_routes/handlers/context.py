@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any, Final, Generic, NotRequired, Protocol, TypedDict, cast
 
 from animus_routes.engine.frames import id_key, notification_frame
+from animus_routes.engine.program import working_directory
 from animus_routes.handlers.scope import Scope
 from animus_routes.values import codecs
 
@@ -198,9 +198,12 @@ class Context(Generic[State_co]):
 
     @property
     def project_root(self) -> str:
-        """The project this process is bound to; the working directory if the host named none."""
+        """The project this process is bound to; the working directory if the host named none.
+
+        "." where that directory is gone.
+        """
         root = _object(self.init_extensions.get("project_binding")).get("project_root")
-        return str(root) if root else os.getcwd()  # noqa: PTH109 - pathlib costs 5 ms
+        return str(root) if root else working_directory() or "."
 
     @property
     def repo_scope(self) -> str | None:

@@ -120,7 +120,7 @@ def main(arguments: list[str]) -> int:
 
     parser = _parser()
     given = vars(parser.parse_args(arguments))
-    project_root = str(Path(given.pop("project_root")).resolve())
+    project_root = _absolute(parser, given.pop("project_root"))
     del given["config_path"]  # for the daemon's own runner; a plugin finds its workflows itself
     params = {name: value for name, value in given.items() if value is not None}
     subject = next((params[name] for name in SUBJECT if name in params), None)
@@ -146,6 +146,13 @@ def main(arguments: list[str]) -> int:
         "runner_complete", subject, workflow_id=result.get("workflow_id"), exit_code=code, **ended
     )
     return code
+
+
+def _absolute(parser: ArgumentParser, folder: str) -> str:
+    try:
+        return str(Path(folder).resolve())
+    except FileNotFoundError:
+        parser.error("the working directory is gone: --project-root has to be an absolute path")
 
 
 def _parser() -> ArgumentParser:
