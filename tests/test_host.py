@@ -68,6 +68,9 @@ def answer(frame):
         for number in range(frame["params"]):
             send({"method": "row" if number % 2 else "even", "params": number})
         send({"id": frame["id"], "result": None})
+    elif method == "notify_large":
+        send({"method": "row", "params": "x" * frame["params"]})
+        send({"id": frame["id"], "result": None})
     elif "id" in frame:
         send({"id": frame["id"], "result": frame})
 """
@@ -214,6 +217,29 @@ def test_notifications_are_kept_in_order_and_shown_as_they_come(command: Command
             plugin.next_notification("row", timeout_s=0.01)
     assert shown == plugin.notifications
     assert lines[4] == b'{"jsonrpc": "2.0", "id": 1, "result": null}'
+
+
+def test_what_is_passed_on_is_not_kept_for_ever(command: Command) -> None:
+    shown: list[Any] = []
+    with Plugin.start(command, on_notification=lambda found: shown.append(found.params)) as plugin:
+        plugin.call("notify", 3000, timeout_s=20)
+        assert shown == list(range(3000))
+        assert [kept.params for kept in plugin.notifications] == list(range(2000, 3000))
+        assert plugin.next_notification().params == 2000
+        plugin.call("notify", 1)
+        assert plugin.notifications[-1].params == 0
+        assert plugin.next_notification("row").params == 2001
+
+
+def test_large_ones_are_forgotten_sooner_but_not_the_last(command: Command) -> None:
+    shown: list[int] = []
+    with Plugin.start(command, on_notification=lambda n: shown.append(len(n.params))) as plugin:
+        for size in (600_000, 600_000, 2_000_000):
+            plugin.call("notify_large", size)
+            (kept,) = plugin.notifications
+            assert len(kept.params) == size
+            assert plugin.next_notification() is kept
+    assert shown == [600_000, 600_000, 2_000_000]
 
 
 def test_a_missing_answer_is_a_timeout_that_names_the_method(command: Command) -> None:

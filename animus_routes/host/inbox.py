@@ -23,6 +23,9 @@ T = TypeVar("T")
 MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 """The host gives up on a plugin whose frame is longer than this."""
 
+KEPT: Final = 1000  # notifications that are passed on, and kept all the same for who looks
+KEPT_BYTES: Final = 1024 * 1024
+
 
 class ProtocolError(HostError):
     """The plugin wrote something to stdout that is not a frame.
@@ -87,8 +90,14 @@ def _fault(frame: Frame) -> str | None:
 class Inbox:
     """Reads the plugin's stdout on a thread, and keeps what arrives until it is taken.
 
+    Args:
+        pipe: The plugin's stdout.
+        on_notification: Takes each notification as it comes. What it has taken is kept only as
+            long as it is among the last `KEPT`, and with them below `KEPT_BYTES`.
+        on_frame: Takes each line.
+
     Attributes:
-        notifications: Every notification so far, in order.
+        notifications: Every notification so far that is kept, in order.
         protocol_errors: Every line so far that was not a frame.
         raised: How many of the protocol errors a wait has raised.
     """
@@ -107,6 +116,8 @@ class Inbox:
         self._on_frame = on_frame
         self._replies: dict[bytes, list[Frame]] = {}
         self._unread: deque[Notification] = deque()
+        self._sizes: deque[int] = deque()  # of what is kept, where it is passed on; in bytes
+        self._kept_bytes = 0
         self._ended = False
         self._torn_is_fine = False
         self._changed = threading.Condition()
@@ -214,15 +225,27 @@ class Inbox:
                 self._changed.notify_all()
         else:
             params = msgspec.json.decode(frame.params) if bytes(frame.params) else None
-            self._take_in(Notification(frame.method, params))
+            self._take_in(Notification(frame.method, params), len(line))
 
-    def _take_in(self, notification: Notification) -> None:
+    def _take_in(self, notification: Notification, size: int) -> None:
         with self._changed:
             self.notifications.append(notification)
             self._unread.append(notification)
+            if self._on_notification:
+                self._sizes.append(size)
+                self._kept_bytes += size
+                self._forget()
             self._changed.notify_all()
         if self._on_notification:
             self._on_notification(notification)
+
+    def _forget(self) -> None:
+        """What is passed on is not kept for ever."""
+        while len(self._sizes) > KEPT or (self._kept_bytes > KEPT_BYTES and len(self._sizes) > 1):
+            oldest = self.notifications.pop(0)
+            self._kept_bytes -= self._sizes.popleft()
+            if self._unread and self._unread[0] is oldest:
+                self._unread.popleft()
 
     def _refuse(self, reason: str, line: bytes) -> None:
         with self._changed:

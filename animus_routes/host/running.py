@@ -73,7 +73,8 @@ class PluginProcess:
     shutdown sequence, or with a kill if the link itself has failed. All waits are bounded.
 
     Attributes:
-        notifications: Every notification so far, in order.
+        notifications: Every notification so far, in order; with `on_notification` the last 1000,
+            and of these no more than 1 MiB.
         protocol_errors: Every line so far that was not a frame. Each is raised once, by the next
             wait, and by `shutdown` at the latest.
         initialize_result: What the plugin answered to `initialize`; None before that.
@@ -114,7 +115,8 @@ class PluginProcess:
             env: Variables to add to the cleared environment.
             env_required: Names of variables that are passed on if they are set here.
             stderr: As for `subprocess.Popen`; the default captures it for `stderr_text`.
-            on_notification: Called for each notification, on the reader's thread.
+            on_notification: Called for each notification, on the reader's thread; what has been
+                passed on is not kept for long.
             on_frame: Called for each line that the plugin writes, on the reader's thread.
 
         Raises:
