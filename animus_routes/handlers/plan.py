@@ -28,7 +28,13 @@ def params_decoder(
     signature: Signature, row: MethodRow | None, kind: str | None
 ) -> Callable[[Raw], Any]:
     """A function from the bytes of `params` to the argument of `caller`'s function."""
-    decode = decoder(signature, row)
+    return adapted(decoder(signature, row), row, kind)
+
+
+def adapted(
+    decode: Callable[[Raw], Any], row: MethodRow | None, kind: str | None
+) -> Callable[[Raw], Any]:
+    """A decoder after what the table's row makes of params that were sent for this kind."""
     adapt = row.adapt_params if row is not None else None
     if adapt is None:
         return decode

@@ -70,6 +70,7 @@ class Route(Struct, kw_only=True, eq=False):
         signature: The handler as it was read; `decode` and `call` are made of it at the first
             call, so that a plugin pays only for the methods that are called.
         middlewares: What wraps the call, outermost first.
+        decode_wire: `decode` without what the row makes of the params; None before the first call.
     """
 
     name: str
@@ -91,22 +92,36 @@ class Route(Struct, kw_only=True, eq=False):
     stream: Stream | None = None
     adapt: Callable[[Any, Raw], Any] | None = None
     adapts: Mapping[type, bool] = ANY_PLAIN
+    decode_wire: Callable[[Raw], Any] | None = None
 
     def __post_init__(self) -> None:
-        if self.signature is not None:
-            self.decode = self.call = self._compile
+        if self.signature is not None and self.decode_wire is None:
+            self.decode = self.call = self._first_decode
 
-    def _compile(self, raw: Raw) -> Any:
-        from animus_routes.handlers.plan import caller, params_decoder
+    def _first_decode(self, raw: Raw) -> Any:
+        self._compile()
+        return self.decode(raw)
+
+    def _compile(self) -> None:
+        from animus_routes.handlers.plan import adapted, caller, decoder
 
         assert self.signature is not None
         self.call = caller(self.signature, self.middlewares)
-        self.decode = params_decoder(self.signature, self.row, self.kind)
-        return self.decode(raw)
+        self.decode_wire = decoder(self.signature, self.row)
+        self.decode = adapted(self.decode_wire, self.row, self.kind)
 
     def called(self, name: str, kind: str) -> Route:
-        """The same handler under another name, for a kind below a declared `x.*` or `*`."""
-        return structs.replace(self, name=name, kind=kind)
+        """The same handler under another name, for a kind below a declared `x.*` or `*`.
+
+        What is made of the signature is shared: hosts may name any number of kinds.
+        """
+        from animus_routes.handlers.plan import adapted
+
+        if self.decode_wire is None:
+            self._compile()
+        assert self.decode_wire is not None
+        decode = adapted(self.decode_wire, self.row, kind)
+        return structs.replace(self, name=name, kind=kind, decode=decode)
 
 
 def handled(

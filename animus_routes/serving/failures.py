@@ -78,7 +78,8 @@ class Failures:
         over: Has a shutdown or the end begun?
 
     Attributes:
-        raised: What went wrong on the author's side, for the test client; None = only logged.
+        raised: What made a request fail on the author's side, by request id, for the test client;
+            None = only logged.
         breaks: What broke streams after their ack, by request id, and the error as hosts read it;
             for the test client too.
     """
@@ -86,7 +87,7 @@ class Failures:
     def __init__(
         self, app: Declaration, context: Callable[[Any, Request], Any], over: Callable[[], bool]
     ) -> None:
-        self.raised: list[BaseException] | None = None
+        self.raised: dict[int | Raw, BaseException] | None = None
         self.breaks: dict[int | Raw, tuple[BaseException, bytes]] | None = None
         self._app = app
         self._context = context
@@ -121,8 +122,7 @@ class Failures:
     def misfit(self, route: Any, request: Request, error: BaseException) -> bytes:
         """What no exception handler is asked about, or not any more."""
         if isinstance(error, RpcError):
-            if self.raised is not None:
-                self.raised.append(error)
+            self._remember(request.id, error)
             return error_frame(request.id, *self._told(route, error))
         return self._internal_error(route.name, request.id, error)
 
@@ -183,6 +183,7 @@ class Failures:
         """-32603 for a result that cannot be encoded; for one that is too large, with its size."""
         if isinstance(error, TooLargeError):
             self.report(f"the result of {route.name}", error)
+            self._remember(request_id, error)
             return error_frame(request_id, INTERNAL_ERROR, str(error), {"category": "other"})
         return self._internal_error(f"the result of {route.name}", request_id, error)
 
@@ -193,8 +194,14 @@ class Failures:
         return error_frame(request.id, *wire_error(role, error))
 
     def _internal_error(self, name: str, request_id: int | Raw, error: BaseException) -> bytes:
+        self._remember(request_id, error)
         data = _bug(self.report(name, error))
         return error_frame(request_id, INTERNAL_ERROR, "internal error", data)
+
+    def _remember(self, request_id: int | Raw, error: BaseException) -> None:
+        """For the test client; what has no id has no answer either."""
+        if self.raised is not None and request_id:
+            self.raised[request_id] = error
 
     def report(self, what: str, error: BaseException) -> str:
         """Tell the operator, with the traceback; return what the host is told, with the id."""
@@ -206,7 +213,5 @@ class Failures:
             log(f"{what}: cut off, the plugin is ending")
             return "cut off"
         error_id = os.urandom(4).hex()
-        if self.raised is not None:
-            self.raised.append(error)
         log(f"error {error_id} in {what}\n{''.join(format_exception(error)).rstrip()}")
         return f"internal error, id {error_id}"

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from animus_routes.routing.route import Route
     from animus_routes.serving.logs import Sink
 
+KEPT_NAMES: Final = 256  # of methods of kinds below a glob: hosts may name as many as they like
+
 
 REFUSALS: Final = (INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR)
 
@@ -55,12 +57,14 @@ class Session:
         self._routes: dict[str, Route] = {}
         for route in self._registry.routes():
             self._routes.setdefault(route.name, route)
+        self._called: dict[str, Route] = {}
         self._lifespan: Callable[[], None] | None = None
         self._health = Health(self.failures.report)
         self._health_route: EngineRoute | None = None
         self._link: Link | None = None
         self._surroundings = Surroundings(app, self._write_log, self.failures.report)
         self._sink: Sink | None = None
+        self._give_logging_back: Callable[[], None] = _nothing
 
     def connect(self, link: Link) -> None:
         """What the app may ask of the engine; called once, before anything else."""
@@ -79,7 +83,7 @@ class Session:
 
     def find(self, method: str) -> Route | None:
         """The route of a method; the longest `x.*` of the subject kinds, then `*`."""
-        route = self._routes.get(method)
+        route = self._routes.get(method) or self._called.get(method)
         if route is not None:
             return route
         kind, _, verb = method.rpartition("/")
@@ -87,7 +91,9 @@ class Session:
             if covers(glob, kind):
                 known = self._routes.get(f"{glob}/{verb}")
                 if known is not None:
-                    found = self._routes[method] = known.called(method, kind)
+                    if len(self._called) >= KEPT_NAMES:
+                        self._called.clear()
+                    found = self._called[method] = known.called(method, kind)
                     return found
         return None
 
@@ -160,7 +166,13 @@ class Session:
         if "logging" in sys.modules:
             from animus_routes.serving.stdlib_logging import take_over
 
-            take_over(self.sink)
+            self._give_logging_back()
+            self._give_logging_back = take_over(self.sink)
+
+    def close(self) -> None:
+        """Give back what belongs to the process, for one that lives on."""
+        self._give_logging_back()
+        self._give_logging_back = _nothing
 
     @property
     def sink(self) -> Sink:
@@ -223,6 +235,10 @@ class Session:
         refused = found.get("error", found)["code"] in REFUSALS
         if not refused and self._link is not None:
             self._link.end(End.BROKEN_STREAM)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _run_hook(link: Link, hook: Callable[..., Any], params: Raw, ctx: Context) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from animus_routes.handlers.context import LEVELS, SAME_LEVEL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from animus_routes.serving.logs import Sink
 
 # What `logging` puts on every record; anything else came with `extra=`.
@@ -16,12 +19,37 @@ STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "a
 
 
 class StderrHandler(logging.Handler):
-    """Standard `logging` through a sink."""
+    """Standard `logging` through the sink of the app that is served; of several, the newest.
 
-    def __init__(self, sink: Sink) -> None:
+    Args:
+        before: The level of the root logger, for when no app is served any more.
+    """
+
+    def __init__(self, sink: Sink, before: int) -> None:
         super().__init__()
         self._sink = sink
+        self._before = before
+        self._served: list[tuple[Sink, int]] = []
         self._plain = logging.Formatter()
+
+    def begin(self, sink: Sink, level: int) -> None:
+        """An app is served from here on."""
+        self._served.append((sink, level))
+        self._sink = sink
+        logging.getLogger().setLevel(level)
+
+    def end(self, sink: Sink) -> None:
+        """It is not any more; the last one takes the handler along."""
+        root = logging.getLogger()
+        set_here = root.level == self._served[-1][1]  # else the author has set it meanwhile
+        self._served = [served for served in self._served if served[0] is not sink]
+        level = self._before
+        if self._served:
+            self._sink, level = self._served[-1]
+        else:
+            root.removeHandler(self)
+        if set_here:
+            root.setLevel(level)
 
     def emit(self, record: logging.LogRecord) -> None:
         """One record; a traceback follows its message."""
@@ -38,14 +66,25 @@ def _level(number: int) -> str:
     return next((name for name, floor in reversed(LEVELS.items()) if number >= floor), "trace")
 
 
-def take_over(sink: Sink) -> None:
+def take_over(sink: Sink) -> Callable[[], None]:
     """Send standard `logging` through a sink, unless the program has configured it itself.
 
     The level is `RUST_LOG`, which hosts forward, if it is a single word; otherwise info.
+
+    Returns:
+        What ends it: the last app that ends it leaves the root logger as the first one found it.
     """
     root = logging.getLogger()
-    if root.handlers:
-        return
+    ours = next((found for found in root.handlers if isinstance(found, StderrHandler)), None)
+    if ours is None:
+        if root.handlers:
+            return _nothing
+        ours = StderrHandler(sink, root.level)
+        root.addHandler(ours)
     wanted = os.environ.get("RUST_LOG", "").strip().lower()
-    root.addHandler(StderrHandler(sink))
-    root.setLevel(LEVELS.get(SAME_LEVEL.get(wanted, wanted), logging.INFO))
+    ours.begin(sink, LEVELS.get(SAME_LEVEL.get(wanted, wanted), logging.INFO))
+    return partial(ours.end, sink)
+
+
+def _nothing() -> None:
+    pass

@@ -63,9 +63,9 @@ class TestClient:
         self._extensions = init_extensions
         self._check_results = check_results
         self._wire = MemoryWire()
-        session = app.session()
+        session = self._session = app.session()
         self._failures = session.failures
-        self._failures.raised = []
+        self._failures.raised = {}
         self._failures.breaks = {}
         self._connection = Connection(session, self._wire)
         self._server = Server(self._connection)
@@ -82,8 +82,12 @@ class TestClient:
         if self._extensions is not None:
             params["init_extensions"] = dict(self._extensions)
         self._open = True
-        self.initialize_result = self.call("initialize", params)
-        self.notify("initialized")
+        try:
+            self.initialize_result = self.call("initialize", params)
+            self.notify("initialized")
+        except BaseException:
+            self._close()
+            raise
         return self
 
     def __exit__(
@@ -92,9 +96,15 @@ class TestClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.call("shutdown")
+        try:
+            self.call("shutdown")
+        finally:
+            self._close()
+
+    def _close(self) -> None:
         self._open = False
         self._connection.calls.close()
+        self._session.close()
 
     @property
     def notifications(self) -> list[Notification]:
@@ -159,7 +169,7 @@ class TestClient:
         frame = replies.pop(request_id)
         if frame.error is not None:
             error = named_error(frame.error)
-            raise error from self._cause(error)
+            raise error from self._cause(request_id, error)
         return frame.result
 
     def notify(self, method: HostNotification | str, params: Any = None) -> None:
@@ -206,9 +216,10 @@ class TestClient:
             self._server.process([encoder.encode(frame)])
             self._connection.flush()
 
-    def _cause(self, error: RpcError) -> BaseException | None:
-        raised = self._failures.raised
-        return raised[-1] if raised and error.code == INTERNAL_ERROR else None
+    def _cause(self, request_id: int, error: RpcError) -> BaseException | None:
+        """What the handler raised, taken from the store, since an answer is asked for once."""
+        raised = (self._failures.raised or {}).pop(request_id, None)
+        return raised if error.code == INTERNAL_ERROR else None
 
     def broken(self, request_id: int) -> RpcError | None:
         """The error that broke a stream after its ack, in the form that hosts may receive."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import gc
+import itertools
 import os
 import re
 import weakref
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pytest
 from making import custom_app, full_app, subject
 
-from animus_routes import ConfigurationError, Context, Depends, RpcError
+from animus_routes import ConfigurationError, Context, Depends, NotFound, RpcError
 from animus_routes.testing import Notification, TestClient
 
 if TYPE_CHECKING:
@@ -171,6 +172,72 @@ def test_a_client_leaves_no_thread_and_no_descriptor_behind() -> None:
         os.sched_yield()
     assert not left_over(before)
     assert len(ended) == 20
+
+
+FAILURES = {"x/value": ValueError, "x/key": KeyError, "x/async": OSError, "x/stream": TypeError}
+
+
+def failing_app() -> App:
+    app = custom_app(concurrency=2)
+
+    def failing(kind: type[Exception]) -> Any:
+        def fail() -> None:
+            raise kind("failed")
+
+        return fail
+
+    app.method("x/value")(failing(ValueError))
+    app.method("x/key", concurrent=True)(failing(KeyError))
+
+    @app.method("x/async")
+    async def later() -> None:
+        raise OSError("failed")
+
+    @app.method("x/stream", notification="x/item")
+    def stream() -> Iterator[int]:
+        yield from failing(TypeError)()
+
+    @app.method("x/refuse")
+    def refuse() -> None:
+        raise NotFound("gone")
+
+    @app.method("x/unwritable")
+    def unwritable() -> Any:
+        return {1: object()}
+
+    @app.notification("x/told")
+    def told() -> None:
+        raise RuntimeError("nobody asked")
+
+    return app
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(FAILURES))[::5])
+def test_the_cause_is_that_of_the_request_that_is_asked_for(order: tuple[str, ...]) -> None:
+    with TestClient(failing_app()) as client:
+        asked = {method: client.request(method) for method in order}
+        client.notify("x/told")
+        unwritable, refused = client.request("x/unwritable"), client.request("x/refuse")
+        client.notify("x/told")
+        for method in sorted(asked):
+            with pytest.raises(RpcError) as caught:
+                client.reply(asked[method])
+            assert type(caught.value.__cause__) is FAILURES[method]
+        with pytest.raises(RpcError) as caught:
+            client.reply(unwritable)
+        assert "written as JSON" in str(caught.value.__cause__)
+        with pytest.raises(NotFound) as missing:
+            client.reply(refused)
+        assert missing.value.__cause__ is None
+
+
+def test_an_error_that_no_code_of_the_authors_raised_has_no_cause() -> None:
+    with TestClient(failing_app()) as client:
+        with pytest.raises(RpcError):
+            client.call("x/value")
+        with pytest.raises(RpcError) as caught:
+            client.call("x/unknown")
+        assert caught.value.__cause__ is None
 
 
 def test_an_app_with_problems_is_refused_at_once() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from animus_routes import App, Context
+from animus_routes import App, Context, RpcError
 from animus_routes.serving.logs import Sink
 from animus_routes.serving.stdlib_logging import StderrHandler, take_over
 from animus_routes.testing import TestClient
@@ -132,3 +132,76 @@ def test_a_line_with_text_that_is_not_utf8_is_readable(capfd: pytest.CaptureFixt
     Sink("json", None).write("info", "here", "found bad\udcff.md", {"name": "bad\udcff"})
     told = json.loads(capfd.readouterr().err)
     assert (told["message"], told["fields"]) == ("found bad\ufffd.md", {"name": "bad\ufffd"})
+
+
+def named_app(name: str, **options: Any) -> App:
+    app = App(kind="custom", name=name, version="1", description="d", log_entries=True, **options)
+
+    @app.method("say")
+    def say() -> None:
+        logging.getLogger("acme").warning("from %s", name)
+
+    return app
+
+
+def entries(client: TestClient) -> list[str]:
+    client.call("say")
+    return [told.params["message"] for told in client.notifications if told.method == "log/entry"]
+
+
+def test_logging_belongs_to_the_app_that_is_served(capfd: pytest.CaptureFixture[str]) -> None:
+    with bare_root() as root:
+        root.setLevel(logging.ERROR)
+        for number in range(3):
+            with TestClient(named_app(f"app {number}", log_format="json")) as client:
+                assert entries(client) == [f"from app {number}"]
+            assert (root.handlers, root.level) == ([], logging.ERROR)
+    lines = [json.loads(line)["message"] for line in capfd.readouterr().err.splitlines()]
+    assert lines == ["from app 0", "from app 1", "from app 2"]
+
+
+def test_of_two_clients_the_newest_has_it_and_the_last_gives_it_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with bare_root() as root:
+        root.setLevel(logging.ERROR)
+        monkeypatch.setenv("RUST_LOG", "warn")
+        first = TestClient(named_app("first")).__enter__()
+        monkeypatch.setenv("RUST_LOG", "debug")
+        with TestClient(named_app("second")) as second:
+            assert (entries(second), entries(first)) == (["from second"], [])
+            assert root.level == logging.DEBUG
+        assert entries(first) == ["from first"]
+        assert root.level == logging.WARNING
+        third = TestClient(named_app("third")).__enter__()
+        first.__exit__(None, None, None)
+        assert entries(third) == ["from third"]
+        third.__exit__(None, None, None)
+        assert (root.handlers, root.level) == ([], logging.ERROR)
+
+
+def test_a_client_that_could_not_be_opened_gives_it_back_too() -> None:
+    app = named_app("app")
+
+    @app.on_initialize
+    def refuse() -> None:
+        raise ValueError("no")
+
+    with bare_root() as root:
+        client = TestClient(app)
+        with pytest.raises(RpcError):
+            client.__enter__()
+        assert root.handlers == []
+        with pytest.raises(RuntimeError, match="open the client first"):
+            client.call("say")
+
+
+def test_what_the_author_set_while_it_was_served_stays() -> None:
+    own = logging.NullHandler()
+    with bare_root() as root:
+        with TestClient(named_app("app")):
+            logging.basicConfig(handlers=[own], level=logging.CRITICAL, force=True)
+        assert (root.handlers, root.level) == ([own], logging.CRITICAL)
+        with TestClient(named_app("app")) as client:
+            assert entries(client) == []
+        assert (root.handlers, root.level) == ([own], logging.CRITICAL)

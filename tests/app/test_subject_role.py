@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +16,7 @@ from pydantic import BaseModel
 from animus_routes import (
     UNSET,
     Context,
+    RpcError,
 )
 from animus_routes.structs import subject as structs
 from animus_routes.testing import TestClient
@@ -112,6 +115,37 @@ def test_globs_prefer_an_exact_kind_and_then_the_longest() -> None:
     with TestClient(app) as client:
         for called, served in (("a.b", "a.b"), ("a.c", "a.*"), ("z", "*")):
             assert client.call(f"{called}/list")["subjects"][0]["title"] == served
+
+
+@pytest.mark.parametrize("glob", ["*", "x.*"])
+def test_any_number_of_kinds_takes_no_more_memory(glob: str) -> None:
+    """A bounded number of names is kept, and what decodes and calls is made once."""
+    app = subject_app(subject_kinds=[glob])
+    app.method("subject/get")(lambda id: None)
+
+    @app.method("subject/list")
+    def listed(filter: structs.SubjectFilter) -> list[Any]:
+        return [subject("x:1", title=filter.kind[0])]
+
+    def ask(client: TestClient, first: int) -> int:
+        for number in range(first, first + 1000):
+            kind = f"x.{number}"
+            listed = client.call(f"{kind}/list")["subjects"]
+            assert [listed[0]["title"], listed[0]["kind"]] == [kind, "task"]
+            for method in (f"{kind}/get", f"{kind}/next", f"{number}.y/get", f"{kind}/odd"):
+                with pytest.raises(RpcError):
+                    client.call(method, {"id": "a"})
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    with TestClient(app) as client:
+        ask(client, 0)
+        tracemalloc.start()
+        try:
+            before = ask(client, 0)
+            assert ask(client, 1000) - before < 200_000
+        finally:
+            tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
