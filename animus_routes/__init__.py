@@ -75,5 +75,10 @@ def __getattr__(name: str) -> object:
     return value
 
 
+def _for_tools_that_freeze() -> None:  # pyright: ignore[reportUnusedFunction]
+    """Never called: it leads tools that follow imports to what is imported by name."""
+    import animus_routes._frozen  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
+
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]

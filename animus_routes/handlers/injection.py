@@ -30,20 +30,33 @@ async def made_async(dependencies: dict[str, Dependency], ctx: Context) -> dict[
 
 
 def _overridden(dependency: Dependency, overrides: Overrides) -> Dependency:
-    replacement = overrides.get(dependency.function)
-    if replacement is None:
+    """What stands in for a dependency, and for that in its turn; itself if nothing does."""
+    chain = [dependency.function]
+    while (replacement := overrides.get(chain[-1])) is not None and replacement not in chain:
+        chain.append(replacement)
+    if len(chain) == 1:
         return dependency
     problems: list[str] = []
-    found = resolve(replacement, problems)
+    found = resolve(chain[-1], problems)
     if found.is_async and not dependency.is_async:
         problems.append(
             f"'{found.name}' is async, but '{dependency.name}', which it replaces, is not"
         )
+    if _asks_for(found, chain):
+        problems.append(f"'{found.name}' depends on '{dependency.name}', which it replaces")
     if problems:
         from animus_routes.errors import ConfigurationError
 
         raise ConfigurationError([f"dependency_overrides: {problem}" for problem in problems])
     return found
+
+
+def _asks_for(dependency: Dependency, replaced: list[Callable[..., Any]]) -> bool:
+    """Would making it come back to what is replaced?"""
+    return any(
+        inner.function in replaced or _asks_for(inner, replaced)
+        for inner in dependency.dependencies.values()
+    )
 
 
 def _make(dependency: Dependency, ctx: Context) -> Any:

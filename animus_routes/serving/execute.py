@@ -172,8 +172,10 @@ def _call(params: dict[str, Any], project_root: str, pipe: EventPipe) -> dict[st
         if isinstance(value, dict):
             pipe.phase(cast("dict[str, Any]", value))
 
+    is_frozen: bool = getattr(sys, "frozen", False)  # then the program is the executable
+    script = () if is_frozen else (str(Path(sys.argv[0]).resolve()),)
     with PluginProcess.start(
-        [sys.executable, str(Path(sys.argv[0]).resolve())],
+        [sys.executable, *script],
         cwd=project_root,
         env=os.environ,
         stderr=None,

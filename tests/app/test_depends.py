@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -282,6 +283,82 @@ def test_a_plain_override_of_an_async_dependency_will_do(monkeypatch: pytest.Mon
     with TestClient(app) as client:
         monkeypatch.setitem(client.dependency_overrides, async_database, lambda: "fake")
         assert client.call("x/do") == "fake"
+
+
+def base() -> str:
+    return "real"
+
+
+def middle(found: Annotated[str, Depends(base)]) -> str:
+    return found
+
+
+def top(found: Annotated[str, Depends(middle)]) -> str:
+    return found
+
+
+def fake_top(found: Annotated[str, Depends(middle)]) -> str:
+    return f"fake {found}"
+
+
+def fakest_top(found: Annotated[str, Depends(middle)]) -> str:
+    return f"fakest {found}"
+
+
+def fake_base() -> str:
+    return "base"
+
+
+OVERRIDES: list[tuple[dict[Any, Any], str]] = [
+    ({top: fake_top}, "fake real"),
+    ({base: fake_base}, "base"),
+    ({top: fake_top, base: fake_base}, "fake base"),
+    ({top: fake_top, fake_top: fakest_top}, "fakest real"),
+    ({base: fake_base, middle: base}, "base"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "given"), OVERRIDES)
+def test_an_override_holds_however_the_threads_take_turns(
+    monkeypatch: pytest.MonkeyPatch, overrides: dict[Any, Any], given: str
+) -> None:
+    app = custom_app(concurrency=8)
+
+    @app.method("x/pool")
+    def in_the_pool(found: Annotated[str, Depends(top)]) -> str:
+        return found
+
+    @app.method("x/async")
+    async def on_the_loop(found: Annotated[str, Depends(top)]) -> str:
+        return found
+
+    interval = sys.getswitchinterval()
+    with TestClient(app) as client:
+        for function, fake in overrides.items():
+            monkeypatch.setitem(client.dependency_overrides, function, fake)
+        try:
+            sys.setswitchinterval(1e-6)
+            asked = [client.request(method) for _ in range(40) for method in ("x/pool", "x/async")]
+            assert {client.reply(request_id) for request_id in asked} == {given}
+        finally:
+            sys.setswitchinterval(interval)
+
+
+def asks_for_itself(found: Annotated[str, Depends(top)]) -> str:
+    return found
+
+
+def test_an_override_of_what_it_asks_for_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = custom_app()
+
+    @app.method("x/do")
+    def handler(found: Annotated[str, Depends(top)]) -> str:
+        return found
+
+    with TestClient(app) as client:
+        monkeypatch.setitem(client.dependency_overrides, top, asks_for_itself)
+        cause = str(refused(client, "x/do").__cause__)
+    assert "'asks_for_itself' depends on 'top', which it replaces" in cause
 
 
 def test_a_dependency_that_yields_twice_or_never_is_told(capfd: pytest.CaptureFixture[str]) -> None:
