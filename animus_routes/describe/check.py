@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from animus_routes.describe.arguments import of_arguments, of_included
-from animus_routes.engine.program import working_directory
+from animus_routes.engine.program import is_used, working_directory
 from animus_routes.errors import ConfigurationError, unknown
 from animus_routes.handlers.signature import (
     NOTHING,
@@ -17,7 +17,7 @@ from animus_routes.handlers.signature import (
     location,
     name_of,
 )
-from animus_routes.routing.router import NAMELESS
+from animus_routes.routing.router import NAMELESS, routers
 from animus_routes.values.hints import (
     bare,
     described_by,
@@ -56,9 +56,18 @@ def problems(app: Declaration) -> list[str]:
 
     Files below the working directory are named relative to it; what is written in C has no file.
     """
+    is_used()
     here = working_directory().rstrip(os.sep) + os.sep
-    found = [problem.removeprefix(": ") for problem in _problems(app)]
+    found = [problem.removeprefix(": ") for problem in (*_of_twins(app), *_problems(app))]
     return found if here == os.sep else [problem.replace(here, "") for problem in found]
+
+
+def _of_twins(app: Declaration) -> Iterator[str]:
+    made = routers()
+    if len(made) > 1:
+        from animus_routes.describe.twice import lost
+
+        yield from lost(app, made)
 
 
 def _problems(app: Declaration) -> list[str]:

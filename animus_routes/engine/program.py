@@ -8,11 +8,14 @@ there to the import, if a file above names it; or the function that the program 
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import sys
 from typing import TYPE_CHECKING, Final
 
+from animus_routes.engine.exit import leave
+from animus_routes.engine.stderr import say
 from animus_routes.engine.wire import claim, is_claimed
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ FUNCTION: Final = re.compile(r"^(?P<indent>[ \t]*)(?:async )?def (?P<name>\w+)",
 PLAIN_IMPORT: Final = re.compile(r"^[ \t]*import ([\w., \t]+)", re.MULTILINE)
 TAKEN: Final = r"\bimport\b[^\n(]*(?:\([^)]*)?\b{name}\b|\b{module}\.{name}\("
 
+_USED: Final = ("", "")
+_expected: list[tuple[str, str]] = []  # the apps that were made, until one is used
+
 
 def claim_for_program(frame: FrameType | None) -> None:
     """Claim the wire early if the program is a plugin that a host has started.
@@ -39,6 +45,30 @@ def claim_for_program(frame: FrameType | None) -> None:
     frames = [found for found in _stack(frame) if not _is_machinery(found)]
     if frames and _is_program(frames[-1]) and _comes_to_run(frames):
         claim()
+
+
+def expect_run(name: str, where: str) -> None:
+    """An app was made: if a host started the program, something has to come of it."""
+    if not _expected:
+        atexit.register(_never_run)
+    if _USED not in _expected:
+        _expected.append((name, where))
+
+
+def is_used() -> None:
+    """An app is served, checked or described: the program knows what it does."""
+    _expected[:] = [_USED]
+
+
+def _never_run() -> None:
+    """Say so at the end of a program whose apps were made for nothing, as far as a host can see."""
+    if _USED in _expected or not _started_by_a_host() or getattr(sys, "last_value", None):
+        return
+    name, where = _expected[-1]
+    say(f"{where}: {name} was never run: its file has to call run(), such as app.run(), at its end")
+    if sys.argv[1:2] == ["--manifest"]:  # hosts show stderr only of what failed
+        atexit.unregister(_never_run)
+        leave(1)
 
 
 def working_directory() -> str:

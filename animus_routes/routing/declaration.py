@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from animus_routes.engine.program import expect_run
 from animus_routes.errors import ConfigurationError
 from animus_routes.routing.registry import Registry
 from animus_routes.routing.router import Item, Router, calling_place
@@ -42,6 +43,7 @@ class Declaration(Router):
     ) -> None:
         super().__init__()
         self.where = calling_place(self)
+        expect_run(name, self.where)
         self.kinds: list[str] = [*([kind] if kind else []), *self._list("kinds", kinds)]
         self.name = name
         self.version = version

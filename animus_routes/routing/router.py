@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from _weakref import ref
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -53,6 +54,39 @@ class Item(Struct, frozen=True, eq=False):
     what: str
     value: Any
     only: type[BaseException] | str | None = None
+
+
+class Written(Struct, frozen=True):
+    """The author's line that a router was made by, in the module whose import led there.
+
+    Attributes:
+        namespace: The `id` of the module's globals.
+    """
+
+    module: str
+    file: str
+    line: int
+    namespace: int
+
+
+LIVE: dict[ref[Router], None] = {}  # in the order in which they were made
+
+
+def routers() -> list[Router]:
+    """Every router and app that there is."""
+    return [router for found in tuple(LIVE) if (router := found()) is not None]
+
+
+def _written() -> Written:
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    while frame is not None:
+        names = frame.f_globals
+        module = str(names.get("__name__", ""))
+        if frame.f_code.co_name == "<module>" and not module.startswith("animus_routes."):
+            file = str(names.get("__file__") or frame.f_code.co_filename)
+            return Written(module, file, frame.f_lineno, id(names))
+        frame = frame.f_back
+    return Written("", "", 0, 0)
 
 
 def calling_place(made: object = None) -> str:
@@ -111,6 +145,12 @@ class Router:
         self._items: dict[Item, None] = {}
         self._only: dict[Any, Callable[..., Any]] = {}
         self._includers: dict[Router, str] = {}
+        self.written = _written()
+        LIVE[ref(self, LIVE.pop)] = None
+
+    def collected(self) -> list[Item]:
+        """Everything that was registered, in order."""
+        return list(self._items)
 
     def method(
         self,

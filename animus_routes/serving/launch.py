@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from animus_routes.engine.exit import leave
+from animus_routes.engine.program import is_used
 from animus_routes.engine.stderr import say
 from animus_routes.engine.wire import claim, write_all
 from animus_routes.errors import ConfigurationError
@@ -56,6 +57,7 @@ def importing() -> Generator[None, None, None]:
 
 def launch(app: Launched, arguments: list[str]) -> NoReturn:
     """Do what the host wants when it starts the process in this way."""
+    is_used()
     if _importing:
         say(
             "app.run() was called while the module was being imported; write\n"

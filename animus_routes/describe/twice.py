@@ -1,0 +1,63 @@
+"""A file that has run twice under two names: handlers that went to the other app.
+
+Imported where more than one app or router was made.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from animus_routes.handlers.signature import location
+from animus_routes.routing.router import Registration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from animus_routes.routing.router import Router
+
+ADVICE = "keep it in a module of its own, and import it from there under one name"
+
+
+def lost(app: Router, routers: list[Router]) -> Iterator[str]:
+    """What an app does not serve because it was registered with a twin of it, or of its routers."""
+    groups: dict[tuple[str, int], list[Router]] = {}
+    for router in routers:
+        if _is_loaded(router):
+            file, line = router.written.file, router.written.line
+            groups.setdefault((os.path.realpath(file), line), []).append(router)
+    for (file, line), group in groups.items():
+        modules = list(dict.fromkeys(router.written.module for router in group))
+        if len(modules) < 2:
+            continue
+        for router in group:
+            kept = set(_shown(app))
+            for other in group:
+                if other.written.module != router.written.module:
+                    kept |= set(_shown(other))
+            missing = [what for what in _shown(router) if what not in kept]
+            if router is not app and missing:
+                names = " and again as ".join(f"`{module}`" for module in modules)
+                yield (
+                    f"{file}:{line}: this {type(router).__name__} was made twice, because its file "
+                    f"ran as {names}; the one that is served lacks {', '.join(missing)}: {ADVICE}"
+                )
+
+
+def _is_loaded(router: Router) -> bool:
+    """Is the module that it was made in still the one of that name?"""
+    module = sys.modules.get(router.written.module)
+    return module is not None and id(vars(module)) == router.written.namespace
+
+
+def _shown(router: Router) -> list[str]:
+    """What was registered, and where."""
+    found: list[str] = []
+    for item in router.collected():
+        value: Any = item.value
+        if isinstance(value, Registration):
+            found.append(f"'{value.name}' ({value.where})")
+        elif callable(value):
+            found.append(f"@app.{item.what} ({location(value)})")
+    return found
