@@ -10,11 +10,15 @@ the configuration itself, or the wrapper that hosts exchange:
 Whoever changes the file, the host is told within a quarter of a second (`config/changed`). A write
 replaces the file in one step, so that nobody ever reads half of it. Comments do not survive a write
 by the host: the file as a person left it is kept next to it, with the suffix `.bak`.
+
+Words and numbers mean what they mean to the host, whose YAML is 1.2: `no`, `on` and `22:30` are text.
+What a write puts into the file means the same to a reader of YAML 1.1. `<<` merges, as in YAML 1.1.
 """
 
 import hashlib
 import math
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,7 +28,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from animus_routes import App, Context, Depends, InvalidRequest, Unavailable
 from animus_routes.structs import config as wire
@@ -33,13 +37,30 @@ SCHEMA: Final = "animus.workflow-config.v2"
 VERSION: Final = 2
 POLL_S: Final = 0.25
 TAG: Final = "tag:yaml.org,2002:"
-# None stands for every other tag, and refuses it.
-JSON_TAGS: Final = (
-    None,
-    *(f"{TAG}{name}" for name in ("null", "bool", "int", "str", "seq", "map")),
-)
+KINDS: Final = {
+    type(value): f"{TAG}{kind}"
+    for kind, value in {"null": None, "bool": True, "int": 1, "float": 1.0, "str": ""}.items()
+}
+UNTAGGED: Final[dict[type[Node], str]] = {
+    ScalarNode: f"{TAG}str",
+    SequenceNode: f"{TAG}seq",
+    MappingNode: f"{TAG}map",
+}
+# A plain word or number as hosts read it, whose YAML is 1.2.
+WORDS: Final[dict[str, bool | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]*|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)")
+DECIMAL: Final = re.compile(r"(?![-+]?0[0-9]+$)[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+LONGEST: Final = 131  # "-0b" and 128 digits
+# Words, or the beginning of a number or date, that some reader of YAML 1.1 takes for more than text.
+DOUBTFUL: Final = re.compile(r"[-+.]?[0-9].*|[yYnN]|[-+]?\..*", re.DOTALL)
 WRITTEN: Final = b"# Written by the host. What stood here before is in the .bak file beside it.\n"
 WRAPPER: Final = frozenset({"schema", "version", "config"})
+OLD_BREAKS: Final = re.compile("[\x85\u2028\u2029]")
 
 
 class Problem(Exception):  # noqa: N818 - it is a diagnostic before it is an error
@@ -52,23 +73,51 @@ class Problem(Exception):  # noqa: N818 - it is a diagnostic before it is an err
         self.column = column
 
 
-def finite(loader: yaml.SafeLoader, node: ScalarNode) -> float:
-    number: float = loader.construct_yaml_float(node)
-    if not math.isfinite(number):
+def scalar(text: str) -> float | str | None:
+    """What a plain scalar stands for: `no`, `22:30`, `1_000` and `010` are text, `0o17` is 15."""
+    if text in WORDS:
+        return WORDS[text]
+    if WHOLE.fullmatch(text) and len(text) <= LONGEST:
+        number = int(text, 0)
+        if -(2**127) <= number < 2**128:
+            return number
+    if SPECIAL.fullmatch(text):
+        return float(text.replace(".", ""))
+    found = float(text) if DECIMAL.fullmatch(text) else math.inf
+    return found if math.isfinite(found) else text
+
+
+class Resolver:
+    """Tells what a plain scalar is, for the reader and the writer."""
+
+    def resolve(self, kind: type[Node], value: Any, implicit: tuple[bool, bool]) -> str:
+        if kind is ScalarNode and implicit[0]:
+            return f"{TAG}merge" if value == "<<" else KINDS[type(scalar(value))]
+        return UNTAGGED[kind]
+
+
+def construct(_loader: yaml.SafeLoader, node: ScalarNode) -> Any:
+    """A scalar of a kind that its tag names, whether it was written or resolved."""
+    found = scalar(node.value)
+    if isinstance(found, float) and not math.isfinite(found):
         raise at(node, "JSON has no such number")
-    return number
+    if KINDS[type(found)] != node.tag:
+        raise at(node, f"'{node.value}' is no {node.tag.removeprefix(TAG)}")
+    return found
 
 
-class Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
+def construct_text(loader: yaml.SafeLoader, node: ScalarNode) -> Any:
+    return loader.construct_scalar(node)
+
+
+class Loader(Resolver, yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
     """YAML with JSON's types only: dates stay text, and a key occurs once in its mapping."""
 
     yaml_constructors: ClassVar[dict[str | None, Any]] = {
-        **{tag: yaml.SafeLoader.yaml_constructors[tag] for tag in JSON_TAGS},
-        f"{TAG}float": finite,
-    }
-    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {
-        first: [(tag, rule) for tag, rule in rules if tag != f"{TAG}timestamp"]
-        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        # None stands for every other tag, and refuses it.
+        **{tag: yaml.SafeLoader.yaml_constructors[tag] for tag in (None, f"{TAG}seq", f"{TAG}map")},
+        **dict.fromkeys(KINDS.values(), construct),
+        **dict.fromkeys((f"{TAG}str", f"{TAG}merge"), construct_text),
     }
 
     def construct_mapping(self, node: MappingNode, **options: Any) -> dict[Any, Any]:
@@ -84,6 +133,27 @@ class Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  #
             seen.add(name)
         found: dict[Any, Any] = super().construct_mapping(node, **options)
         return found
+
+
+class Dumper(Resolver, yaml.SafeDumper):
+    """Quotes each text that a reader, of YAML 1.2 or 1.1, could take for something else."""
+
+    old: Any = yaml.resolver.Resolver()
+
+    def resolve(self, kind: type[Node], value: Any, implicit: tuple[bool, bool]) -> str:
+        found = super().resolve(kind, value, implicit)
+        text = kind is ScalarNode and implicit[0] and found == f"{TAG}str"
+        if text and (DOUBTFUL.fullmatch(value) or self.old.resolve(kind, value, implicit) != found):
+            return ""
+        return found
+
+    def represent_str(self, data: str) -> ScalarNode:
+        """Line ends of YAML 1.1 that are none in 1.2 are escaped, which takes double quotes."""
+        style = '"' if OLD_BREAKS.search(data) else None
+        return self.represent_scalar(f"{TAG}str", data, style)
+
+
+Dumper.add_representer(str, Dumper.represent_str)
 
 
 def at(node: Node, message: str) -> Problem:
@@ -134,6 +204,12 @@ def model(node: MappingNode, found: dict[str, Any]) -> wire.ConfigModel:
     return wire.ConfigModel(schema_=SCHEMA, version=version, config=found["config"])
 
 
+def written(document: dict[str, Any]) -> bytes:
+    options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "encoding": "utf-8"}
+    text: bytes = yaml.dump(document, Dumper=Dumper, **options)
+    return text
+
+
 class Source:
     """One YAML file; a missing file counts as empty.
 
@@ -167,7 +243,7 @@ class Source:
     def write(self, given: wire.ConfigModel) -> wire.CacheToken:
         """Replace the file in one step: write a new one next to it, sync it, rename it."""
         document = {"schema": given.schema_, "version": given.version, "config": given.config}
-        text = WRITTEN + yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
+        text = WRITTEN + written(document)
         before = self.read()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if before and not before.startswith(WRITTEN):

@@ -17,7 +17,9 @@ tick, delivers what is due at least once, and retries with growing pauses.
 """
 
 import logging
+import math
 import os
+import re
 import sqlite3
 import string
 from collections.abc import Iterator
@@ -38,6 +40,18 @@ FLUSH_S: Final = 8.0  # a host gives a flush 15 s; the last delivery may take it
 LONGEST_PAUSE_S: Final = 3600.0
 KEPT_S: Final = 7 * 86400.0  # how long a delivered event is remembered, should a host send it again
 BUSY_S: Final = 5.0
+TAG: Final = "tag:yaml.org,2002:"
+KINDS: Final = {type(None): "null", bool: "bool", int: "int", float: "float", str: "str"}
+# A plain word or number as hosts read it, whose YAML is 1.2.
+WORDS: Final[dict[str, bool | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]*|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)")
+DECIMAL: Final = re.compile(r"(?![-+]?0[0-9]+$)[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+LONGEST: Final = 131  # "-0b" and 128 digits
 
 TABLES: Final = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -99,6 +113,42 @@ class Delivery(NamedTuple):
     attempts: int
 
 
+def scalar(text: str) -> float | str | None:
+    """What a plain scalar stands for: `no`, `22:30`, `1_000` and `010` are text, `0o17` is 15."""
+    if text in WORDS:
+        return WORDS[text]
+    if WHOLE.fullmatch(text) and len(text) <= LONGEST:
+        number = int(text, 0)
+        if -(2**127) <= number < 2**128:
+            return number
+    if SPECIAL.fullmatch(text):
+        return float(text.replace(".", ""))
+    found = float(text) if DECIMAL.fullmatch(text) else math.inf
+    return found if math.isfinite(found) else text
+
+
+def read_yaml(text: bytes) -> Any:
+    """A document in the YAML of hosts, which is 1.2.
+
+    Raises:
+        ValueError: It is no YAML.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+            if kind is yaml.ScalarNode and implicit[0] and value != "<<":
+                return f"{TAG}{KINDS[type(scalar(value))]}"
+            inherited: Any = super().resolve
+            return str(inherited(kind, value, implicit))
+
+    Loader.add_constructor(f"{TAG}merge", lambda _, node: node.value)
+    try:
+        return yaml.load(text, Loader)  # noqa: S506 - it is a safe loader
+    except (yaml.YAMLError, RecursionError) as problem:
+        raise ValueError(str(problem)) from None
+
+
 def read_config(root: Path) -> Config:
     """The routes; a file that cannot be read refuses the handshake, with the reason."""
     named = os.environ.get("ANIMUS_APPRISE_CONFIG")
@@ -106,11 +156,9 @@ def read_config(root: Path) -> Config:
     if not named and not path.exists():
         url = os.environ.get("ANIMUS_APPRISE_URL")
         return Config([Route(name="default", url_env="ANIMUS_APPRISE_URL")] if url else [])
-    import yaml
-
     try:
-        config = msgspec.convert(yaml.safe_load(path.read_bytes()) or {}, Config)
-    except (OSError, yaml.YAMLError, msgspec.ValidationError) as problem:
+        config = msgspec.convert(read_yaml(path.read_bytes()) or {}, Config)
+    except (OSError, ValueError, msgspec.ValidationError) as problem:
         raise Unavailable(f"{path}: {problem}") from problem
     names = [route.name for route in config.routes]
     for name in names:

@@ -4,7 +4,7 @@
     python runner_local.py execute ...   what the daemon runs: see `execute --help`
 
 A workflow is a file `<name>.yaml` (or `.yml`, `.json`) in `.animus/local-workflows`, or in the folder
-of the project that ANIMUS_LOCAL_WORKFLOWS names:
+of the project that ANIMUS_LOCAL_WORKFLOWS names. Its YAML is the host's, 1.2, so `no` is a word:
 
     phases:
       - id: lint
@@ -27,6 +27,7 @@ log in `.animus/local-runs/<workflow id>`, next to the run's state. A run that w
 a crash, is resumed by its id after the last completed phase.
 """
 
+import math
 import os
 import re
 import signal
@@ -48,6 +49,18 @@ POLL_S: Final = 0.05
 TAIL_BYTES: Final = 16 * 1024
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 TERMINAL: Final = frozenset({"completed", "failed"})
+TAG: Final = "tag:yaml.org,2002:"
+KINDS: Final = {type(None): "null", bool: "bool", int: "int", float: "float", str: "str"}
+# A plain word or number as hosts read it, whose YAML is 1.2.
+WORDS: Final[dict[str, bool | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]*|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)")
+DECIMAL: Final = re.compile(r"(?![-+]?0[0-9]+$)[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+LONGEST: Final = 131  # "-0b" and 128 digits
 
 WORKFLOW_NOT_FOUND: Final = -32101
 PHASE_NOT_FOUND: Final = -32102
@@ -115,12 +128,49 @@ def find(root: Path, ref: str) -> Workflow:
     raise RpcError(WORKFLOW_NOT_FOUND, f"there is no workflow '{ref}' in {folder}", {"ref": ref})
 
 
+def scalar(text: str) -> float | str | None:
+    """What a plain scalar stands for: `no`, `22:30`, `1_000` and `010` are text, `0o17` is 15."""
+    if text in WORDS:
+        return WORDS[text]
+    if WHOLE.fullmatch(text) and len(text) <= LONGEST:
+        number = int(text, 0)
+        if -(2**127) <= number < 2**128:
+            return number
+    if SPECIAL.fullmatch(text):
+        return float(text.replace(".", ""))
+    found = float(text) if DECIMAL.fullmatch(text) else math.inf
+    return found if math.isfinite(found) else text
+
+
+def read_yaml(text: bytes) -> Any:
+    """A document in the YAML of hosts, which is 1.2.
+
+    Raises:
+        ValueError: It is no YAML.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+            if kind is yaml.ScalarNode and implicit[0] and value != "<<":
+                return f"{TAG}{KINDS[type(scalar(value))]}"
+            inherited: Any = super().resolve
+            return str(inherited(kind, value, implicit))
+
+    Loader.add_constructor(f"{TAG}merge", lambda _, node: node.value)
+    try:
+        return yaml.load(text, Loader)  # noqa: S506 - it is a safe loader
+    except (yaml.YAMLError, RecursionError) as problem:
+        raise ValueError(str(problem)) from None
+
+
 def read(path: Path) -> Workflow:
+    text = path.read_bytes()
     try:
         if path.suffix == ".json":
-            return msgspec.json.decode(path.read_bytes(), type=Workflow)
-        return msgspec.yaml.decode(path.read_bytes(), type=Workflow)
-    except msgspec.DecodeError as problem:
+            return msgspec.json.decode(text, type=Workflow)
+        return msgspec.convert(read_yaml(text), Workflow)
+    except (msgspec.DecodeError, ValueError) as problem:
         raise InvalidRequest(f"{path.name}: {problem}") from None
 
 

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from example_apps import example
 from example_host import EXAMPLES, INSTALLED, refused, run, served
 
 from animus_routes.host import Plugin, PluginTimeoutError
 
 CONFIG = [sys.executable, str(EXAMPLES / "config_yaml.py")]
 SCHEMA = "animus.workflow-config.v2"
+OTHERS = ("runner_local", "notifier_apprise")  # read YAML too
 WORKFLOWS = "workflows:\n- id: build\n  phases: [implement, review]\n"
 
 
@@ -130,6 +133,81 @@ def test_what_is_written_is_what_is_loaded_and_a_person_s_file_is_kept(
         "config.yaml",
         "config.yaml.bak",
     ]
+
+
+# A plain scalar and what it is: the host's YAML is 1.2.
+TEXTS = (
+    *("no", "Off", "ON", "yes", "y", "N", "nULL", "tRUE", "=", "<<", "inf", "nan", "+", "--1"),
+    *("22:30", "12:30:45", "1_000", "010", "-010", "2026-01-01", "1.10.2"),
+    *("0x", "0o8", "0B1", "1e", "1e999", "0x1" + "0" * 32),
+)
+SCALARS: dict[str, Any] = {
+    **{text: text for text in TEXTS},
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **{str(number): number for number in (0, 16, -3, 1.5, 2**63, 2**64)},
+    str(2**128): 2.0**128,
+}
+SCALARS |= {"+3": 3, "0x1F": 31, "-0x10": -16, "0o17": 15, "0b11": 3}
+SCALARS |= {"1.": 1.0, ".5": 0.5, "1e5": 1e5, "-1.5E-3": -1.5e-3, "01.5": 1.5}
+
+
+@pytest.mark.parametrize(("text", "meant"), SCALARS.items())
+def test_a_plain_scalar_means_what_it_means_to_the_host(text: str, meant: Any) -> None:
+    for found in (
+        example("config_yaml").parse(f"a: {text}\nb: [{text}]\n".encode()).config,
+        *(example(name).read_yaml(f"a: {text}\nb: [{text}]\n".encode()) for name in OTHERS),
+    ):
+        expected = {"a": meant, "b": [] if text == "" else [meant]}
+        assert repr(found) == repr(expected)
+    for found in (
+        example("config_yaml").parse(f"a: !!str {text}\n".encode()).config,
+        *(example(name).read_yaml(f"a: '{text}'\n".encode()) for name in OTHERS),
+    ):
+        assert found == {"a": text}
+
+
+def test_a_word_or_a_time_is_text_on_the_wire_too(plugin: Plugin, tmp_path: Path) -> None:
+    put(tmp_path, "on: push\nno: off\n22:30: [No, 12:30:45]\n")
+    found = load(plugin, tmp_path)["config"]["config"]
+    assert found == {"on": "push", "no": "off", "22:30": ["No", "12:30:45"]}
+
+
+def test_a_tag_and_a_merge_do_what_they_say(plugin: Plugin, tmp_path: Path) -> None:
+    put(tmp_path, "base: &b {at: 22:30, n: !!int 5}\nd: {<<: *b, n: !!str 6}\n")
+    assert load(plugin, tmp_path)["config"]["config"]["d"] == {"at": "22:30", "n": "6"}
+    put(tmp_path, "a: 1\nb: !!bool no\n")
+    (found,) = diagnostics(plugin, tmp_path)
+    assert (found["line"], found["message"]) == (2, "'no' is no bool")
+
+
+def test_what_is_written_is_read_back_by_readers_of_both_yamls(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    texts = [
+        *SCALARS,
+        "a\x85b",
+        "\u2028",
+        "a: b",
+        " a",
+        "#",
+        "a\n\n b\n",
+        "\0\x07",
+        "😀",
+        "-",
+        "%a",
+    ]
+    config = {text: [text, number] for number, text in enumerate(texts)}
+    config["numbers"] = [1, -0.5, 1e20, 1e-7, True, None]
+    write(plugin, tmp_path, config)
+    found = load(plugin, tmp_path)["config"]["config"]
+    assert repr(found) == repr(config)
+    assert yaml.safe_load(file_of(tmp_path).read_bytes())["config"] == config
+    # Other readers of YAML 1.1 know one letter as a truth value, and more forms of numbers.
+    lines = file_of(tmp_path).read_text("utf-8").splitlines()
+    for doubtful in ("y", "N", "1e5", "0o17", "010", "22:30", "1.10.2", "2026-01-01"):
+        assert f"  - '{doubtful}'" in lines
 
 
 def test_a_kill_during_a_write_leaves_one_whole_file(tmp_path: Path) -> None:

@@ -74,6 +74,20 @@ def test_phases_run_in_order_and_tell_of_it_while_they_run(plugin: Plugin, tmp_p
     assert heard == [{"workflow_id": result["workflow_id"]}, *result["phase_events"]]
 
 
+def test_a_word_or_a_time_in_yaml_is_text(plugin: Plugin, tmp_path: Path) -> None:
+    text = "phases:\n  - id: on\n    run: echo $AT $ANIMUS_VAR_OFF >> did\n    env: {AT: 22:30}\n"
+    workflow(tmp_path, text + "vars:\n  off: no\n", "nightly.yaml")
+    assert execute(plugin, workflow_ref="nightly")["success"] is True
+    assert did(tmp_path) == ["22:30", "no"]
+
+
+def test_yaml_that_cannot_be_read_is_refused_with_its_place(plugin: Plugin, tmp_path: Path) -> None:
+    workflow(tmp_path, "phases:\n  - id: [\n", "nightly.yaml")
+    with pytest.raises(RpcError, match=r"nightly\.yaml: (.*\n)*.*line 3") as refusal:
+        execute(plugin, workflow_ref="nightly")
+    assert refusal.value.code == -32602
+
+
 def test_a_workflow_may_be_written_in_yaml(plugin: Plugin, tmp_path: Path) -> None:
     workflow(tmp_path, "phases:\n  - id: one\n    run: |\n      echo 1 >> did\n", "nightly.yaml")
     assert execute(plugin, workflow_ref="nightly")["success"] is True
