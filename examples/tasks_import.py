@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 from datetime import UTC, datetime
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, Final, TypedDict
@@ -266,26 +267,35 @@ def item_of(text: str) -> Raw:
 
 def read_csv(text: str, stem: str) -> list[tuple[int, Raw]]:
     first = text.partition("\n")[0]
-    rows = csv.reader(text.splitlines(keepends=True), delimiter=max(",;\t", key=first.count))
-    header = [re.sub(r"\s+", " ", name).strip() for name in next(rows, [])]
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    source = StringIO(text, newline="")
+    rows = csv.reader(source, delimiter=max(",;\t", key=first.count), strict=True)
+    records: list[tuple[int, list[str]]] = []
+    line = 1
+    try:
+        for row in rows:
+            records.append((line, row))
+            line = rows.line_num + 1
+    except csv.Error as problem:
+        raise SourceError([f"line {line}: {problem}"]) from None
+    _, titles = records[0] if records else (1, [])
+    header = [re.sub(r"\s+", " ", name).strip() for name in titles]
     fields = [COLUMNS.get(n.lower(), "custom." + re.sub(r"\W+", "_", n.lower())) for n in header]
     if "title" not in fields:
         raise SourceError(["line 1: no column is called title, summary or name"])
-    items: list[tuple[int, Raw]] = []
-    line = rows.line_num + 1
-    for row in rows:
-        raw: Raw = {}
-        for field, value in zip(fields, map(str.strip, row), strict=False):
-            # Jira repeats a column for each value.
-            if value:
-                raw[field] = f"{raw[field]},{value}" if field in raw else value
-        if len(row) != len(header):
-            raw["problem"] = f"{len(row)} values for {len(header)} columns"
-        raw.setdefault("key", raw.get("url") or f"csv-{digest(stem, raw.get('title', ''))}")
-        if row:
-            items.append((line, raw))
-        line = rows.line_num + 1
-    return items
+    return [(line, record_of(fields, row, stem)) for line, row in records[1:] if row]
+
+
+def record_of(fields: list[str], row: list[str], stem: str) -> Raw:
+    raw: Raw = {}
+    for field, value in zip(fields, map(str.strip, row), strict=False):
+        # Jira repeats a column for each value.
+        if value:
+            raw[field] = f"{raw[field]},{value}" if field in raw else value
+    if len(row) != len(fields):
+        raw["problem"] = f"{len(row)} values for {len(fields)} columns"
+    raw.setdefault("key", raw.get("url") or f"csv-{digest(stem, raw.get('title', ''))}")
+    return raw
 
 
 def row_of(raw: Raw) -> Row:

@@ -105,6 +105,24 @@ def test_a_linear_export_is_understood_also_with_a_child_first(tmp_path: Path) -
     assert tasks["Parent"]["created_at"] == "2026-01-01T09:30:00.123000Z"
 
 
+def test_a_field_may_be_as_long_as_it_is(tmp_path: Path) -> None:
+    texts = ["long text " * (size // 10) for size in (131_080, 3_000_000)]
+    rows = [f'A-{number},"{text}","{text}"\n' for number, text in enumerate(texts)]
+    code, output, _ = imported(tmp_path, "issues.csv", "Key,Title,Body\n" + "".join(rows))
+    assert (code, ": 2 created" in output) == (0, True)
+    tasks = tasks_of(tmp_path)
+    assert sorted(map(len, tasks)) == sorted(len(text) - 1 for text in texts)
+    assert all(task["description"] == title for title, task in tasks.items())
+
+
+def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
+    text = "Title,Body\none\u2028two,\x0ca\x85b\x1cc\nthree,\n"
+    assert imported(tmp_path, "issues.csv", text)[0] == 0
+    tasks = tasks_of(tmp_path)
+    assert tasks["one\u2028two"]["description"] == "a\x85b\x1cc"
+    assert set(tasks) == {"one\u2028two", "three"}
+
+
 @pytest.mark.parametrize(
     ("file", "text"), [("todo.md", CHECKLIST), ("issues.csv", JIRA), ("issues.csv", GITHUB)]
 )
@@ -154,6 +172,9 @@ def test_a_numeric_key_of_a_tracker_cannot_meet_a_number_given_out_here(tmp_path
         ("a.csv", "Key,Title,Parent\nA,x,B\n", ["line 2: parent: 'task:B' does not exist"]),
         ("a.csv", "Key,Title,Parent\nA,x,B\nB,y,A\n", ["line 2: parent", "line 3: parent"]),
         ("a.csv", "Title,Estimate\nx,3\ny,many\n", ["line 3: custom"]),
+        ("a.csv", 'Title,Body\nx,y\nz,"a\nb,c\n', ["line 3: unexpected end of data"]),
+        ("a.csv", 'Title,Body\nx,"a"b"\n', ["line 2: ',' expected after '\"'"]),
+        ("a.csv", 'Title,"Body\nx,y\n', ["line 1: unexpected end of data"]),
         ("a.csv", "Name of it\nx\n", ["line 1: no column"]),
         ("a.csv", "", ["line 1: no column"]),
     ],
