@@ -8,12 +8,14 @@
 Answers are the control protocol's own, result or error, as JSON-RPC with the request's id. The port
 is 8090 unless `transport/start` says otherwise; 0 lets the system choose. It listens on the loopback
 only, unless `config: {"auth_token_env": "NAME"}` names the variable of a secret that callers send as
-a bearer token.
+a bearer token. Without one, each path answers under the loopback's own names alone, so that a page of
+another site, whose name points here, reads nothing.
 """
 
 import asyncio
 import hmac
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -24,9 +26,11 @@ from typing import Annotated, Any, Final
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from animus_routes import App, Context, Depends, InvalidRequest, PermissionDenied, Unavailable
 from animus_routes.errors import AddressInUse
@@ -39,6 +43,7 @@ STOP_S: Final = 0.15  # after the end of input a process has less than half a se
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+OWN_NAME: Final = re.compile(rb"(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]*)?", re.IGNORECASE)
 PARSE_ERROR, INVALID, FAILED = -32700, -32600, -32603
 # What a caller over HTTP sees of the daemon's own errors.
 STATUS: Final = {-32700: 400, -32600: 400, -32601: 404, -32602: 422}
@@ -127,6 +132,23 @@ def refusal(status: int, code: int, message: str, request_id: Any = None) -> Res
     return JSONResponse({"jsonrpc": "2.0", "id": request_id, "error": error}, status)
 
 
+class OwnNames:
+    """Refuses every request under a foreign name, before anything is looked up for it.
+
+    The header itself is judged: a URL made from one that makes no sense has the listener's own name.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        names = [value for name, value in scope["headers"] if name == b"host"]
+        served: ASGIApp = self.app
+        if not all(map(OWN_NAME.fullmatch, names)):
+            served = refusal(403, INVALID, "only names of the loopback are served")
+        await served(scope, receive, send)
+
+
 class Server(uvicorn.Server):
     """uvicorn's server, which reports when it has started."""
 
@@ -171,7 +193,8 @@ class Service:
         ]
         if self.knobs.ui:
             routes.append(Route("/", self.page))
-        return Starlette(routes=routes)
+        # A listener with a token may be reached by any name; the token guards it.
+        return Starlette(routes=routes, middleware=[] if self.token else [Middleware(OwnNames)])
 
     async def start(self) -> None:
         """Serve; connections are answered when this returns."""
@@ -199,8 +222,6 @@ class Service:
             given = request.headers.get("authorization", "").removeprefix("Bearer ")
             if not hmac.compare_digest(given.encode(), self.token.encode()):
                 return refusal(401, INVALID, "a bearer token is needed")
-        elif request.url.hostname not in LOOPBACK:
-            return refusal(403, INVALID, "only names of the loopback are served")
         origin = request.headers.get("origin")
         if origin and origin.partition("://")[2] != request.headers.get("host"):
             return refusal(403, INVALID, "another site may not call this")

@@ -91,7 +91,7 @@ def http(
         answer = connection.getresponse()
         content = answer.read().decode()
         is_json = answer.headers.get_content_type() == "application/json"
-        return answer.status, json.loads(content) if is_json else content
+        return answer.status, json.loads(content) if is_json and content else content
 
 
 def http_connection(address: str) -> http_client.HTTPConnection:
@@ -207,6 +207,59 @@ def test_a_page_of_another_site_cannot_call_the_daemon(
     assert http(address, "POST", "/rpc", request, **rebound)[0] == 403
     assert http(address, "POST", "/rpc", request, Origin=f"http://{address}")[0] == 200
     assert len(daemon.asked) == 1
+
+
+SERVED = [("GET", "/"), ("GET", "/healthz"), ("POST", "/rpc"), ("POST", "/rpc/daemon/status")]
+OTHERS = [("HEAD", "/"), ("OPTIONS", "/rpc"), ("PUT", "/healthz"), ("GET", "/none"), ("GET", "//")]
+FOREIGN = [
+    *("pages.example", "localhost.pages.example", "127.0.0.1.pages.example", "xlocalhost"),
+    *("pages.localhost", "localhost.", "127.0.0.10", "1127.0.0.1", "[::1].pages.example", "[::12]"),
+    *("x@127.0.0.1", "127.0.0.1@pages.example", "127.0.0.1:x", "127.0.0.1, pages.example"),
+    *("pages.example:x", "[pages.example", "", " ", "\xff"),
+]
+
+
+def test_nothing_is_served_under_a_foreign_name(
+    plugin: Plugin, daemon: Daemon, tmp_path: Path
+) -> None:
+    address = start(plugin, tmp_path)
+    port = address.rpartition(":")[2]
+    for name in (*FOREIGN, *(f"{name}:{port}" for name in FOREIGN if name.strip())):
+        for method, path in (*SERVED, *OTHERS):
+            status, answer = http(address, method, path, Host=name)
+            assert (name, method, path, status) == (name, method, path, 403)
+            if method != "HEAD":
+                assert answer["error"]["message"] == "only names of the loopback are served"
+    assert daemon.asked == []
+
+
+def test_the_loopback_s_own_names_are_served(
+    plugin: Plugin, daemon: Daemon, tmp_path: Path
+) -> None:
+    address = start(plugin, tmp_path)
+    port = address.rpartition(":")[2]
+    for name in ("127.0.0.1", "localhost", "LOCALHOST", "[::1]"):
+        for host in (name, f"{name}:{port}", f"{name}:80"):
+            for method, path in SERVED:
+                body = {"method": "daemon/status"} if method == "POST" else None
+                assert http(address, method, path, body, Host=host)[0] == 200
+
+
+def test_a_caller_of_http_1_0_names_no_host(plugin: Plugin, daemon: Daemon, tmp_path: Path) -> None:
+    host, _, port = start(plugin, tmp_path).rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=WAIT_S) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert b" 200 OK\r\n" in connection.makefile("rb").readline()
+
+
+def test_a_listener_with_a_token_has_any_name(daemon: Daemon, tmp_path: Path) -> None:
+    with served(TRANSPORT, tmp_path, env={"ANIMUS_HTTP_TOKEN": "s3cret"}) as plugin:
+        address = start(plugin, tmp_path, config={"auth_token_env": "ANIMUS_HTTP_TOKEN"})
+        named = {"Host": "box.example"}
+        assert http(address, "GET", "/healthz", **named)[0] == 200
+        assert http(address, "GET", "/", **named)[0] == 200
+        assert http(address, "POST", "/rpc/x", **named)[0] == 401
+        assert http(address, "POST", "/rpc/x", Authorization="Bearer s3cret", **named)[0] == 200
 
 
 def test_the_page_is_there_unless_it_is_not_wanted(
