@@ -2,30 +2,41 @@
 
 Every path is taken from the project's root and may not leave it. A host that bridges MCP shows the
 tools to agents itself; `animus.plugin.call` reaches all of them, including the stream.
+
+Python's `re` may take for ever, and nothing in its process can stop it. So a search runs in a process
+of its own, which is killed if it is cancelled, takes too long, or the plugin ends.
 """
 
 import difflib
+import fcntl
 import json
+import marshal
 import os
 import re
+import select
+import signal
+import subprocess
+import sys
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from math import ceil
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 from pydantic import BaseModel, Field
 
-from animus_routes import App, Context, InvalidRequest, NotFound
+from animus_routes import App, Cancelled, Context, InvalidRequest, NotFound, Timeout, Unavailable
 
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
+# A search is sent on in batches. It may take so long at first, and for each batch so much longer.
+BATCH_FILES: Final = 64
+BATCH_BYTES: Final = 1024 * 1024
+SEARCH_S: Final = 5.0
+BATCH_S: Final = 0.25
+POLL_S: Final = 0.02
 SKIPPED: Final = frozenset({".git", ".hg", ".venv", "node_modules", "__pycache__", ".animus"})
-
-app = App(
-    kind="custom",
-    name="animus-custom-project-tools",
-    version="0.1.0",
-    description="Search, compare, count and export the files of a project",
-)
 
 
 class Hit(Struct):
@@ -108,16 +119,169 @@ def index(key: str) -> int:
     return int(key)
 
 
-def compiled(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
-    except re.error as problem:
-        raise InvalidRequest(f"pattern: {problem}") from None
+# ---- matching -----------------------------------------------------------------------------------
+
+
+def hits_in(
+    files: list[tuple[str, str]], pattern: re.Pattern[str], room: int
+) -> tuple[None, int, list[tuple[str, int, int, str]]]:
+    """No problem, how many files were searched, and the hits: one more than there is room for."""
+    hits: list[tuple[str, int, int, str]] = []
+    searched = 0
+    for shown, file in files:
+        try:
+            with open(file, encoding="utf-8", errors="replace") as opened:  # noqa: PTH123
+                lines = opened.read().splitlines()
+        except OSError:  # it has gone meanwhile, or may not be read
+            continue
+        searched += 1
+        for number, line in enumerate(lines, 1):
+            if found := pattern.search(line):
+                hits.append((shown, number, found.start() + 1, line.strip()[:400]))
+                if len(hits) > room:
+                    return None, searched, hits
+    return None, searched, hits
+
+
+def match() -> None:
+    """Answer batch after batch, in a process of its own.
+
+    Whoever is stuck in `re` hears nothing, so it is the system that ends it: by SIGIO when nobody is
+    left at the other end of stdin, by SIGALRM where pipes give no such signal.
+    """
+    sink = os.fdopen(1, "wb")
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for fatal in (signal.SIGIO, signal.SIGALRM):
+        signal.signal(fatal, signal.SIG_DFL)
+    fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
+    quiet = fcntl.fcntl(0, fcntl.F_GETFL)
+    while True:
+        try:
+            pattern, flags, room, seconds, files = marshal.load(sys.stdin.buffer)  # noqa: S302
+        except EOFError:
+            return
+        fcntl.fcntl(0, fcntl.F_SETFL, quiet | os.O_ASYNC)
+        if select.select([0], [], [], 0)[0]:
+            return
+        signal.alarm(seconds)
+        answer: Any
+        try:
+            answer = hits_in(files, re.compile(pattern, flags), room)
+        except (re.error, RecursionError, OverflowError) as problem:
+            answer = str(problem), 0, []
+        signal.alarm(0)
+        fcntl.fcntl(0, fcntl.F_SETFL, quiet)
+        marshal.dump(answer, sink)
+        sink.flush()
+
+
+# This file imports far more than matching needs: the process starts with these two functions alone.
+MATCHING: Final = (
+    "import fcntl, marshal, os, re, select, signal, sys, types\n"
+    "for code in marshal.load(sys.stdin.buffer):\n"
+    "    globals()[code.co_name] = types.FunctionType(code, globals())\n"
+    "match()"
+)
+
+
+class Matcher:
+    """A process that matches, which can be killed at any time."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", MATCHING]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
+        self.send((hits_in.__code__, match.__code__))
+
+    def send(self, value: Any) -> None:
+        assert self.process.stdin is not None
+        marshal.dump(value, self.process.stdin)
+        self.process.stdin.flush()
+
+    def answer(self, ctx: Context[Any], until: float) -> Any:
+        """What comes back.
+
+        Raises:
+            Cancelled: Nobody wants to know any more.
+            Timeout: It takes too long.
+            EOFError: The process has ended.
+        """
+        assert self.process.stdout is not None
+        while not select.select([self.process.stdout], [], [], POLL_S)[0]:
+            if ctx.cancelled:
+                raise Cancelled
+            if monotonic() > until:
+                raise Timeout("the search was given up: the pattern takes too long on some line")
+        return marshal.load(self.process.stdout)  # noqa: S302 - ours
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+class Matchers:
+    """The processes that have nothing to do, to save starting one for each search."""
+
+    def __init__(self) -> None:
+        self.idle: list[Matcher] = []
+
+    @contextmanager
+    def one(self) -> Iterator[Matcher]:
+        matcher = self._take()
+        try:
+            yield matcher
+        except BaseException:
+            matcher.kill()
+            raise
+        self.idle.append(matcher)
+
+    def _take(self) -> Matcher:
+        with suppress(IndexError):
+            while True:
+                matcher = self.idle.pop()
+                if matcher.process.poll() is None:
+                    return matcher
+                matcher.kill()
+        return Matcher()
+
+
+def lifespan() -> Iterator[Matchers]:
+    matchers = Matchers()
+    yield matchers
+    for matcher in matchers.idle:
+        matcher.kill()
+
+
+app = App(
+    kind="custom",
+    name="animus-custom-project-tools",
+    version="0.1.0",
+    description="Search, compare, count and export the files of a project",
+    lifespan=lifespan,
+    concurrency=4,  # so that other tools answer while a search takes its time
+)
+
+
+def batches(root: str, pattern: str) -> Iterator[list[tuple[str, str]]]:
+    """The files to search, at least one batch so that a bad pattern is always found out."""
+    batch: list[tuple[str, str]] = []
+    size = 0
+    for shown, file in files_below(root, pattern):
+        batch.append((shown, str(file)))
+        size += file.stat().st_size
+        if len(batch) == BATCH_FILES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    yield batch
+
+
+# ---- the tools ----------------------------------------------------------------------------------
 
 
 @app.tool()
 def search(
-    ctx: Context,
+    ctx: Context[Matchers],
     pattern: Annotated[str, Meta(min_length=1, max_length=1000)],
     *,
     files: str = "*",
@@ -132,19 +296,27 @@ def search(
         ignore_case: Treat upper and lower case as the same.
         limit: The most hits to return.
     """
-    wanted = compiled(pattern, ignore_case=ignore_case)
-    hits: list[Hit] = []
-    searched = 0
-    for shown, file in files_below(ctx.project_root, files):
-        if ctx.cancelled:
-            break
-        searched += 1
-        for number, line in enumerate(text_of(file).splitlines(), 1):
-            if found := wanted.search(line):
-                if len(hits) == limit:
-                    return Hits(hits, searched, truncated=True)
-                hits.append(Hit(shown, number, found.start() + 1, line.strip()[:400]))
-    return Hits(hits, searched, truncated=False)
+    flags = int(re.IGNORECASE) if ignore_case else 0
+    found: list[tuple[str, int, int, str]] = []
+    searched, problem = 0, None
+    until = monotonic() + SEARCH_S
+    try:
+        with ctx.state.one() as matcher:
+            for batch in batches(ctx.project_root, files):
+                until += BATCH_S
+                seconds = ceil(max(until - monotonic(), 0)) + 1
+                matcher.send((pattern, flags, limit - len(found), seconds, batch))
+                problem, count, more = matcher.answer(ctx, until)
+                searched += count
+                found += more
+                if problem or len(found) > limit:
+                    break
+    except (EOFError, BrokenPipeError):
+        raise Unavailable("the process that searches has ended") from None
+    if problem:
+        raise InvalidRequest(f"pattern: {problem}")
+    hits = [Hit(*place) for place in found[:limit]]
+    return Hits(hits, searched, truncated=len(found) > limit)
 
 
 @app.tool()

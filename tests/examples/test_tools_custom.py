@@ -1,11 +1,20 @@
 import json
+import os
+import select
+import signal
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from example_host import INSTALLED, TOOLS, refused, run, served
 
+from animus_routes import RpcError
 from animus_routes.host import Plugin
+
+WAIT_S = 5.0
 
 
 @pytest.fixture
@@ -55,9 +64,117 @@ def test_search_finds_lines_and_stays_out_of_hidden_stores(plugin: Plugin) -> No
 
 
 def test_a_bad_pattern_or_limit_is_the_callers_mistake(plugin: Plugin) -> None:
-    assert "pattern" in refused(plugin, "search", {"pattern": "("}).message
+    for pattern in ("(", "a{99999999999}"):
+        refusal = refused(plugin, "search", {"pattern": pattern, "files": "none"})
+        assert (refusal.code, refusal.message.startswith("pattern: ")) == (-32602, True)
     assert refused(plugin, "search", {"pattern": "x", "limit": 0}).code == -32602
     assert refused(plugin, "search", {}).code == -32602
+
+
+def children(pid: int) -> list[int]:
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, parent = file.read_text("utf-8").rpartition(")")[2].split()[:2]
+            if int(parent) == pid and state != "Z":
+                found.append(int(file.parent.name))
+    return found
+
+
+def gone(process: int) -> bool:
+    """Does what this descriptor stands for end?"""
+    readable, _, _ = select.select([process], [], [], WAIT_S)
+    os.close(process)
+    return bool(readable)
+
+
+def stuck(plugin: Plugin, project: Path, pattern: str = "(a+)+$") -> tuple[int | str, int]:
+    """A search that never finishes: its request, and a descriptor of the process that runs it."""
+    (project / "evil.txt").write_text("a" * 60 + "!\n", "utf-8")
+    request = plugin.request("search", {"pattern": pattern, "files": "evil.txt"})
+    until = monotonic() + WAIT_S
+    while not (found := children(plugin.pid)):
+        assert monotonic() < until
+        plugin.call("$/ping")
+    return request, os.pidfd_open(found[0])
+
+
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+
+
+@needs_proc
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*b", "(a*)*c", r"(?:(?:a|aa)+)+\W\W"])
+def test_a_search_that_never_finishes_can_be_cancelled(
+    pattern: str, plugin: Plugin, project: Path
+) -> None:
+    request, process = stuck(plugin, project, pattern)
+    assert plugin.call("count", {"text": "x"})["lines"] == 1
+    began = monotonic()
+    plugin.notify("$/cancelRequest", {"id": request})
+    with pytest.raises(RpcError) as refusal:
+        plugin.reply(request, 5)
+    assert (refusal.value.code, monotonic() - began < 1) == (-32002, True)
+    assert gone(process)
+    assert len(plugin.call("search", {"pattern": "a+!", "files": "evil.txt"})["hits"]) == 1
+
+
+@needs_proc
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGINT", "SIGKILL", "stdin", "exit"])
+def test_however_the_plugin_ends_a_search_that_never_finishes_ends_too(
+    end: str, project: Path
+) -> None:
+    with served(TOOLS, project) as plugin:
+        _, process = stuck(plugin, project)
+        if end == "stdin":
+            plugin.close_stdin()
+        elif end == "exit":
+            plugin.notify("exit")
+        else:
+            os.kill(plugin.pid, getattr(signal, end))
+        plugin.wait(3)
+        assert gone(process)
+
+
+@needs_proc
+def test_a_process_that_has_nothing_to_search_is_used_again_and_ends_with_the_plugin(
+    project: Path,
+) -> None:
+    with served(TOOLS, project) as plugin:
+        plugin.call("search", {"pattern": "x"})
+        (first,) = children(plugin.pid)
+        plugin.call("search", {"pattern": "x"})
+        assert children(plugin.pid) == [first]
+        process = os.pidfd_open(first)
+        os.kill(first, signal.SIGKILL)
+        select.select([process], [], [], WAIT_S)
+        assert gone(process)
+        assert plugin.call("search", {"pattern": "x"})["files_searched"] == 3
+        process = os.pidfd_open(children(plugin.pid)[0])
+        plugin.close_stdin()
+        assert plugin.wait(3) == 0
+        assert gone(process)
+
+
+def test_a_search_is_given_up_after_some_seconds(plugin: Plugin, project: Path) -> None:
+    for number in range(30):
+        (project / f"evil{number}.txt").write_text("a" * (24 + number) + "!\n", "utf-8")
+    with pytest.raises(RpcError, match="given up") as refusal:
+        plugin.call("search", {"pattern": "(a+)+$", "files": "evil*"}, timeout_s=15)
+    assert refusal.value.data["category"] == "timeout"
+
+
+def test_a_search_of_many_files_is_whole_and_in_order(plugin: Plugin, project: Path) -> None:
+    names = [f"f{number:03}.txt" for number in range(150)]
+    for name in names:
+        (project / name).write_text("needle\r\nneedle\n", "utf-8")
+    (project / names[99]).write_text("x" * 2_000_000 + "needle", "utf-8")
+    params = {"pattern": "NEEDLE", "ignore_case": True, "files": "f*.txt", "limit": 299}
+    found = plugin.call("search", params)
+    places = [(hit["path"], hit["line"]) for hit in found["hits"]]
+    assert places == [(n, line) for n in names for line in (1, 2) if n != names[99] or line == 1]
+    assert (found["files_searched"], found["truncated"]) == (150, False)
+    found = plugin.call("search", {**params, "limit": 150})
+    assert (len(found["hits"]), found["files_searched"], found["truncated"]) == (150, 76, True)
 
 
 def test_compare_counts_and_shows_what_differs(plugin: Plugin) -> None:
