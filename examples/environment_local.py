@@ -7,17 +7,27 @@ where ANIMUS_LOCAL_ENVIRONMENTS says. It holds the workspace and the request for
 good for as long as the folder exists, whichever process serves it. Nothing is isolated: commands
 run as this user, with this user's environment.
 
-A command gets its own process group. The group is killed when the command has ended, has passed its
-timeout or is cancelled, so nothing of it stays behind. A command is run once, and never retried.
+A command runs below a process that keeps it, and that inherits whatever the command leaves behind.
+After a timeout or a cancellation nothing that the command started is alive, in whichever group or
+session it is. When a command ends by itself, its process group is killed; what has left the group, a
+server for the next commands perhaps, lives until the teardown or the end of this plugin. That is so
+on Linux; elsewhere only the process group is killed. What runs as another user cannot be killed. A
+command is run once, and never retried.
 """
 
 import asyncio
 import codecs
+import ctypes
+import marshal
 import os
 import re
+import select
 import shutil
 import signal
-from asyncio.subprocess import Process
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -35,6 +45,7 @@ READ_BYTES: Final = 65536
 KEPT_CHARS: Final = 512 * 1024  # of each stream; however JSON writes them, two fit into a frame
 AFTERMATH_S: Final = 1.0  # how long a command's children may go on writing after its end
 DRAIN_S: Final = 0.5  # then they are killed, and what they wrote is read
+END_S: Final = 3.0  # how long to wait for the end of everything that a command started
 ERROR_CHARS: Final = 500
 HANDLE: Final = re.compile(r"local-[0-9a-f]{32}")
 RECORD: Final = "environment.json"
@@ -107,45 +118,211 @@ async def pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
         transport.close()
 
 
-async def start(command: wire.HarnessCommand, cwd: Path, *files: int) -> Process:
-    stdin, stdout, stderr = files
+def launch(program: str, args: list[str], env: dict[str, str], cwd: str) -> int | str:
+    """The process, or why there is none."""
+    told, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setsid()
+            os.chdir(cwd)
+            for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, but not by commands
+                signal.signal(ignored, signal.SIG_DFL)
+            os.execvpe(program, [program, *args], env)  # noqa: S606 - what was asked for
+        except (OSError, ValueError) as error:
+            os.write(tell, str(error).encode("utf-8", "replace")[:4096])
+        finally:
+            os._exit(127)
+    os.close(tell)
+    problem = os.read(told, 4096)
+    os.close(told)
+    return problem.decode("utf-8", "replace") or pid
+
+
+def kill(leader: int, *, group_only: bool) -> None:
+    """Kill the groups of this process's children; what is below them becomes its child by that.
+
+    A child cannot give its number to another process before it is reaped here, so nobody else is hit.
+    """
+    groups = {leader}
+    if sys.platform == "linux":
+        groups.clear()
+        for name in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
+                    parent, group = map(int, file.read().rpartition(b")")[2].split()[1:3])
+            except OSError:
+                continue
+            if parent == os.getpid() and not (group_only and group != leader):
+                groups.add(group)
+    for group in groups:
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except OSError:  # it has gone, or runs as another user
+            continue
+
+
+def reap(leader: int, control: int) -> bool:
+    """Tell how the command ended, once. Is anything left?"""
     try:
-        return await asyncio.create_subprocess_exec(
-            command.program,
-            *command.args,
-            cwd=cwd,
-            env=command.env,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as problem:
-        raise InvalidRequest(f"cannot run '{command.program}': {problem}") from None
-    finally:
-        os.close(stdout)
-        os.close(stderr)
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            if ended[0] == leader:
+                os.write(control, b"%d\n" % os.waitstatus_to_exitcode(ended[1]))
+    except ChildProcessError:
+        return False
+    except OSError:  # nobody listens any more, and everything will be asked to end
+        pass
+    return True
+
+
+def keep(control: int, program: str, args: list[str], env: dict[str, str], cwd: str) -> None:
+    """Run a command in a process of its own, which adopts all orphans below itself.
+
+    A byte from the other end of `control` asks for the end of the command's group, and the end of
+    input for the end of everything. That is also what comes when the plugin has been killed.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    leader = launch(program, args, env, cwd)
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):  # those are the command's, and their end is waited for
+        os.dup2(null, number)
+    if isinstance(leader, str):
+        os.write(control, leader.replace("\n", " ").encode())
+        return
+    os.write(control, b"started\n")
+    while reap(leader, control):
+        ready = select.select([control, woken], [], [])[0]
+        if woken in ready:
+            os.read(woken, 4096)
+        if control in ready:
+            if not os.read(control, 1):
+                break
+            kill(leader, group_only=True)
+    until = time.monotonic() + 2
+    while time.monotonic() < until and reap(leader, control):
+        kill(leader, group_only=False)
+        time.sleep(0.001)
+
+
+# This file imports far more than keeping needs: the process starts with these functions alone.
+KEEPING: Final = (
+    "import ctypes, marshal, os, select, signal, sys, time, types\n"
+    "with os.fdopen(int(sys.argv[1]), 'rb') as source:\n"
+    "    for code in marshal.load(source):\n"
+    "        globals()[code.co_name] = types.FunctionType(code, globals())\n"
+    "    given = marshal.load(source)\n"
+    "os.set_inheritable(int(sys.argv[2]), False)\n"
+    "keep(int(sys.argv[2]), *given)"
+)
+
+
+class Keeper:
+    """The process that a command runs below."""
+
+    def __init__(self, command: wire.HarnessCommand, cwd: Path, *files: int) -> None:
+        stdin, stdout, stderr = files
+        self.got = b""
+        self.over: asyncio.Task[None] | None = None
+        self.ours, control = socket.socketpair()
+        self.ours.setblocking(False)
+        with TemporaryFile() as request, control:
+            marshal.dump(tuple(part.__code__ for part in (launch, kill, reap, keep)), request)
+            marshal.dump((command.program, command.args, command.env, str(cwd)), request)
+            request.seek(0)
+            numbers = (request.fileno(), control.fileno())
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", KEEPING, *map(str, numbers)],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=numbers,
+                start_new_session=True,
+            )
+
+    async def line(self) -> str:
+        loop = asyncio.get_running_loop()
+        while b"\n" not in self.got and (more := await loop.sock_recv(self.ours, 4096)):
+            self.got += more
+        found, _, self.got = self.got.partition(b"\n")
+        return found.decode()
+
+    async def started(self, program: str) -> None:
+        told = await self.line()
+        if told != "started":
+            raise InvalidRequest(f"cannot run '{program}': {told}")
+
+    async def code(self) -> int:
+        """How the command ended; negative for a signal."""
+        try:
+            return int(await self.line())
+        except ValueError:
+            raise Unavailable("the process that keeps the command was killed") from None
+
+    def end_group(self) -> None:
+        with suppress(OSError):
+            self.ours.send(b"g")
+
+    async def end(self) -> None:
+        """End everything below, and come back when it has ended."""
+        with suppress(OSError):
+            self.ours.shutdown(socket.SHUT_WR)
+        await asyncio.wait([self.until_over()], timeout=END_S)
+
+    def until_over(self) -> asyncio.Task[None]:
+        if self.over is None:
+            self.over = asyncio.create_task(self._until_over())
+        return self.over
+
+    async def _until_over(self) -> None:
+        with suppress(OSError):
+            while await self.line():
+                pass
+        self.ours.close()
+        self.process.wait()
 
 
 @asynccontextmanager
-async def group(command: wire.HarnessCommand, cwd: Path, *files: int) -> AsyncIterator[Process]:
-    """A command as a process group, nothing of which is left at the end."""
-    starting = asyncio.create_task(start(command, cwd, *files))
+async def kept(
+    command: wire.HarnessCommand, cwd: Path, left: set[Keeper] | None, *files: int
+) -> AsyncIterator[Keeper]:
+    """A command that is run, of which nothing is alive if it does not end by itself.
+
+    Args:
+        command: What to run.
+        cwd: Where.
+        left: Takes its keeper if what has left the group may live on; else that is ended as well.
+        files: Its stdin, stdout and stderr.
+    """
     try:
-        await asyncio.wait([starting])
-        yield starting.result()
+        keeper = Keeper(command, cwd, *files)
     finally:
-        # A cancellation may come when the command is running but asyncio has not said so yet.
-        await asyncio.wait([starting])
-        if starting.exception() is None:
-            process = starting.result()
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        for file in files[1:]:
+            os.close(file)
+    try:
+        await keeper.started(command.program)
+        yield keeper
+    except BaseException:
+        await keeper.end()
+        raise
+    if left is None:
+        await keeper.end()
+    else:
+        keeper.end_group()
+        left.add(keeper)
+        keeper.until_over().add_done_callback(lambda _: left.discard(keeper))
 
 
 async def run(
-    command: wire.HarnessCommand, cwd: Path, output: Output, typed: str | None = None
+    command: wire.HarnessCommand,
+    cwd: Path,
+    output: Output,
+    typed: str | None = None,
+    left: set[Keeper] | None = None,
 ) -> int:
     """Wait for a command's end and its output, but not forever for that of its children.
 
@@ -161,8 +338,9 @@ async def run(
                 asyncio.create_task(pump(err, "stderr", output)),
             ]
             try:
-                async with group(command, cwd, stdin.fileno(), out_fd, err_fd) as process:
-                    code = await process.wait()
+                files = (stdin.fileno(), out_fd, err_fd)
+                async with kept(command, cwd, left, *files) as keeper:
+                    code = await keeper.code()
                     await asyncio.wait(pumps, timeout=AFTERMATH_S)
             finally:
                 await asyncio.wait(pumps, timeout=DRAIN_S)
@@ -181,7 +359,8 @@ async def execute(request: wire.ExecRequest, output: Output) -> wire.ExecRespons
     limit_s = None if request.timeout_secs is None else float(request.timeout_secs)
     try:
         async with asyncio.timeout(limit_s):
-            code = await run(command, cwd, output, request.stdin)
+            left = remaining.setdefault(place.name, set())
+            code = await run(command, cwd, output, request.stdin, left)
     except TimeoutError:
         return wire.ExecResponse(timed_out=True)
     return wire.ExecResponse(exit_code=None if code < 0 else code)  # a signal has no exit code
@@ -263,6 +442,7 @@ app = App(
     ],
 )
 running: dict[str, set[asyncio.Task[wire.ExecResponse]]] = {}
+remaining: dict[str, set[Keeper]] = {}  # above what has left its command's group
 
 
 @app.method("environment/prepare")
@@ -335,6 +515,7 @@ async def teardown(handle: wire.EnvironmentHandle) -> None:
     if tasks:
         await asyncio.wait(tasks)
     (place / RECORD).unlink(missing_ok=True)
+    await asyncio.gather(*(keeper.end() for keeper in remaining.pop(handle.id, ())))
     await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
 

@@ -79,6 +79,13 @@ class Alive:
         assert readable, f"nothing came from {self.path.name} within {WAIT_S} s"
         return os.read(self._fd, 100)
 
+    def over(self, wait_s: float = 0) -> bool:
+        """Has no process it open any more?"""
+        while select.select([self._fd], [], [], wait_s)[0]:
+            if not os.read(self._fd, 100_000):
+                return True
+        return False
+
     def close(self) -> None:
         os.close(self._fd)
 
@@ -276,6 +283,95 @@ def test_a_teardown_ends_commands_and_removes_the_folder(
     assert plugin.call("environment/teardown", {"handle": handle}) == {}
     error = refused(plugin, "environment/exec", request(handle, "true"))
     assert (error.code, error.data["category"]) == (-32602, "not_found")
+
+
+# Each leaves a process behind that has a FIFO open, and tells there that it has got away.
+STAY = "print('away', flush=True); time.sleep(600)"
+AWAY = {
+    "a session": "os.setsid(); " + STAY,
+    "a group": "os.setpgid(0, 0); " + STAY,
+    "no variables": "os.setsid(); os.execve('/bin/sh', ['sh', '-c', 'echo away; sleep 600'], {})",
+    "a double fork": "os.setsid(); os.fork() and os._exit(0); os.setsid(); " + STAY,
+    "deaf": "[signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; os.setsid(); " + STAY,
+    "a family": "os.setsid(); [os.fork() or os.setsid() for _ in range(4)]; " + STAY,
+    "others meanwhile": (
+        "print('away', flush=True)\n"
+        "while True:\n os.setsid()\n if os.fork():\n  time.sleep(0.005)\n  os._exit(0)"
+    ),
+}
+linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only groups are killed")
+
+
+def getting_away(alive: Alive, how: str, then: str) -> list[str]:
+    code = f"import os, signal, sys, time\nos.fork() and os._exit(0)\n{AWAY[how]}"
+    return [
+        PYTHON,
+        "-c",
+        f"""if 1:
+        import os, subprocess, sys, time
+        with open({str(alive)!r}, "w") as out:
+            subprocess.run([sys.executable, "-S", "-c", {code!r}], stdout=out, check=True)
+        {then}""",
+    ]
+
+
+@linux
+@pytest.mark.parametrize("how", AWAY)
+@pytest.mark.parametrize("end", ["timeout", "cancel", "teardown"])
+def test_nothing_gets_away(plugin: Plugin, alive: Alive, how: str, end: str) -> None:
+    handle = prepare(plugin)
+    then = "" if end == "teardown" else "time.sleep(600)"
+    fields = {"timeout_secs": 1} if end == "timeout" else {}
+    params = request(handle, *getting_away(alive, how, then), **fields)
+    running = plugin.request("environment/exec", params)
+    assert alive.read().startswith(b"away\n")
+    if end == "cancel":
+        plugin.notify("$/cancelRequest", {"id": running})
+        with pytest.raises(RpcError, match="cancelled"):
+            plugin.reply(running, 5)
+    else:
+        found = plugin.reply(running, 10)
+        assert found == ({"timed_out": True} if end == "timeout" else {"exit_code": 0})
+    if end == "teardown":
+        assert not alive.over()
+        plugin.call("environment/teardown", {"handle": handle})
+    # A cancelled call is answered before it has ended.
+    assert alive.over(WAIT_S if end == "cancel" else 0)
+
+
+@linux
+@pytest.mark.parametrize("end", ["the end of input", "SIGKILL"])
+@pytest.mark.parametrize("then", ["", "time.sleep(600)"])
+def test_nothing_outlives_the_plugin(
+    tmp_path: Path, place: Path, alive: Alive, end: str, then: str
+) -> None:
+    with opened(tmp_path, place) as plugin:
+        params = request(prepare(plugin), *getting_away(alive, "a double fork", then))
+        running = plugin.request("environment/exec", params)
+        assert alive.read() == b"away\n"
+        if not then:
+            plugin.reply(running, 10)
+        if end == "SIGKILL":
+            plugin.kill()
+        else:
+            plugin.close_stdin()
+            plugin.wait(3)
+        assert alive.read() == b""
+
+
+@linux
+def test_processes_of_another_environment_are_left_alone(
+    plugin: Plugin, alive: Alive, tmp_path: Path
+) -> None:
+    first, second = prepare(plugin), prepare(plugin)
+    with closing(Alive(tmp_path / "other")) as other:
+        for handle, fifo in ((first, alive), (second, other)):
+            execute(plugin, handle, *getting_away(fifo, "a session", ""))
+            assert fifo.read() == b"away\n"
+        plugin.call("environment/teardown", {"handle": first})
+        assert (alive.over(), other.over()) == (True, False)
+        plugin.call("environment/teardown", {"handle": second})
+        assert other.over()
 
 
 def test_a_handle_is_never_a_path(plugin: Plugin, tmp_path: Path) -> None:
