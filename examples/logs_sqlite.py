@@ -5,7 +5,8 @@
 The database is `.animus/logs.sqlite3` under the project's root, or where ANIMUS_LOGS_DB says. With
 ANIMUS_LOGS_KEEP_DAYS set, entries older than that are dropped as new ones come in. In addition
 to the protocol's filters, `log_storage/query` and `log_storage/tail` take `text`: words that all
-occur in an entry's message, target or fields.
+occur in an entry's message, target or fields. Chinese, Japanese and Korean words are found wherever
+their characters stand next to each other.
 """
 
 import math
@@ -18,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, get_args
+from unicodedata import normalize
 
 import msgspec
 
@@ -30,7 +32,15 @@ EVICT_AT_ONCE: Final = 1000
 LONGEST_DAYS: Final = 36_500
 POLL_S: Final = 0.05
 BUSY_S: Final = 4.0  # the host gives a store 5 s
-LAYOUT: Final = 1
+LAYOUT: Final = 2
+# Characters of scripts that put no spaces between words: Han, kana, bopomofo and Hangul.
+UNSPACED: Final = (
+    "\u1100-\u11ff\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u318e"
+    "\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97c\uac00-\ud7fb\uf900-\ufaff"
+    "\uff66-\uffdc\U00020000-\U0003ffff"
+)
+ONE: Final = re.compile(f"[{UNSPACED}]")
+GAP: Final = re.compile(rf"(?<=[{UNSPACED}])[\W_]+(?=[{UNSPACED}])")
 
 LEVELS: Final[tuple[wire.LogLevel, ...]] = get_args(wire.LogLevel)
 TIME: Final = re.compile(
@@ -39,22 +49,39 @@ TIME: Final = re.compile(
 TIME_EXPECTED: Final = "expected an RFC 3339 time with a zone"
 CURSOR: Final = re.compile(r"after-([-0-9:.T]{0,29})-(\d{1,18})", re.ASCII)
 
-TABLES: Final = """
-CREATE TABLE IF NOT EXISTS entries (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
-    moment TEXT NOT NULL, ts TEXT NOT NULL, level INTEGER NOT NULL, source TEXT NOT NULL,
-    source_name TEXT, target TEXT NOT NULL, message TEXT NOT NULL, fields TEXT,
-    size INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS entries_by_moment ON entries (moment, seq);
-CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
-    message, target, fields, content = 'entries', content_rowid = 'seq');
-CREATE TRIGGER IF NOT EXISTS entry_stored AFTER INSERT ON entries BEGIN
-    INSERT INTO words (rowid, message, target, fields)
-        VALUES (new.seq, new.message, new.target, new.fields); END;
-CREATE TRIGGER IF NOT EXISTS entry_dropped AFTER DELETE ON entries BEGIN
-    INSERT INTO words (words, rowid, message, target, fields)
-        VALUES ('delete', old.seq, old.message, old.target, old.fields); END;
-"""
+# What makes each layout from the one before.
+STEPS: Final = (
+    (
+        """CREATE TABLE IF NOT EXISTS entries (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+            moment TEXT NOT NULL, ts TEXT NOT NULL, level INTEGER NOT NULL, source TEXT NOT NULL,
+            source_name TEXT, target TEXT NOT NULL, message TEXT NOT NULL, fields TEXT,
+            size INTEGER NOT NULL)""",
+        "CREATE INDEX IF NOT EXISTS entries_by_moment ON entries (moment, seq)",
+        """CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
+            message, target, fields, content = 'entries', content_rowid = 'seq')""",
+    ),
+    (
+        "DROP TRIGGER IF EXISTS entry_stored",
+        "DROP TRIGGER IF EXISTS entry_dropped",
+        """CREATE TEMP TABLE to_space AS SELECT seq FROM entries WHERE spaced(message) <> message
+            OR spaced(target) <> target OR spaced(fields) <> fields""",
+        """INSERT INTO words (words, rowid, message, target, fields)
+            SELECT 'delete', seq, message, target, fields FROM entries
+            WHERE seq IN (SELECT seq FROM to_space)""",
+        """INSERT INTO words (rowid, message, target, fields)
+            SELECT seq, spaced(message), spaced(target), spaced(fields) FROM entries
+            WHERE seq IN (SELECT seq FROM to_space)""",
+        "DROP TABLE to_space",
+        """CREATE TRIGGER entry_stored AFTER INSERT ON entries BEGIN
+            INSERT INTO words (rowid, message, target, fields)
+                VALUES (new.seq, spaced(new.message), spaced(new.target), spaced(new.fields)); END""",
+        """CREATE TRIGGER entry_dropped AFTER DELETE ON entries BEGIN
+            INSERT INTO words (words, rowid, message, target, fields) VALUES
+                ('delete', old.seq, spaced(old.message), spaced(old.target), spaced(old.fields));
+            END""",
+    ),
+)
 
 # One condition per field of the query; NULL is no condition.
 MATCHES: Final = """moment >= :since AND moment < :until AND level >= :min_level
@@ -125,8 +152,23 @@ def glob(pattern: str) -> re.Pattern[str]:
     )
 
 
+def spaced(text: str | None) -> str | None:
+    """A text as it is indexed: each character of a script without spaces is a word of its own.
+
+    A word in such a script is found as a phrase of its characters. What stands between two of them is
+    a word as well, one that nobody asks for, so that no phrase runs from one sentence into the next.
+    """
+    if text is None or text.isascii():
+        return text
+    text = normalize("NFC", text)
+    if not ONE.search(text):
+        return text
+    return ONE.sub(r" \g<0> ", GAP.sub(" \ue000 ", text))
+
+
 def conditions(query: Query) -> dict[str, Any]:
-    words = [word.replace('"', '""') for word in (query.text or "").replace("\0", " ").split()]
+    given = (query.text or "").replace('"', '""').replace("\0", " ")
+    words = [spaced(word) for word in given.split()]
     return {
         "since": moment(query.since, "since") if query.since else "",
         "until": moment(query.until, "until") if query.until else "~",
@@ -184,6 +226,8 @@ def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
     # FULL: what was answered is on disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA trusted_schema = ON")  # its triggers use a function of ours
+    db.create_function("spaced", 1, spaced, deterministic=True)
     db.create_function(
         "regexp", 2, lambda p, text: glob(p).fullmatch(text) is not None, deterministic=True
     )
@@ -214,13 +258,20 @@ class Store:
         self.keep_days = keep_days
         self.db = connect(path)
         self.inode = path.stat().st_ino
-        (layout,) = self.db.execute("PRAGMA user_version").fetchone()
+        layout = self.layout()
         if layout > LAYOUT:
             raise Unavailable(f"{path} was written by a newer version of this plugin")
         if layout < LAYOUT:
             self.db.execute("PRAGMA journal_mode = WAL")
-            version = f"PRAGMA user_version = {LAYOUT};"
-            self.db.executescript(f"BEGIN IMMEDIATE; {TABLES} {version} COMMIT;")
+            with self.change():
+                for step in STEPS[self.layout() :]:  # another process may have made them meanwhile
+                    for statement in step:
+                        self.db.execute(statement)
+                self.db.execute(f"PRAGMA user_version = {LAYOUT}")
+
+    def layout(self) -> int:
+        (layout,) = self.db.execute("PRAGMA user_version").fetchone()
+        return int(layout)
 
     @contextmanager
     def change(self) -> Iterator[None]:

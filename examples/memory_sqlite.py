@@ -4,7 +4,8 @@
 
 The database is `.animus/memory.sqlite3` under the project's root, or where ANIMUS_MEMORY_DB says;
 several projects may share one file. A query finds values by any of its words, in their keys, texts
-and numbers; rare words count more, and words match by their English stem.
+and numbers; rare words count more, and words match by their English stem. Chinese, Japanese and Korean
+words are found wherever their characters stand next to each other.
 
 A host that binds the process to a project (`project_binding` at initialize) sees only that project's
 memory. The first `put` decides which `project_id` belongs to the project. From then on, another
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
+from unicodedata import normalize
 
 import msgspec
 
@@ -31,30 +33,57 @@ DEFAULT_PAGE: Final = 100
 VALUE_BYTES: Final = 1024 * 1024
 RESULT_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
 BUSY_S: Final = 5.0
-LAYOUT: Final = 1
+LAYOUT: Final = 2
+# Characters of scripts that put no spaces between words: Han, kana, bopomofo and Hangul.
+UNSPACED: Final = (
+    "\u1100-\u11ff\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u318e"
+    "\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97c\uac00-\ud7fb\uf900-\ufaff"
+    "\uff66-\uffdc\U00020000-\U0003ffff"
+)
+ONE: Final = re.compile(f"[{UNSPACED}]")
+WORD: Final = re.compile(rf"[{UNSPACED}]+|[^\W{UNSPACED}]+")
+GAP: Final = re.compile(rf"(?<=[{UNSPACED}])[\W_]+(?=[{UNSPACED}])")
 
 # The protocol's own codes (-32400..-32499); hosts take them as more than an ordinary failure.
 BACKEND_UNAVAILABLE: Final = -32404
 BINDING_MISMATCH: Final = -32407
 
-TABLES: Final = """
-CREATE TABLE IF NOT EXISTS projects (root TEXT PRIMARY KEY, project_id TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS memories (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, project_id TEXT NOT NULL, scope TEXT NOT NULL,
-    key TEXT NOT NULL, value TEXT NOT NULL, text TEXT NOT NULL, expires_at REAL,
-    UNIQUE (scope, key));
-CREATE INDEX IF NOT EXISTS memories_by_expiry ON memories (expires_at)
-    WHERE expires_at IS NOT NULL;
-CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
-    key, text, content = 'memories', content_rowid = 'seq', tokenize = 'porter unicode61');
-CREATE TRIGGER IF NOT EXISTS memory_put AFTER INSERT ON memories BEGIN
-    INSERT INTO words (rowid, key, text) VALUES (new.seq, new.key, new.text); END;
-CREATE TRIGGER IF NOT EXISTS memory_gone AFTER DELETE ON memories BEGIN
-    INSERT INTO words (words, rowid, key, text) VALUES ('delete', old.seq, old.key, old.text); END;
-CREATE TRIGGER IF NOT EXISTS memory_changed AFTER UPDATE ON memories BEGIN
-    INSERT INTO words (words, rowid, key, text) VALUES ('delete', old.seq, old.key, old.text);
-    INSERT INTO words (rowid, key, text) VALUES (new.seq, new.key, new.text); END;
-"""
+# What makes each layout from the one before.
+STEPS: Final = (
+    (
+        """CREATE TABLE IF NOT EXISTS projects
+            (root TEXT PRIMARY KEY, project_id TEXT NOT NULL UNIQUE)""",
+        """CREATE TABLE IF NOT EXISTS memories (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, project_id TEXT NOT NULL, scope TEXT NOT NULL,
+            key TEXT NOT NULL, value TEXT NOT NULL, text TEXT NOT NULL, expires_at REAL,
+            UNIQUE (scope, key))""",
+        """CREATE INDEX IF NOT EXISTS memories_by_expiry ON memories (expires_at)
+            WHERE expires_at IS NOT NULL""",
+        """CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
+            key, text, content = 'memories', content_rowid = 'seq',
+            tokenize = 'porter unicode61')""",
+    ),
+    (
+        "DROP TRIGGER IF EXISTS memory_put",
+        "DROP TRIGGER IF EXISTS memory_gone",
+        "DROP TRIGGER IF EXISTS memory_changed",
+        """INSERT INTO words (words, rowid, key, text) SELECT 'delete', seq, key, text
+            FROM memories WHERE spaced(key) <> key OR spaced(text) <> text""",
+        """INSERT INTO words (rowid, key, text) SELECT seq, spaced(key), spaced(text)
+            FROM memories WHERE spaced(key) <> key OR spaced(text) <> text""",
+        """CREATE TRIGGER memory_put AFTER INSERT ON memories BEGIN
+            INSERT INTO words (rowid, key, text)
+                VALUES (new.seq, spaced(new.key), spaced(new.text)); END""",
+        """CREATE TRIGGER memory_gone AFTER DELETE ON memories BEGIN
+            INSERT INTO words (words, rowid, key, text)
+                VALUES ('delete', old.seq, spaced(old.key), spaced(old.text)); END""",
+        """CREATE TRIGGER memory_changed AFTER UPDATE ON memories BEGIN
+            INSERT INTO words (words, rowid, key, text)
+                VALUES ('delete', old.seq, spaced(old.key), spaced(old.text));
+            INSERT INTO words (rowid, key, text)
+                VALUES (new.seq, spaced(new.key), spaced(new.text)); END""",
+    ),
+)
 
 PUT: Final = """INSERT INTO memories (project_id, scope, key, value, text, expires_at)
     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope, key) DO UPDATE
@@ -106,16 +135,32 @@ def words_in(value: Any) -> Iterator[str]:
             yield str(found)
 
 
+def spaced(text: str | None) -> str | None:
+    """A text as it is indexed: each character of a script without spaces is a word of its own.
+
+    A word in such a script is found as a phrase of its characters. What stands between two of them is
+    a word as well, one that nobody asks for, so that no phrase runs from one sentence into the next.
+    """
+    if text is None or text.isascii():
+        return text
+    text = normalize("NFC", text)
+    if not ONE.search(text):
+        return text
+    return ONE.sub(r" \g<0> ", GAP.sub(" \ue000 ", text))
+
+
 def any_word(query: str) -> str:
     """A full-text expression that matches any word of a question, or nothing if it has none."""
-    words = dict.fromkeys(re.findall(r"\w+", query.lower()))
-    return " OR ".join(f'"{word}"' for word in words) or '""'
+    words = dict.fromkeys(WORD.findall(normalize("NFC", query.lower())))
+    return " OR ".join(f'"{spaced(word)}"' for word in words) or '""'
 
 
 def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
     # FULL: what was answered is on disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA trusted_schema = ON")  # its triggers use a function of ours
+    db.create_function("spaced", 1, spaced, deterministic=True)
     return db
 
 
@@ -128,14 +173,21 @@ class Store:
         self.root = root
         self.db = connect(path)
         self.inode = path.stat().st_ino
-        (layout,) = self.db.execute("PRAGMA user_version").fetchone()
+        layout = self.layout()
         if layout > LAYOUT:
             text = f"{path} was written by a newer version of this plugin"
             raise RpcError(BACKEND_UNAVAILABLE, text)
         if layout < LAYOUT:
-            version = f"PRAGMA user_version = {LAYOUT};"
             self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.executescript(f"BEGIN IMMEDIATE; {TABLES} {version} COMMIT;")
+            with self.change():
+                for step in STEPS[self.layout() :]:  # another process may have made them meanwhile
+                    for statement in step:
+                        self.db.execute(statement)
+                self.db.execute(f"PRAGMA user_version = {LAYOUT}")
+
+    def layout(self) -> int:
+        (layout,) = self.db.execute("PRAGMA user_version").fetchone()
+        return int(layout)
 
     @contextmanager
     def change(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 import sqlite3
 import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,56 @@ from animus_routes.host import Plugin, PluginTimeoutError
 LOGS = [sys.executable, str(EXAMPLES / "logs_sqlite.py")]
 DATABASE = Path(".animus") / "logs.sqlite3"
 Entry = dict[str, Any]
+
+# The first layout, as it was made before words without spaces were found.
+OLD = """
+CREATE TABLE entries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    moment TEXT NOT NULL, ts TEXT NOT NULL, level INTEGER NOT NULL, source TEXT NOT NULL,
+    source_name TEXT, target TEXT NOT NULL, message TEXT NOT NULL, fields TEXT,
+    size INTEGER NOT NULL);
+CREATE VIRTUAL TABLE words USING fts5 (
+    message, target, fields, content = 'entries', content_rowid = 'seq');
+CREATE TRIGGER entry_stored AFTER INSERT ON entries BEGIN
+    INSERT INTO words (rowid, message, target, fields)
+        VALUES (new.seq, new.message, new.target, new.fields); END;
+CREATE TRIGGER entry_dropped AFTER DELETE ON entries BEGIN
+    INSERT INTO words (words, rowid, message, target, fields)
+        VALUES ('delete', old.seq, old.message, old.target, old.fields); END;
+PRAGMA user_version = 1;
+"""
+TEXTS = {
+    "zh": "我们使用数据库来存储配置。库存不足",
+    "ja": "東京タワーに行きました。猫が好き",
+    "ko": "데이터베이스를 사용합니다",
+    "mixed": "升级到PostgreSQL数据库, version 16 café",
+    "en": "The servers were restarted on Monday",
+    "odd": "𠮷野家、ｶﾀｶﾅ、々〆、ㄅㄆ",
+}
+# What is asked, and what has it.
+ASKED = {
+    "数据库": {"zh", "mixed"},
+    "配置": {"zh"},
+    "库": {"zh", "mixed"},
+    "配置库存": set(),  # a word does not run from one sentence into the next
+    "東京": {"ja"},
+    "タワー": {"ja"},
+    "猫": {"ja"},
+    "行きました": {"ja"},
+    "데이터베이스": {"ko"},
+    "데이터베이스를": {"ko"},
+    "데": {"ko"},
+    unicodedata.normalize("NFD", "데이터베이스"): {"ko"},
+    "PostgreSQL": {"mixed"},
+    "PostgreSQL数据库": {"mixed"},
+    "16": {"mixed"},
+    "cafe": {"mixed"},
+    "RESTARTED": {"en"},
+    "𠮷野家": {"odd"},
+    "ｶﾀｶﾅ": {"odd"},
+    "ㄅㄆ": {"odd"},
+    "库数据": set(),
+}
 
 
 @pytest.fixture
@@ -163,6 +214,44 @@ def test_every_filter_narrows_and_all_of_them_together(
         entry("cli", source="cli", source_name="queue list", target="a.https", level="trace"),
     )
     assert found(plugin, **query) == ids
+
+
+def check_asked(plugin: Plugin) -> None:
+    for text, names in ASKED.items():
+        assert (text, set(found(plugin, text=text))) == (text, names)
+    assert found(plugin, text="数据库 version") == ["mixed"]
+
+
+def test_words_are_found_in_scripts_without_spaces(plugin: Plugin) -> None:
+    store(plugin, *(entry(name, message=text) for name, text in TEXTS.items()))
+    check_asked(plugin)
+    store(plugin, entry("7", target="数据.目标"), entry("8", fields={"城市": "京都", "n": "东"}))
+    assert found(plugin, text="目标") == ["7"]
+    assert found(plugin, text="京都") == found(plugin, text="城市") == ["8"]
+    assert found(plugin, text="市京") == []
+
+
+def test_a_database_of_the_first_layout_is_searchable_afterwards(tmp_path: Path) -> None:
+    (tmp_path / DATABASE).parent.mkdir()
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        db.executescript(OLD)
+        for name, text in TEXTS.items():
+            values = [name, "2020-01-31T09:30:00.000000000", "2020-01-31T09:30:00Z", text]
+            db.execute(
+                """INSERT INTO entries (id, moment, ts, level, source, target, message, size)
+                VALUES (?, ?, ?, 2, 'daemon', 't', ?, 100)""",
+                values,
+            )
+        db.commit()
+    with served(LOGS, tmp_path) as first, served(LOGS, tmp_path) as second:
+        check_asked(first)
+        check_asked(second)
+    with served(LOGS, tmp_path, env={"ANIMUS_LOGS_KEEP_DAYS": "1"}) as plugin:
+        now = datetime.now(UTC).isoformat()
+        store(plugin, entry("new", ts=now, message="数据库"))
+        assert found(plugin, text="数据库") == ["new"]
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
 
 
 def test_pages_follow_each_other_while_entries_come_in(plugin: Plugin) -> None:

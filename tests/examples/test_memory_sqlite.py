@@ -1,6 +1,8 @@
+import json
 import sqlite3
 import sys
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +18,57 @@ DATABASE = Path(".animus") / "memory.sqlite3"
 PROJECT = {"project_id": "p"}
 AGENT = {"project_id": "p", "agent_id": "a"}
 TASK = {"project_id": "p", "agent_id": "a", "task_id": "t"}
+
+# The first layout, as it was made before words without spaces were found.
+OLD = """
+CREATE TABLE projects (root TEXT PRIMARY KEY, project_id TEXT NOT NULL UNIQUE);
+CREATE TABLE memories (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, project_id TEXT NOT NULL, scope TEXT NOT NULL,
+    key TEXT NOT NULL, value TEXT NOT NULL, text TEXT NOT NULL, expires_at REAL,
+    UNIQUE (scope, key));
+CREATE VIRTUAL TABLE words USING fts5 (
+    key, text, content = 'memories', content_rowid = 'seq', tokenize = 'porter unicode61');
+CREATE TRIGGER memory_put AFTER INSERT ON memories BEGIN
+    INSERT INTO words (rowid, key, text) VALUES (new.seq, new.key, new.text); END;
+CREATE TRIGGER memory_gone AFTER DELETE ON memories BEGIN
+    INSERT INTO words (words, rowid, key, text) VALUES ('delete', old.seq, old.key, old.text); END;
+CREATE TRIGGER memory_changed AFTER UPDATE ON memories BEGIN
+    INSERT INTO words (words, rowid, key, text) VALUES ('delete', old.seq, old.key, old.text);
+    INSERT INTO words (rowid, key, text) VALUES (new.seq, new.key, new.text); END;
+PRAGMA user_version = 1;
+"""
+TEXTS = {
+    "zh": "我们使用数据库来存储配置。库存不足",
+    "ja": "東京タワーに行きました。猫が好き",
+    "ko": "데이터베이스를 사용합니다",
+    "mixed": "升级到PostgreSQL数据库, version 16 café",
+    "en": "The servers were restarted on Monday",
+    "odd": "𠮷野家、ｶﾀｶﾅ、々〆、ㄅㄆ",
+}
+# What is asked, and what has it.
+ASKED = {
+    "数据库": {"zh", "mixed"},
+    "配置": {"zh"},
+    "库": {"zh", "mixed"},
+    "配置库存": set(),  # a word does not run from one sentence into the next
+    "東京": {"ja"},
+    "タワー": {"ja"},
+    "猫": {"ja"},
+    "行きました": {"ja"},
+    "데이터베이스": {"ko"},
+    "데이터베이스를": {"ko"},
+    "데": {"ko"},
+    unicodedata.normalize("NFD", "데이터베이스"): {"ko"},
+    "PostgreSQL": {"mixed"},
+    "PostgreSQL数据库": {"zh", "mixed"},  # any of its words
+    "16": {"mixed"},
+    "cafe": {"mixed"},
+    "RESTARTED": {"en"},
+    "𠮷野家": {"odd"},
+    "ｶﾀｶﾅ": {"odd"},
+    "ㄅㄆ": {"odd"},
+    "库数据": set(),
+}
 
 
 @pytest.fixture
@@ -110,6 +163,42 @@ def test_a_query_ranks_by_how_well_the_words_fit(plugin: Plugin) -> None:
     assert query(plugin, "kim NOT (NEAR") == ["both"]
     assert query(plugin, "deploy", AGENT) == ["elsewhere"]
     assert query(plugin, '"*?') == query(plugin, "") == []
+
+
+def check_asked(plugin: Plugin) -> None:
+    for text, keys in ASKED.items():
+        assert (text, set(query(plugin, text))) == (text, keys)
+
+
+def test_words_are_found_in_scripts_without_spaces(plugin: Plugin) -> None:
+    for key, value in TEXTS.items():
+        put(plugin, key, "nothing")
+        put(plugin, key, {"in": [value]})
+    check_asked(plugin)
+    put(plugin, "键名", 1)
+    assert query(plugin, "键名") == query(plugin, "名") == ["键名"]
+    put(plugin, "zh", "没有")
+    assert set(query(plugin, "数据库")) == {"mixed"}
+    plugin.call("memory/delete_scope", {"scope": PROJECT})
+    assert query(plugin, "数据库") == []
+
+
+def test_a_database_of_the_first_layout_is_searchable_afterwards(tmp_path: Path) -> None:
+    (tmp_path / DATABASE).parent.mkdir()
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        db.executescript(OLD)
+        insert = "INSERT INTO memories (project_id, scope, key, value, text) VALUES (?, ?, ?, ?, ?)"
+        for key, value in TEXTS.items():
+            document = json.dumps(value)
+            db.execute(insert, ["p", '["p",null,null]', key, document, value])
+        db.commit()
+    with served(MEMORY, tmp_path) as first, served(MEMORY, tmp_path) as second:
+        check_asked(first)
+        check_asked(second)
+        put(first, "zh", "没有")
+        assert query(second, "数据库") == ["mixed"]
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
 
 
 def test_top_k_is_clamped_to_what_the_capabilities_say(plugin: Plugin) -> None:
