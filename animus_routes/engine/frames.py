@@ -63,6 +63,13 @@ class _Identified(Struct, gc=False):
     id: Raw = ABSENT
 
 
+class Response(Struct, gc=False, tag_field="jsonrpc", tag="2.0"):
+    """An answer that is written in one pass, together with its result."""
+
+    id: Any
+    result: Any
+
+
 _decode_odd: Final = msgspec.json.Decoder(_Odd).decode
 _decode_id: Final = msgspec.json.Decoder(_Identified).decode
 decode_plain: Final = msgspec.json.Decoder(Request).decode

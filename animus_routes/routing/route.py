@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, structs
 
-from animus_routes.engine.frames import HEAD, RESULT, TAIL, id_bytes
+from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes
 from animus_routes.roles import StreamRow
 from animus_routes.routing.streaming import StreamFormat
 from animus_routes.values import codecs
+from animus_routes.values.codecs import WRITTEN_WELL, encode_into
 from animus_routes.values.hints import is_generated, is_model, is_pydantic, members
 
 if TYPE_CHECKING:
@@ -42,6 +43,15 @@ ANYTHING: Final = Classes(object)
 
 def answer_any(request_id: int | Raw, result: Any, out: bytearray) -> None:
     """Append an answer whose result msgspec writes, pydantic objects inside it included."""
+    if WRITTEN_WELL[result.__class__]:
+        mark = len(out)
+        try:
+            encode_into(Response(request_id, result), out, -1)
+        except UnicodeEncodeError:
+            del out[mark:]
+        else:
+            out += b"\n"
+            return
     out += b"".join((HEAD, id_bytes(request_id), RESULT, codecs.encode(result), TAIL))
 
 

@@ -15,13 +15,17 @@ from msgspec import NODEFAULT, Raw, Struct, defstruct, field
 
 from animus_routes.engine.frames import UNREADABLE, one_value
 from animus_routes.errors import Invalid
-from animus_routes.values.hints import is_described, is_pydantic, needs_pydantic
+from animus_routes.values.hints import (
+    SCALAR_CLASSES,
+    WRITTEN_WELL,
+    is_described,
+    is_pydantic,
+    needs_pydantic,
+)
 
 Decode = Callable[[Raw], Any]
 NO_PARAMS: Final = frozenset({b"{}", b"null"})
 EMPTY: Final = Raw(b"{}")
-# Nothing of an author's own writing can be in these, and nothing in them can be changed.
-SCALAR_CLASSES: Final = frozenset({str, int, float, bool, type(None)})
 
 
 def decoder(hint: Any) -> Decode:
@@ -306,7 +310,8 @@ def _ways(cls: Any, serializer: Any) -> tuple[Writer, Callable[[Any], Any]]:
 
 def _write_pydantic(as_json: Writer, as_plain: Callable[[Any], Any], value: Any) -> bytes:
     try:
-        return one_value(as_json(value))
+        body: bytes = as_json(value)
+        return body if WRITTEN_WELL[value.__class__] else one_value(body)
     except msgspec.DecodeError:  # a constant such as NaN, which msgspec writes as null
         pass
     except ValueError as error:
@@ -346,6 +351,7 @@ def _plain_hook(value: Any) -> Any:
 
 encoder: Final = msgspec.json.Encoder(enc_hook=_hook)
 _encode: Final = encoder.encode
+encode_into: Final = encoder.encode_into
 
 
 def encode(value: Any) -> bytes:
@@ -360,7 +366,7 @@ def encode(value: Any) -> bytes:
         from animus_routes.engine.text import mended
 
         body = _encode(mended(value, _plain_hook))
-    return body if value.__class__ in SCALAR_CLASSES else one_value(body)
+    return body if WRITTEN_WELL[value.__class__] else one_value(body)
 
 
 def to_builtins(value: Any) -> Any:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_or
 
 PYDANTIC_MODULES: Final = frozenset({"pydantic", "pydantic_core", "annotated_types"})
 GENERATED: Final = ("animus_routes.types.", "animus_routes.structs.")
+# Nothing of an author's own writing can be in these, and nothing in them can be changed.
+SCALAR_CLASSES: Final = frozenset({str, int, float, bool, type(None)})
 JSON_TYPES: Final = (str, int, float, bool, list, dict)
 MODEL_MARKS: Final = (
     "__pydantic_fields__",
@@ -35,6 +37,23 @@ def described_by(name: str) -> Any:
     if models is None or f"animus_routes.structs.{crate}" in sys.modules:
         return wire_type(name)
     return getattr(models, cls)
+
+
+class _WrittenWell(dict[type, bool]):
+    """What is written of a class is one JSON value on one line. Asked once a class.
+
+    True of scalars and of the wire's own types. Anything else may hold raw JSON of an author's.
+    """
+
+    def __missing__(self, cls: type) -> bool:
+        found = self[cls] = cls in SCALAR_CLASSES or cls.__module__.startswith(GENERATED)
+        return found
+
+
+WRITTEN_WELL: Final = _WrittenWell()
+
+
+WRITTEN_WELL: Final = _WrittenWell()
 
 
 def is_pydantic(hint: Any) -> bool:
