@@ -26,7 +26,7 @@ from engine_host import (
 )
 
 from animus_routes import RpcError
-from animus_routes.host import Plugin, host_environment
+from animus_routes.host import Plugin, PluginTimeoutError, host_environment
 
 COMMAND = [sys.executable, str(PLUGINS / "slow.py")]
 CANCELLED = -32002
@@ -214,6 +214,17 @@ def test_what_waits_is_bounded_and_answered(method: str, count: int, size: int) 
         assert most - before < 80
         assert {plugin.reply(n, WAIT_S) for n in range(1_000, 1_000 + count)} == {size}
         assert [plugin.reply(one, WAIT_S) for one in ids] == ["slept"] * len(ids)
+
+
+@pytest.mark.parametrize(("busy", "waits"), [("x/sleep", "x/size"), ("x/pool", "x/pool_size")])
+def test_a_host_that_sends_more_than_may_wait_has_to_wait(busy: str, waits: str) -> None:
+    with slow() as plugin:
+        for _ in range(1 if busy == "x/sleep" else 8):
+            plugin.request(busy, {"s": 60})
+        ping_s(plugin)
+        asked = b"".join(frame(n, waits, {"text": "x" * MIB}) for n in range(1_000, 1_064))
+        with pytest.raises(PluginTimeoutError):
+            plugin.send_raw(asked, timeout_s=4)
 
 
 @pytest.mark.parametrize("busy", ["x/sleep", "x/pool"])
