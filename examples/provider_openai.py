@@ -457,8 +457,10 @@ class Run:
         try:
             await self._ask(name, given)
             output, success = await use(name, given, allowed, self.request.cwd), True
-        except (RpcError, OSError) as problem:
+        except (RpcError, OSError, ValueError) as problem:  # ValueError: no path has a null
             output, success = str(getattr(problem, "message", problem)), False
+        # A file's name that is not UTF-8 is no text for the endpoint, nor for the session's file.
+        output = LONE_SURROGATE.sub("\ufffd", output)
         self.emit({"kind": "toolResult", "name": name, "output": output, "success": success})
         return {"role": "tool", "tool_call_id": call.id, "content": output}
 
@@ -541,6 +543,7 @@ TOOLS: Final[dict[str, tuple[Callable[[str, str], str], str]]] = {
     "list_files": (list_files, "List a folder of the working directory; folders end in '/'."),
     "read_file": (read_file, "Read a text file of the working directory."),
 }
+LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 PATH: Final = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
 
 

@@ -127,7 +127,8 @@ def main(arguments: list[str]) -> int:
     except (SourceError, RpcError, OSError, sqlite3.Error) as problem:
         print(f"{options.file}: nothing was imported\n{problem}", file=sys.stderr)
         return 1
-    print(f"{options.db}: " + ", ".join(f"{count} {what}" for what, count in done.items()))
+    named = str(options.db).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    print(f"{named}: " + ", ".join(f"{count} {what}" for what, count in done.items()))
     return 0
 
 
@@ -349,4 +350,5 @@ def task_id(key: str) -> str:
 
 
 def digest(*parts: str) -> str:
-    return sha256("\n".join(parts).encode()).hexdigest()[:10]
+    text = "\n".join(parts).encode("utf-8", "surrogateescape")  # a file's name may be no UTF-8
+    return sha256(text).hexdigest()[:10]

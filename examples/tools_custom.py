@@ -90,6 +90,11 @@ def inside(root: str, path: str) -> Path:
     return file
 
 
+def readable(path: str) -> str:
+    """A path that may not be UTF-8, as text that any host can read."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def text_of(file: Path) -> str:
     if file.stat().st_size > MAX_FILE_BYTES:
         raise InvalidRequest(f"path: '{file.name}' is larger than {MAX_FILE_BYTES} bytes")
@@ -315,7 +320,7 @@ def search(
         raise Unavailable("the process that searches has ended") from None
     if problem:
         raise InvalidRequest(f"pattern: {problem}")
-    hits = [Hit(*place) for place in found[:limit]]
+    hits = [Hit(readable(path), line, column, text) for path, line, column, text in found[:limit]]
     return Hits(hits, searched, truncated=len(found) > limit)
 
 
@@ -412,7 +417,7 @@ def export(
         for start in range(0, max(len(text), 1), chunk_characters):
             chunk = text[start : start + chunk_characters]
             sent += len(chunk)
-            yield {"path": shown, "offset": start, "text": chunk}
+            yield {"path": readable(shown), "offset": start, "text": chunk}
         ctx.progress({"files": number, "of": len(found)})
     return {"files": len(found), "characters": sent}
 

@@ -40,7 +40,7 @@ IGNORED: Final = (".git", ".hg", ".animus", ".venv", "node_modules", "__pycache_
 LOOK_MS: Final = 1000  # how often the folders are looked for while nothing changes
 GROUPING: Final = 20  # files that never rest are reported after this many debounce times
 
-Files = dict[str, str]  # path from the project's root -> print of its state
+Files = dict[str, str]  # path from the project's root, as `key_of` writes it -> print of its state
 
 
 class Watched(Struct, forbid_unknown_fields=True):
@@ -143,7 +143,7 @@ class Watcher:
                 shown = os.path.relpath(file, self.root)
                 state = print_of(file)
                 if state is not None and self._wanted(PurePath(shown)):
-                    found[PurePath(shown).as_posix()] = state
+                    found[key_of(PurePath(shown).as_posix())] = state
         return found
 
     def _below(self, place: Path) -> Iterator[Path]:
@@ -170,12 +170,26 @@ class Watcher:
     def event(self, path: str, change: str, state: str | None, before: str) -> TriggerEvent:
         """An event whose id depends only on what happened to which file."""
         named = "\0".join((self.trigger, path, state or f"deleted {before}"))
-        payload = {"kind": "file_changed", "path": path, "change": change, "root": str(self.root)}
+        root = readable(key_of(str(self.root)))
+        payload = {"kind": "file_changed", "path": readable(path), "change": change, "root": root}
         return TriggerEvent(
             event_id=f"{self.trigger}:{sha256(named.encode()).hexdigest()[:24]}",
             trigger_id=self.trigger,
             payload=payload,
         )
+
+
+def key_of(path: str) -> str:
+    """A path as text that can be kept; one that is not UTF-8 stays different from all others."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return "\0" + os.fsencode(path).decode("latin-1")
+    return path
+
+
+def readable(key: str) -> str:
+    return key[1:].encode("latin-1").decode("utf-8", "replace") if key[:1] == "\0" else key
 
 
 def print_of(file: Path) -> str | None:
@@ -248,16 +262,8 @@ async def events(found: list[Watcher], state: Kept) -> AsyncIterator[TriggerEven
     if not places:
         await asyncio.Event().wait()  # for the end
     first = True  # what happened while the watch was being set up
-    changes = awatch(
-        *places,
-        watch_filter=Interesting(found),
-        debounce=quiet * GROUPING,
-        step=quiet,
-        rust_timeout=LOOK_MS,
-        yield_on_timeout=True,
-    )
     try:
-        async for changed in changes:
+        async for changed in looks(places, quiet, Interesting(found)):
             for watcher in found:
                 watcher.places()
             if changed or first:
@@ -267,6 +273,34 @@ async def events(found: list[Watcher], state: Kept) -> AsyncIterator[TriggerEven
     except FileNotFoundError as error:
         # It went while the watch was being set up.
         raise Unavailable(f"a folder to watch is not there: {error}") from error
+
+
+async def looks(places: set[Path], quiet: int, interesting: "Interesting") -> AsyncIterator[bool]:
+    """Did something change? Told at once, and regularly while nothing does."""
+    while True:
+        changes = awatch(
+            *places,
+            watch_filter=interesting,
+            debounce=quiet * GROUPING,
+            step=quiet,
+            rust_timeout=LOOK_MS,
+            yield_on_timeout=True,
+        )
+        try:
+            async for changed in changes:
+                yield bool(changed)
+        except (ExceptionGroup, RuntimeError) as problem:
+            if not is_odd_name(problem):
+                raise
+            await asyncio.sleep(quiet / 1000)
+            yield True
+
+
+def is_odd_name(problem: BaseException) -> bool:
+    """watchfiles gives up at a name that is not UTF-8; comparing tells what it was."""
+    if isinstance(problem, BaseExceptionGroup):
+        return all(map(is_odd_name, problem.exceptions))
+    return isinstance(problem, RuntimeError) and "Unable to decode path" in str(problem)
 
 
 class Interesting:

@@ -187,6 +187,7 @@ def test_tool_calls_are_put_together_run_and_given_back(
     plugin: Plugin, endpoint: Endpoint, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("remember the milk")
+    (tmp_path / "no\udcffutf8").mkdir()  # a name that is not UTF-8
     request = start(plugin, tmp_path, tools=["*"])
     first = endpoint.next()
     assert [tool["function"]["name"] for tool in first.body["tools"]] == ["list_files", "read_file"]
@@ -207,7 +208,7 @@ def test_tool_calls_are_put_together_run_and_given_back(
         "tool_call_id": "call-0",
         "content": "remember the milk",
     }
-    assert "notes.txt" in results[1]["content"]
+    assert {"notes.txt", "no\ufffdutf8/"} <= set(results[1]["content"].splitlines())
     second.say("Milk.")
     second.end(usage={"prompt_tokens": 9, "completion_tokens": 1})
     response = plugin.reply(request)
@@ -279,6 +280,7 @@ def test_tool_calls_are_told_apart_by_whatever_the_endpoint_gives(
         (["read_file"], '{"path": "missing"}', "no file"),
         (["read_file"], '{"path": 1}', "arguments"),
         (["read_file"], "not json", "arguments"),
+        (["read_file"], r'{"path": "a\u0000"}', "null"),
         (["list_files"], '{"path": "notes.txt"}', "there is no tool"),
         ({"allow": ["*"], "deny": ["read_file"]}, '{"path": "notes.txt"}', "there is no tool"),
         (None, '{"path": "notes.txt"}', "there is no tool"),
@@ -287,8 +289,7 @@ def test_tool_calls_are_told_apart_by_whatever_the_endpoint_gives(
 def test_a_tool_that_fails_or_is_not_allowed_tells_the_model_so(
     plugin: Plugin, endpoint: Endpoint, tmp_path: Path, tools: Any, arguments: str, said: str
 ) -> None:
-    inside = tmp_path / "inside"
-    inside.mkdir()
+    (inside := tmp_path / "inside").mkdir()
     (tmp_path / "secret.txt").write_text("secret")
     (inside / "notes.txt").write_text("notes")
     (inside / "link").symlink_to(tmp_path / "secret.txt")

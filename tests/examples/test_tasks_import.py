@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,15 @@ def test_text_that_is_not_utf8_is_reported_with_its_line(tmp_path: Path) -> None
     (tmp_path / "a.md").write_bytes(b"- [ ] fine\n- [ ] \xff\n")
     code, _, errors = run([*TASKS, "import", "a.md"], tmp_path)
     assert (code, "line 2: not UTF-8" in errors) == (1, True)
+
+
+@pytest.mark.parametrize("text", ["- [ ] one\n", "Title\none\n"])
+def test_a_file_s_name_need_not_be_utf8(tmp_path: Path, text: str) -> None:
+    name = os.fsdecode(b"bad\xff." + (b"md" if text[0] == "-" else b"csv"))
+    (tmp_path / name).write_text(text, "utf-8")
+    database = os.fsdecode(b"\xfe.db")
+    code, output, errors = run([*TASKS, "import", name, "--db", database], tmp_path)
+    assert (code, output, errors) == (0, "\ufffd.db: 1 created, 0 updated, 0 unchanged\n", "")
 
 
 def test_a_file_that_is_not_there_is_one_line_of_error(tmp_path: Path) -> None:

@@ -177,6 +177,16 @@ def test_a_search_of_many_files_is_whole_and_in_order(plugin: Plugin, project: P
     assert (len(found["hits"]), found["files_searched"], found["truncated"]) == (150, 76, True)
 
 
+def test_a_name_that_is_not_utf8_is_a_file_like_any_other(plugin: Plugin, project: Path) -> None:
+    for name in (b"bad\xff.txt", b"bad\xfe.txt"):
+        Path(os.fsdecode(os.fsencode(project) + b"/" + name)).write_text("needle\n", "utf-8")
+    found = plugin.call("search", {"pattern": "needle", "files": "*.txt"})
+    assert [(hit["path"], hit["line"]) for hit in found["hits"]] == [("bad\ufffd.txt", 1)] * 2
+    assert plugin.call("files/export", {"files": "*.txt"}) == {"files": 2, "characters": 14}
+    chunks = [n.params["event"] for n in plugin.notifications if n.method == "files/chunk"]
+    assert [(c["path"], c["text"]) for c in chunks] == [("bad\ufffd.txt", "needle\n")] * 2
+
+
 def test_compare_counts_and_shows_what_differs(plugin: Plugin) -> None:
     answer = plugin.call("compare", {"before": "a\nb\n", "after": "a\n-- c\n", "name": "x"})
     assert (answer["same"], answer["added"], answer["removed"]) == (False, 1, 1)

@@ -67,6 +67,29 @@ def ack(plugin: Plugin, found: dict[str, Any], status: str = "queued") -> bool:
     return acked
 
 
+def test_a_name_that_is_not_utf8_is_a_file_like_any_other(project: Path) -> None:
+    odd, other = (
+        Path(os.fsdecode(os.fsencode(project) + b"/docs/bad" + byte + b".md"))
+        for byte in (b"\xff", b"\xfe")
+    )
+    odd.write_text("x")
+    shown = "docs/bad\ufffd.md"
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        write(odd, "changed")
+        first = event(plugin)
+        assert (first["payload"]["change"], first["payload"]["path"]) == ("modified", shown)
+        assert ack(plugin, first)
+        write(other, "x")
+        second = event(plugin)
+        assert (second["payload"]["change"], second["payload"]["path"]) == ("created", shown)
+        assert second["event_id"] != first["event_id"]
+    odd.unlink()
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        assert sorted([change(plugin), change(plugin)]) == [("created", shown), ("deleted", shown)]
+
+
 def test_a_file_is_created_modified_and_deleted(plugin: Plugin, project: Path) -> None:
     watch(plugin)
     new = project / "docs" / "new.md"
