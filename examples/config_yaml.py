@@ -87,13 +87,10 @@ def scalar(text: str) -> float | str | None:
     return found if math.isfinite(found) else text
 
 
-class Resolver:
-    """Tells what a plain scalar is, for the reader and the writer."""
-
-    def resolve(self, kind: type[Node], value: Any, implicit: tuple[bool, bool]) -> str:
-        if kind is ScalarNode and implicit[0]:
-            return f"{TAG}merge" if value == "<<" else KINDS[type(scalar(value))]
-        return UNTAGGED[kind]
+def tag_of(kind: type[Node], value: Any, implicit: tuple[bool, bool]) -> str:
+    if kind is ScalarNode and implicit[0]:
+        return f"{TAG}merge" if value == "<<" else KINDS[type(scalar(value))]
+    return UNTAGGED[kind]
 
 
 def construct(_loader: yaml.SafeLoader, node: ScalarNode) -> Any:
@@ -110,7 +107,7 @@ def construct_text(loader: yaml.SafeLoader, node: ScalarNode) -> Any:
     return loader.construct_scalar(node)
 
 
-class Loader(Resolver, yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
+class Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
     """YAML with JSON's types only: dates stay text, and a key occurs once in its mapping."""
 
     yaml_constructors: ClassVar[dict[str | None, Any]] = {
@@ -119,6 +116,9 @@ class Loader(Resolver, yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeL
         **dict.fromkeys(KINDS.values(), construct),
         **dict.fromkeys((f"{TAG}str", f"{TAG}merge"), construct_text),
     }
+
+    def resolve(self, kind: type[Node], value: Any, implicit: tuple[bool, bool]) -> str:
+        return tag_of(kind, value, implicit)
 
     def construct_mapping(self, node: MappingNode, **options: Any) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -135,13 +135,13 @@ class Loader(Resolver, yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeL
         return found
 
 
-class Dumper(Resolver, yaml.SafeDumper):
+class Dumper(yaml.SafeDumper):
     """Quotes each text that a reader, of YAML 1.2 or 1.1, could take for something else."""
 
     old: Any = yaml.resolver.Resolver()
 
     def resolve(self, kind: type[Node], value: Any, implicit: tuple[bool, bool]) -> str:
-        found = super().resolve(kind, value, implicit)
+        found = tag_of(kind, value, implicit)
         text = kind is ScalarNode and implicit[0] and found == f"{TAG}str"
         if text and (DOUBTFUL.fullmatch(value) or self.old.resolve(kind, value, implicit) != found):
             return ""
