@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import NODEFAULT, Raw
 
+from animus_routes.engine.frames import NO_PARAMS
 from animus_routes.handlers.signature import NOTHING
 from animus_routes.values import codecs
 from animus_routes.values.codecs import Absent, Slot, fields_decoder, optional
@@ -114,7 +115,7 @@ def absent(hint: Any, sent: type | None) -> Any:
     if sent is dict and len(found) == 1:
         decode = codecs.decoder(bare(hint))
         try:
-            decode(codecs.EMPTY)
+            decode(NO_PARAMS)
         except Exception:  # noqa: BLE001 - it has required fields, or cannot be made at all
             return NODEFAULT
         return Absent(decode)

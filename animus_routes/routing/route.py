@@ -10,8 +10,8 @@ from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes
 from animus_routes.roles import StreamRow
 from animus_routes.routing.streaming import StreamFormat
 from animus_routes.values import codecs
-from animus_routes.values.codecs import WRITTEN_WELL, encode_into
-from animus_routes.values.hints import is_generated, is_model, is_pydantic, members
+from animus_routes.values.codecs import encode_into
+from animus_routes.values.hints import WRITTEN_WELL, is_generated, is_model, is_pydantic, members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import msgspec
 from msgspec import NODEFAULT, Raw, Struct, defstruct, field
 
-from animus_routes.engine.frames import UNREADABLE, one_value
+from animus_routes.engine.frames import NO_PARAMS, UNREADABLE, one_value
 from animus_routes.errors import Invalid
 from animus_routes.values.hints import (
     SCALAR_CLASSES,
@@ -24,8 +24,7 @@ from animus_routes.values.hints import (
 )
 
 Decode = Callable[[Raw], Any]
-NO_PARAMS: Final = frozenset({b"{}", b"null"})
-EMPTY: Final = Raw(b"{}")
+LEFT_OUT: Final = frozenset({b"{}", b"null"})
 
 
 def decoder(hint: Any) -> Decode:
@@ -219,7 +218,7 @@ def _field(name: str, hint: Any, default: Any) -> tuple[Any, ...]:
         return (name, hint)
     if isinstance(default, Absent):
         make = default.decode
-        return (name, hint, field(default_factory=lambda: make(EMPTY)))
+        return (name, hint, field(default_factory=lambda: make(NO_PARAMS)))
     return (name, hint, field(default_factory=fresh(default)))
 
 
@@ -245,10 +244,10 @@ def optional(decode: Decode, default: Any) -> Decode:
     make = fresh(default)
 
     def decode_optional(raw: Raw) -> Any:
-        if bytes(raw) not in NO_PARAMS:
+        if bytes(raw) not in LEFT_OUT:
             return decode(raw)
         try:
-            return decode(EMPTY)
+            return decode(NO_PARAMS)
         except Exception as error:
             if explain(error) is None:
                 raise
@@ -322,22 +321,11 @@ def _write_pydantic(as_json: Writer, as_plain: Callable[[Any], Any], value: Any)
     return encoder.encode(mended(as_plain(value), _plain_hook))
 
 
-# What msgspec writes of these classes alone, and a subclass of theirs as one of them.
-SCALARS: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
-    (str, str.__str__),
-    (int, int.__int__),
-    (float, float.__float__),
-)
-
-
 def _hook(value: Any) -> Any:
     """What msgspec cannot write by itself, anywhere inside a result: pydantic's, own scalars."""
     write = json_writer(value)
     if write is not None:
         return Raw(write(value))
-    for scalar, as_scalar in SCALARS:
-        if isinstance(value, scalar):
-            return as_scalar(cast("Any", value))
     from animus_routes.values import everyday
 
     return everyday.written(value)

@@ -108,6 +108,14 @@ def read(hint: Any, given: Any, others: Callable[[Any, Any], Any]) -> Any:
         raise ValueError(f"Expected a `{_name(hint)}`") from error
 
 
+# What msgspec writes of these classes alone, and a subclass of theirs as one of them.
+SCALARS: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+)
+
+
 def written(value: Any) -> Any:
     """A value as something that msgspec writes.
 
@@ -115,18 +123,19 @@ def written(value: Any) -> Any:
         TypeError: It has no obvious form in JSON.
     """
     cls = type(value)
+    as_scalar = next((write for scalar, write in SCALARS if isinstance(value, scalar)), None)
+    if as_scalar is not None:
+        return as_scalar(value)
     if isinstance(value, os.PathLike):
         return os.fspath(cast("os.PathLike[str]", value))
     if isinstance(value, re.Pattern):
         return cast("re.Pattern[str]", value).pattern
-    if _is_text(cls):
+    if _is_text(cls) or cls.__module__.partition(".")[0] == "pydantic":  # a secret is its mask
         return str(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, ARRAYS):
         return list(cast("Sequence[Any]", value))
-    if cls.__module__.partition(".")[0] == "pydantic":
-        return str(value)  # a secret is its mask
     raise TypeError(f"a {cls.__qualname__} cannot be written as JSON")
 
 

@@ -53,9 +53,6 @@ class _WrittenWell(dict[type, bool]):
 WRITTEN_WELL: Final = _WrittenWell()
 
 
-WRITTEN_WELL: Final = _WrittenWell()
-
-
 def is_pydantic(hint: Any) -> bool:
     """Is this class a pydantic model or dataclass, or one of the types that pydantic describes?"""
     marked = hasattr(hint, "__pydantic_core_schema__") or hasattr(hint, "__pydantic_fields__")

@@ -135,7 +135,9 @@ def test_a_line_with_text_that_is_not_utf8_is_readable(capfd: pytest.CaptureFixt
 
 
 def named_app(name: str, **options: Any) -> App:
-    app = App(kind="custom", name=name, version="1.0.0", description="d", log_entries=True, **options)
+    app = App(
+        kind="custom", name=name, version="1.0.0", description="d", log_entries=True, **options
+    )
 
     @app.method("say")
     def say() -> None:
