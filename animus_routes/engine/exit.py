@@ -44,6 +44,7 @@ class End(StrEnum):
     EXIT = "exit"
     SIGTERM = "SIGTERM"
     SIGINT = "SIGINT"
+    SIGHUP = "SIGHUP"
     CLOSED = "a closed stdout"
     BROKEN_STREAM = "a broken stream"  # a supervisor should see it as a failure
 

@@ -1,6 +1,6 @@
 """The serving process: reads until the end, and ends cleanly within its bound.
 
-Exit codes: 0 for the end of input, `exit`, SIGTERM, SIGINT and a closed stdout; 1 for a broken
+Exit codes: 0 for the end of input, `exit`, SIGTERM, SIGINT, SIGHUP and a closed stdout; 1 for a broken
 stream that the host cannot be told about, and if something had to be cut off at the end.
 """
 
@@ -38,6 +38,7 @@ class Process:
         self._splitter = Splitter()
         self._ending = Ending(self._connection)
         self._mask: set[int] = set()
+        self._found: dict[int, Any] = {}
 
     def serve(self) -> NoReturn:
         """Serve until the host is done, then end the process."""
@@ -45,8 +46,11 @@ class Process:
         connection.on_end = self._ended
         connection.on_shutdown = self._ending.shutdown
         self._wire.on_close = lambda: connection.end(End.CLOSED)
-        for number in ENDING_SIGNALS:
-            signal.signal(number, self._signalled)
+        self._found = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
+        for number, found in self._found.items():
+            # What the parent ignores stays ignored, as in every Python program.
+            if found is not signal.SIG_IGN:
+                signal.signal(number, self._signalled)
         standby = Standby(self._server, self._splitter)
         connection.turn.wake = standby.nudge
         connection.calls.expect = standby.expect
@@ -165,6 +169,6 @@ class Process:
         """In a forked child, which has nothing to do with the wire or the signals."""
         self._wire.sever()
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, found in self._found.items():
+            signal.signal(number, signal.SIG_DFL if found is None else found)
         self._release_signals()

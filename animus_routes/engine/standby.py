@@ -40,7 +40,7 @@ READABLE: Final = select.POLLIN
 HANG_UP: Final = HALF_CLOSED | select.POLLPRI  # not 0, which `poll` would report as well
 ALWAYS: Final = frozenset({"$/ping", "$/cancelRequest", HEALTH, SHUTDOWN, "exit"})
 BOUNDED: Final = frozenset({HEALTH, SHUTDOWN})
-ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Standby:

@@ -52,6 +52,7 @@ ENDS: dict[str, Callable[[Plugin], object]] = {
     "end of input": lambda plugin: plugin.close_stdin(),
     "exit": lambda plugin: plugin.notify("exit"),
     "SIGTERM": lambda plugin: os.kill(plugin.pid, signal.SIGTERM),
+    "SIGHUP": lambda plugin: os.kill(plugin.pid, signal.SIGHUP),
     "SIGINT": lambda plugin: os.kill(plugin.pid, signal.SIGINT),
 }
 
@@ -367,3 +368,15 @@ def test_a_lifespan_that_hangs_holds_no_end_up() -> None:
     with probe(SLOW_LIFESPAN="1") as plugin:
         plugin.close_stdin()
         assert plugin.wait(SEEN_S) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_that_the_parent_ignores_stays_ignored(number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with probe() as plugin:
+            os.kill(plugin.pid, number)
+            ping_s(plugin)
+            assert plugin.call("x/echo", {"a": 1}, timeout_s=WAIT_S) == {"a": 1}
+    finally:
+        signal.signal(number, before)
