@@ -274,7 +274,8 @@ class Context(Generic[State_co]):
         """
         word = SAME_LEVEL.get(level, level)
         if word not in LEVELS:
-            raise ValueError(f"level is one of {', '.join(LEVELS)}, not '{level}'")
+            known = ", ".join([*LEVELS, *SAME_LEVEL])
+            raise ValueError(f"level is one of {known}, not '{level}'")
         self._around.log(word, self.method, message, fields or None)
 
 
