@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from animus_routes.errors import unknown
+from animus_routes.roles import KINDS
+from animus_routes.values.hints import is_model
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -30,14 +34,43 @@ OPTIONS: Final[dict[str, Any]] = {
 
 def of_arguments(app: Declaration) -> Iterator[str]:
     """What each argument should be and is not; without the place, which is the same for all."""
+    yield from app.unlisted.values()
     for name, fits, wrong in ARGUMENTS:
         value = getattr(app, name)
         if not fits(value):
-            yield f"App({name}={_shown(value)}) {wrong}"
+            yield f"App({name}={'...' if wrong is EMPTY else repr(value)}) {wrong}"
     for name, fits, right in ITEMS:
-        for item in getattr(app, name):
+        for item in getattr(app, name) if name not in app.unlisted else ():
             if not fits(item):
                 yield f"App({name}=[{item!r}]): {right}"
+            elif isinstance(item, Mapping):
+                yield from _of_keys(cast("Mapping[object, object]", item))
+    for kind in {k: 0 for k in app.subject_kinds if app.subject_kinds.count(k) > 1 and _is_text(k)}:
+        yield f"App(subject_kinds={app.subject_kinds!r}) names '{kind}' twice"
+    if app.kind_capabilities and all(map(_is_kind, app.kinds)):
+        yield from _of_kind_capabilities(app.kind_capabilities, app.kinds)
+
+
+def _of_keys(variable: Mapping[object, object]) -> Iterator[str]:
+    """What a dict says of a variable goes into the manifest as it is."""
+    for key, value in variable.items():
+        types, right = VARIABLE.get(str(key), ((), ""))
+        if not right:
+            yield f"App(env_required=[{variable!r}]): {unknown('key', str(key), VARIABLE)}"
+        elif not isinstance(value, types):
+            yield f"App(env_required=[{variable!r}]): {key!r} has to be {right}"
+
+
+def _of_kind_capabilities(given: object, kinds: list[str]) -> Iterator[str]:
+    if not isinstance(given, Mapping):
+        return
+    for kind, extra in cast("Mapping[object, object]", given).items():
+        if kind not in kinds:
+            found = unknown("kind", str(kind), kinds)
+            what = found if "did you mean" in found else f"the app is not of kind {kind!r}"
+            yield f"App(kind_capabilities={{{kind!r}: ...}}): {what}"
+        elif not (extra is None or isinstance(extra, Mapping) or is_model(type(extra))):
+            yield f"App(kind_capabilities={{{kind!r}: {extra!r}}}): write a dict, or the kind's type"
 
 
 def of_included(app: Declaration) -> Iterator[str]:
@@ -58,10 +91,6 @@ def _loses(name: str, other: object, app: Declaration) -> bool:
     if isinstance(OPTIONS[name], list):
         return any(item not in own for item in given)
     return given not in (OPTIONS[name], own)
-
-
-def _shown(value: object) -> str:
-    return repr(value) if value or type(value) is int else "..."
 
 
 def _is_text(value: object) -> bool:
@@ -98,32 +127,72 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and value >= 1
 
 
+def _is_size(value: object) -> bool:
+    return value is None or (isinstance(value, int) and value >= 0 and not _is_flag(value))
+
+
+def _is_kind(kind: object) -> bool:
+    return isinstance(kind, str) and kind in KINDS
+
+
 def _is_subject_kind(kind: object) -> bool:
     if not isinstance(kind, str):
         return False
     stem = kind.removesuffix(".*")
-    return kind == "*" or bool(stem and "/" not in stem and "*" not in stem)
+    return kind == "*" or _has_none_of(stem, "/*")
 
 
 def _is_variable(item: object) -> bool:
     """A name, or what `EnvRequirement` says of one."""
     if isinstance(item, Mapping):
-        return _is_text(cast("Mapping[str, object]", item).get("name"))
-    return _is_text(item) or _is_text(getattr(item, "name", None))
+        name = cast("Mapping[str, object]", item).get("name")
+    else:
+        name = item if isinstance(item, str) else getattr(item, "name", None)
+    return isinstance(name, str) and _has_none_of(name, "=")
 
 
+def _has_none_of(text: str, letters: str) -> bool:
+    """Is it one word that has none of these letters?"""
+    return text.split() == [text] and not any(letter in text for letter in letters)
+
+
+def _is_name(name: object) -> bool:
+    return not isinstance(name, str) or not name or name.translate(JOINTS).isalnum()
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+JOINTS: Final = dict.fromkeys(map(ord, "-_./@"))
 EMPTY: Final = "is empty: hosts refuse a manifest without it"
 ARGUMENTS: Final[tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
     ("name", bool, EMPTY),
     ("name", lambda given: not given or isinstance(given, str), "is not a string"),
+    ("name", _is_name, "has to be one word of letters, digits and -, such as 'animus-queue-sql'"),
     ("version", bool, EMPTY),
     ("version", lambda given: not given or _is_semver(given), "is not semver, such as '1.0.0'"),
     ("description", bool, EMPTY),
     ("description", lambda given: not given or isinstance(given, str), "is not a string"),
     ("lifespan", lambda given: given is None or callable(given), "is not a function"),
-    ("concurrency", _is_count, "is not a number of handlers: at least one handler has to run"),
+    ("concurrency", _is_count, "has to be a number, at least 1: that many handlers run at once"),
+    ("notification_buffer_size", _is_size, "has to be a number, at least 0"),
     ("log_format", lambda given: given in ("text", "json"), "is neither 'text' nor 'json'"),
+    ("log_entries", _is_flag, "is neither True nor False"),
+    ("exit_on_broken_stream", _is_flag, "is neither True nor False"),
+    ("supports_mcp", lambda given: given is None or _is_flag(given), "is not True, False or None"),
+    (
+        "kind_capabilities",
+        lambda given: isinstance(given, Mapping),
+        "is not a dict by kind, such as {'queue': QueueCapabilities(...)}",
+    ),
 )
+VARIABLE: Final[dict[str, tuple[Any, str]]] = {
+    "name": (str, "a string"),
+    "description": (str | None, "a string"),
+    "sensitive": (bool, "True or False"),
+    "required": (bool, "True or False"),
+}
 ITEMS: Final[tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
     ("subject_kinds", _is_subject_kind, "a kind is exact, such as 'task', 'x.*' or '*'"),
     ("env_required", _is_variable, "write a variable's name, or {'name': ..., 'required': ...}"),

@@ -13,11 +13,8 @@ from animus_routes.handlers.signature import (
     Parameter,
     Signature,
     analyse,
-    is_coroutine_function,
-    location,
-    name_of,
 )
-from animus_routes.routing.router import NAMELESS, routers
+from animus_routes.routing.router import routers
 from animus_routes.values.hints import (
     bare,
     described_by,
@@ -49,6 +46,7 @@ LIFECYCLE = {
     "exit": "use lifespan=",
 }
 SCALARS = (str, int, float, bool)
+SLIP = 0.83  # 'stauts' is nearer to 'status' than that, 'subject' to 'subject_id' is not
 
 
 def problems(app: Declaration) -> list[str]:
@@ -81,7 +79,7 @@ def _problems(app: Declaration) -> list[str]:
             for registration in app.registrations
             for problem in analyse(registration.function).problems
         )
-        arguments = [*error.problems, *arguments]
+        arguments = [*dict.fromkeys([*error.problems, *arguments])]
         return [*_placed(app, arguments), *app.problems, *of_included(app), *hints, *_of_hooks(app)]
     arguments += _of_roles(app)
     names = [*_of_names(app, registry)]
@@ -90,7 +88,7 @@ def _problems(app: Declaration) -> list[str]:
         *app.problems,
         *of_included(app),
         *names,
-        *_of_required(registry, [*app.problems, *names]),
+        *_of_required(app, registry, names),
         *_of_handlers(registry),
         *_of_hooks(app, [*_plain(registry)]),
     ]
@@ -103,7 +101,7 @@ def _placed(app: Declaration, problems: list[str]) -> Iterator[str]:
 
 def _of_roles(app: Declaration) -> Iterator[str]:
     if any(role.subjects for role in app.roles):
-        if not app.subject_kinds:
+        if not app.subject_kinds and "subject_kinds" not in app.unlisted:
             yield "App(subject_kinds=[...]) is missing: hosts route by it, such as ['task']"
     elif app.subject_kinds:
         yield f"App(subject_kinds=...) has no meaning for kind '{app.kinds[0]}'"
@@ -135,7 +133,7 @@ def _of_names(app: Declaration, registry: Registry) -> Iterator[str]:
 def _of_other_kinds(app: Declaration) -> Iterator[Router]:
     """Included apps of kinds that this one is not: that is said of the whole app, once."""
     for other, _ in app.included:
-        if not set(getattr(other, "kinds", ())).issubset(app.kinds):
+        if any(kind not in app.kinds for kind in getattr(other, "kinds", ())):
             yield other
 
 
@@ -148,9 +146,9 @@ def _known(registry: Registry, registration: Registration) -> bool:
     )
 
 
-def _of_required(registry: Registry, said: list[str]) -> Iterator[str]:
+def _of_required(app: Declaration, registry: Registry, said: list[str]) -> Iterator[str]:
     """Required methods that nobody serves, unless what was said already explains why."""
-    if any(problem.endswith(NAMELESS) for problem in said):
+    if app.unserved:
         return
     meant = {problem.rpartition("did you mean '")[2] for problem in said}
     for role in registry.roles:
@@ -164,7 +162,7 @@ def _of_required(registry: Registry, said: list[str]) -> Iterator[str]:
                 near = f'@app.method("{row.name}")'
                 some = len(missing) < len(registry.aliases(row.name))
                 what = ", ".join(f"'{name}'" for name in missing) if some else f"'{row.name}'"
-                yield f"{what} is required for kind '{role.kind}': add {near}"
+                yield f"{app.where}: {what} is required for kind '{role.kind}': add {near}"
 
 
 def _of_handlers(registry: Registry) -> Iterator[str]:
@@ -183,35 +181,16 @@ def _of_handlers(registry: Registry) -> Iterator[str]:
 
 
 def _of_hooks(app: Declaration, plain: Sequence[str] = ()) -> Iterator[str]:
-    check = app.health_check
-    if not (app.initialize_hooks or app.middlewares or app.exception_handlers or check):
+    hooks = app.initialize_hooks or app.middlewares or app.exception_handlers or app.health_check
+    if not hooks and app.lifespan is None:
         return
-    from animus_routes.describe.hooks import INITIALIZE, of_call, of_health, read_hook
+    from animus_routes.describe.hooks import INITIALIZE, of_hooks, read_hook, told
 
     for hook in app.initialize_hooks:
         signature = read_hook(hook)
-        for problem in (*signature.problems, *_of_params(signature, INITIALIZE)):
-            yield f"{location(hook)}: @app.on_initialize '{name_of(hook)}': {problem}"
-    if check is not None:
-        for problem in of_health(check):
-            yield f"{location(check)}: @app.health '{name_of(check)}': {problem}"
-    for middleware in app.middlewares:
-        yield from of_call("middleware", middleware, "ctx, call_next")
-        if plain and is_coroutine_function(middleware):
-            yield (
-                f"{location(middleware)}: the async middleware '{name_of(middleware)}' cannot wrap "
-                f"a plain handler, such as that of '{plain[0]}': write the middleware as a plain "
-                "function"
-            )
-    for error, handler in app.exception_handlers.items():
-        what = f"exception_handler({error.__name__})"
-        if is_coroutine_function(handler):
-            yield (
-                f"{location(handler)}: @app.{what}: write it as a "
-                "plain function; it turns an exception into an answer and has nothing to await"
-            )
-        else:
-            yield from of_call(what, handler, "ctx, error")
+        found = [*signature.problems, *_of_params(signature, INITIALIZE)]
+        yield from told(app, "on_initialize", hook, found)
+    yield from of_hooks(app, plain)
 
 
 def _plain(registry: Registry) -> Iterator[str]:
@@ -247,6 +226,8 @@ def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
         hint = bare(signature.fields[0].hint)
         if _is_wire(hint) and hint.__name__ != wire.__name__:
             yield f"takes a {hint.__name__}, but the params are a {wire.__name__}"
+        elif hint is NOTHING or is_open(hint):
+            yield from _of_slip(signature.fields[0].name, fields)
         return
     for field in signature.fields:
         if field.wire_name in fields:
@@ -258,6 +239,16 @@ def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
             named = f": {', '.join(fields)}" if fields else ", which has no fields"
             article = "an" if wire.__name__.startswith(tuple("AEIOU")) else "a"
             yield f"{what}; the params are {article} {wire.__name__}{named}"
+
+
+def _of_slip(name: str, fields: dict[str, Any]) -> Iterator[str]:
+    """A name for the whole params that is a field's, but for a typing error."""
+    if name in fields or name == "params":
+        return
+    from difflib import get_close_matches
+
+    for near in get_close_matches(name, fields, n=1, cutoff=SLIP):
+        yield f"parameter '{name}' would get the whole params; did you mean '{near}'?"
 
 
 def _of_field(field: Parameter, wire: Any) -> Iterator[str]:

@@ -18,6 +18,7 @@ from animus_routes.values.hints import bare, expanded, extras, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import CodeType
 
 VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x04, 0x08, 0x20, 0x80, 0x200
 LATER: Final = GENERATOR | COROUTINE | ASYNC_GENERATOR
@@ -121,6 +122,17 @@ def is_coroutine_function(handler: Any) -> bool:
     return bool(_flags(_layers(handler))[0] & COROUTINE)
 
 
+def outer_code(handler: Any) -> CodeType | None:
+    """The code whose result a call returns: a decorator's, not that of what it wraps.
+
+    None for a class, and for what C wrote.
+    """
+    layers = _layers(handler)
+    if any(isinstance(layer, type) for layer in layers):
+        return None
+    return next((layer.__code__ for layer in layers if hasattr(layer, "__code__")), None)
+
+
 def parameters_of(handler: Any) -> tuple[list[Parameter], bool] | None:
     """What a call has to fill, hints aside, and whether `*args` takes more; None if C wrote it."""
     layers = _layers(handler)
@@ -188,7 +200,8 @@ def analyse(
     layers = _layers(handler)
     function = layers[-1]
     if not isinstance(function, FunctionType):
-        return Signature(handler, [], problems=[NOT_PYTHON])
+        problem = NOT_PYTHON if callable(handler) else f"{handler!r} is not a function"
+        return Signature(handler, [], problems=[problem])
     problems: list[str] = []
     hints = _hints(function, problems)
     if function.__code__.co_flags & (VARARGS | VARKEYWORDS):

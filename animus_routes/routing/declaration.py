@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from animus_routes.engine.program import expect_run
 from animus_routes.errors import ConfigurationError
 from animus_routes.routing.registry import Registry
-from animus_routes.routing.router import Item, Router, calling_place
+from animus_routes.routing.router import Router, calling_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,8 +17,51 @@ if TYPE_CHECKING:
     from animus_routes.roles import Role
 
 
+class Listed:
+    """An argument that is a list, whether `App(...)` gets it or it is assigned later.
+
+    A string is not meant as a list of its letters: it is kept as one item, for the report.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __set__(self, app: Declaration, given: Any) -> None:
+        app.unlisted.pop(self._name, None)
+        if hasattr(given, "__iter__") and not isinstance(given, str | bytes | Mapping):
+            app.__dict__[self._name] = list(given)
+            return
+        app.__dict__[self._name] = kept = _meant(given)
+        advice = f": write {self._name}={kept!r}" if kept else ""
+        app.unlisted[self._name] = f"App({self._name}={given!r}) is not a list{advice}"
+
+
+def _meant(given: Any) -> list[Any]:
+    """The list that was probably meant: of a string, of what describes one item, of a dict's keys."""
+    if isinstance(given, Mapping) and "name" not in given:
+        return list(cast("Mapping[object, object]", given))
+    return [given] if isinstance(given, str | Mapping) and given else []
+
+
+def _copied(given: Any) -> dict[str, Any]:
+    """A dict of one's own; what is none is left to the report."""
+    return dict(cast("Mapping[str, Any]", given)) if isinstance(given, Mapping) else given
+
+
 class Declaration(Router):
-    """An app as it is written; see `App` for the arguments."""
+    """An app as it is written; see `App` for the arguments.
+
+    Attributes:
+        where: `file:line` of the call that made it.
+        unlisted: What the report says of arguments that are not lists, by name.
+    """
+
+    _called = "app"
+    kinds: list[str]
+    subject_kinds: list[str]
+    env_required: list[Any]
+    capabilities: list[str]
+    projections: list[str]
 
     def __init__(
         self,
@@ -44,15 +87,20 @@ class Declaration(Router):
         super().__init__()
         self.where = calling_place(self)
         expect_run(name, self.where)
-        self.kinds: list[str] = [*([kind] if kind else []), *self._list("kinds", kinds)]
+        self.unlisted: dict[str, str] = {}
+        self._set_kinds(kind, kinds)
+        lists = {
+            "subject_kinds": subject_kinds,
+            "env_required": env_required,
+            "capabilities": capabilities,
+            "projections": projections,
+        }
+        for argument, given in lists.items():
+            setattr(self, argument, given)
         self.name = name
         self.version = version
         self.description = description
-        self.subject_kinds = self._list("subject_kinds", subject_kinds)
-        self.env_required = self._list("env_required", env_required)
-        self.capabilities = self._list("capabilities", capabilities)
-        self.kind_capabilities = dict(kind_capabilities or {})
-        self.projections = self._list("projections", projections)
+        self.kind_capabilities = _copied(kind_capabilities or {})
         self.lifespan = lifespan
         self.concurrency = concurrency
         self.notification_buffer_size = notification_buffer_size
@@ -65,15 +113,10 @@ class Declaration(Router):
         self._registry: Registry | None = None
         self._registered: object = None
 
-    def _list(self, name: str, given: Any) -> list[Any]:
-        """An argument as a list; a string is not meant as a list of its letters."""
-        if hasattr(given, "__iter__") and not isinstance(given, str | bytes | Mapping):
-            return list(given)
-        kept: list[Any] = [given] if isinstance(given, str | Mapping) and given else []
-        advice = f": write {name}={kept!r}" if kept else ""
-        problem = f"{self.where}: App({name}={given!r}) is not a list{advice}"
-        self._collect(Item("problems", problem))
-        return kept
+    def _set_kinds(self, kind: Any, kinds: Any) -> None:
+        self.kinds = kinds
+        if kind and not (kind in self.kinds and self.unlisted):
+            self.kinds.insert(0, kind)
 
     @property
     def roles(self) -> list[Role]:
@@ -86,15 +129,22 @@ class Declaration(Router):
 
         found: list[Role] = []
         problems: list[str] = []
-        if len(set(self.kinds)) < len(self.kinds):
+        if any(self.kinds.count(kind) > 1 for kind in self.kinds):
             problems.append(f"App(kinds={self.kinds!r}) names a kind twice")
         for kind in self.kinds:
+            if not isinstance(cast("object", kind), str):
+                problems.append(
+                    f"App(kind={kind!r}) is not the name of a kind, such as 'custom'; several "
+                    "go in kinds=[...]"
+                )
+                continue
             try:
                 found.append(role(kind))
             except KeyError as error:
                 problems.append(f"App(kind={kind!r}): {error.args[0]}")
         if problems or not found:
-            raise ConfigurationError(problems or ["App needs kind= or kinds="])
+            missing = self.unlisted.get("kinds", "App needs kind= or kinds=")
+            raise ConfigurationError(problems or [missing])
         return found
 
     @property
@@ -103,7 +153,7 @@ class Declaration(Router):
         asked = (
             self.kinds.copy(),
             self.registrations.copy(),
-            self.subject_kinds.copy(),
+            [kind for kind in self.subject_kinds if isinstance(cast("object", kind), str)],
             self.concurrency,
             self.middlewares.copy(),
         )
@@ -152,4 +202,9 @@ class Declaration(Router):
                 f"none of the role's methods: {verbs}" if verbs else "no methods by known verbs"
             )
             problem = f"{where}: include({type(backend).__qualname__}): it has {needed}"
-            self._collect(Item("problems", problem))
+            self._tell(problem, unserved=True)
+
+
+# Not in the class's body: type checkers are to see the lists that are read.
+for argument in ("kinds", "subject_kinds", "env_required", "capabilities", "projections"):
+    setattr(Declaration, argument, Listed(argument))

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-NAMELESS = 'name the wire method: @app.method("group/verb")'
-
 
 class Registration(Struct, frozen=True):
     """One use of a decorator.
@@ -49,11 +47,13 @@ class Item(Struct, frozen=True, eq=False):
     Attributes:
         what: The router's attribute that holds it.
         only: Set where there can be one of its sort: what it would be the second of.
+        where: `file:line` of a hook, or of the call that registered it.
     """
 
     what: str
     value: Any
     only: type[BaseException] | str | None = None
+    where: str = ""
 
 
 class Written(Struct, frozen=True):
@@ -120,19 +120,62 @@ def _bare(decorator: Handler) -> Handler:
         functions = [*given, *named.values()]
         if len(functions) == 1 and callable(functions[0]):
             return decorator(self, functions[0])
-        name = decorator.__name__
-        words = f"@app.{name} takes no parentheses: write @app.{name} alone"
-        self._misused(None, words)  # pyright: ignore[reportPrivateUsage]
+        words = "@{0} takes no parentheses: write @{0} alone"
+        if given and len(functions) == 1:
+            words = f"@{{0}}: {given[0]!r} is not a function"
+        self._misused(decorator.__name__, None, words)  # pyright: ignore[reportPrivateUsage]
         return partial(decorator, self)
 
     return cast("Handler", used)
+
+
+def _needs(
+    key: str, fits: Callable[[Any], bool], words: str, *, unserved: bool = False
+) -> Callable[[Handler], Handler]:
+    """A decorator that needs exactly one argument; without it, the report says so.
+
+    Args:
+        key: The argument's name.
+        fits: Is a value such an argument?
+        words: What the report says; `{0}` stands for the decorator.
+        unserved: Without the argument, a handler is lost that the role may require.
+    """
+
+    def needing(decorator: Handler) -> Handler:
+        @wraps(decorator)
+        def used(self: Router, *given: Any, **named: Any) -> Any:
+            values = [*given, *(named[name] for name in named if name == key)]
+            if len(values) == 1 and fits(values[0]):
+                return decorator(self, *given, **named)
+            value = values[0] if len(values) == 1 else None
+            return self._misused(  # pyright: ignore[reportPrivateUsage]
+                decorator.__name__, value, words, unserved=unserved
+            )
+
+        return cast("Handler", used)
+
+    return needing
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_exception(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException)
 
 
 class Router:
     """Collects handlers; an `App` is a router, and adds other routers with `include`.
 
     Every decorator returns the function unchanged, so it can still be called and tested.
+
+    Attributes:
+        problems: What the report says of what was collected, each with its place.
+        unserved: Those of them for which a handler that the role requires may be missing.
     """
+
+    _called = "router"
 
     def __init__(self) -> None:
         self.registrations: list[Registration] = []
@@ -141,6 +184,7 @@ class Router:
         self.initialize_hooks: list[Callable[..., Any]] = []
         self.health_check: Callable[..., Any] | None = None
         self.problems: list[str] = []
+        self.unserved: list[str] = []
         self.included: list[tuple[Router, str]] = []
         self._items: dict[Item, None] = {}
         self._only: dict[Any, Callable[..., Any]] = {}
@@ -152,6 +196,7 @@ class Router:
         """Everything that was registered, in order."""
         return list(self._items)
 
+    @_needs("name", _is_name, 'name the wire method: @{0}("group/verb")', unserved=True)
     def method(
         self,
         name: MethodName | str,
@@ -169,8 +214,6 @@ class Router:
                 as this notification, `{"id": <request id>, "event": <item>}`.
             extra: The method is deliberately not one from the role's table.
         """
-        if not isinstance(cast("object", name), str):
-            return self._misused(name, NAMELESS)
 
         def register(function: Handler) -> Handler:
             self._add(name, function, concurrent=concurrent, items_as=notification, extra=extra)
@@ -186,7 +229,7 @@ class Router:
                 hints, the descriptions from the docstring (Google, NumPy or Sphinx style).
         """
         if not isinstance(cast("object", name), str | None):
-            return self._misused(name, "@app.tool needs its parentheses: write @app.tool()")
+            return self._misused("tool", name, "@{0} needs its parentheses: write @{0}()")
 
         def register(function: Handler) -> Handler:
             self._add(name or _name(function), function, tool=True)
@@ -194,11 +237,9 @@ class Router:
 
         return register
 
+    @_needs("name", _is_name, 'name the notification: @{0}("group/verb")')
     def notification(self, name: HandledNotification | str) -> Callable[[Handler], Handler]:
         """Handle a notification from the host; it is never answered."""
-        if not isinstance(cast("object", name), str):
-            words = 'name the notification: @app.notification("group/verb")'
-            return self._misused(name, words)
 
         def register(function: Handler) -> Handler:
             self._add(name, function, inbound=True)
@@ -206,15 +247,27 @@ class Router:
 
         return register
 
-    def _misused(self, given: Any, problem: str) -> Callable[[Handler], Handler]:
+    def _misused(
+        self, name: str, given: Any, words: str, *, unserved: bool = False
+    ) -> Callable[[Handler], Handler]:
         """A decorator that was not given what it needs: the start-up report says so.
 
         Without parentheses, `given` is the function itself, and has to stay in its place.
         """
         is_function = callable(given) and not isinstance(given, type)
         where = location(given) if is_function else calling_place()
-        self._collect(Item("problems", f"{where}: {problem}"))
+        said = words.replace("{0}", f"{self._called}.{name}")
+        self._tell(f"{where or calling_place()}: {said}", unserved=unserved)
         return cast("Callable[[Handler], Handler]", given) if is_function else _as_it_is
+
+    def _tell(self, problem: str, *, unserved: bool = False) -> None:
+        self._collect(Item("problems", problem))
+        if unserved:
+            self._collect(Item("unserved", problem))
+
+    def place_of(self, function: Any) -> str:
+        """`file:line` of a hook; where it was registered if it has no Python code."""
+        return next((item.where for item in self._items if item.value is function), "")
 
     @_bare
     def middleware(self, function: Handler) -> Handler:
@@ -223,21 +276,19 @@ class Router:
         A plain middleware wraps both plain and async handlers. An async one, which awaits
         `call_next(ctx)`, can wrap only async handlers.
         """
-        self._collect(Item("middlewares", function))
+        self._collect(Item("middlewares", function, where=_place(function)))
         return function
 
+    @_needs("error", _is_exception, "name the exception: @{0}(SomeError)")
     def exception_handler(self, error: type[BaseException]) -> Callable[[Handler], Handler]:
         """Turn an exception of your own, or of a subclass, into an answer.
 
         The function is a plain one and takes `(ctx, error)`. An `RpcError` that it returns or
         raises is the answer; any other value that it returns is the result.
         """
-        given = cast("object", error)
-        if not isinstance(given, type) or not issubclass(given, BaseException):
-            return self._misused(given, "name the exception: @app.exception_handler(SomeError)")
 
         def register(function: Handler) -> Handler:
-            self._collect(Item("exception_handlers", function, error))
+            self._collect(Item("exception_handlers", function, error, _place(function)))
             return function
 
         return register
@@ -248,7 +299,7 @@ class Router:
 
         The function may take the `initialize` params (whole or by field) and a `Context`.
         """
-        self._collect(Item("initialize_hooks", function))
+        self._collect(Item("initialize_hooks", function, where=_place(function)))
         return function
 
     @_bare
@@ -258,7 +309,7 @@ class Router:
         The function returns None or True for healthy, False for unhealthy, a string for degraded
         with that reason, or a `HealthCheckResult`. If it raises, the plugin is unhealthy.
         """
-        self._collect(Item("health_check", function, "health"))
+        self._collect(Item("health_check", function, "health", _place(function)))
         return function
 
     def include(self, other: Router | object) -> None:
@@ -270,6 +321,11 @@ class Router:
         `Context`.
         """
         where = calling_place()
+        if isinstance(other, type):
+            name = other.__qualname__
+            words = f"{where}: include({name}): it is a class: write include({name}())"
+            self._tell(words, unserved=True)
+            return
         if not isinstance(other, Router):
             self._include_object(other, where)
             return
@@ -290,7 +346,7 @@ class Router:
         )
 
     def _add(self, name: str, function: Callable[..., Any], **options: Any) -> None:
-        registration = Registration(name, function, location(function), **options)
+        registration = Registration(name, function, _place(function), **options)
         self._collect(Item("registrations", registration))
 
     def _collect(self, item: Item) -> None:
@@ -301,22 +357,28 @@ class Router:
         if item.only is None:
             getattr(self, item.what).append(item.value)
         else:
-            self._keep_only(item.only, item.value)
+            self._keep_only(item, item.only)
         for includer in self._includers:
             includer._collect(item)  # noqa: SLF001 - as above
 
-    def _keep_only(self, sort: type[BaseException] | str, function: Callable[..., Any]) -> None:
+    def _keep_only(self, item: Item, sort: type[BaseException] | str) -> None:
+        function = item.value
         first = self._only.setdefault(sort, function)
         if first is not function:
             of = "health" if isinstance(sort, str) else f"exception_handler({sort.__name__})"
             self.problems.append(
-                f"{location(function)}: @app.{of} '{name_of(function)}': there is one already, "
-                f"'{name_of(first)}' at {location(first)}"
+                f"{item.where}: @app.{of} '{name_of(function)}': there is one already, "
+                f"'{name_of(first)}' at {self.place_of(first)}"
             )
         elif isinstance(sort, str):
             self.health_check = function
         else:
             self.exception_handlers[sort] = function
+
+
+def _place(function: Any) -> str:
+    """`file:line` of a function; of the author's line that registers it if it has no Python code."""
+    return location(function) or calling_place()
 
 
 def _as_it_is(function: Handler) -> Handler:

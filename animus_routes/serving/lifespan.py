@@ -52,10 +52,11 @@ def enter(
         return next(entered), partial(next, entered, None)
     if hasattr(entered, "close"):
         entered.close()  # a coroutine, which would complain that nobody awaited it
-    raise TypeError(
-        f"the lifespan '{name_of(app.lifespan)}' has no `yield`: the code before it runs at the "
-        "start, the code after it at the end"
+    from animus_routes.describe.hooks import (
+        NO_YIELD,  # the report does not see it in every lifespan
     )
+
+    raise TypeError(f"the lifespan '{name_of(app.lifespan)}' {NO_YIELD}")
 
 
 async def _first(entered: Any) -> Any:

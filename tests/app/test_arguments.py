@@ -10,6 +10,7 @@ from making import custom_app, full_app, subject_app
 
 from animus_routes import App, ConfigurationError
 from animus_routes.compat import DefinitionError, define_plugin
+from animus_routes.structs.queue import QueueCapabilities
 
 
 def report(app: App) -> list[str]:
@@ -45,8 +46,36 @@ def this_line() -> str:
         ({"name": None}, "App(name=...) is empty"),
         ({"description": 3}, "App(description=3) is not a string"),
         ({"lifespan": 3}, "App(lifespan=3) is not a function"),
-        ({"concurrency": "4"}, "App(concurrency='4') is not a number of handlers"),
-        ({"concurrency": 0}, "App(concurrency=0) is not a number of handlers"),
+        ({"concurrency": "8"}, "App(concurrency='8') has to be a number, at least 1"),
+        ({"concurrency": 0}, "App(concurrency=0) has to be a number, at least 1"),
+        ({"log_format": None}, "App(log_format=None) is neither 'text' nor 'json'"),
+        ({"log_entries": "no"}, "App(log_entries='no') is neither True nor False"),
+        ({"exit_on_broken_stream": "no"}, "App(exit_on_broken_stream='no') is neither True nor"),
+        ({"supports_mcp": "no"}, "App(supports_mcp='no') is not True, False or None"),
+        ({"notification_buffer_size": -4}, "App(notification_buffer_size=-4) has to be a number"),
+        ({"notification_buffer_size": "many"}, "size='many') has to be a number, at least 0"),
+        ({"notification_buffer_size": True}, "App(notification_buffer_size=True) has to be"),
+        ({"name": "My Plugin!"}, "App(name='My Plugin!') has to be one word"),
+        ({"kind": ["custom"]}, "App(kind=['custom']) is not the name of a kind"),
+        ({"kind": 3}, "App(kind=3) is not the name of a kind, such as 'custom'"),
+        ({"kind": None, "kinds": [["x"]]}, "App(kind=['x']) is not the name of a kind"),
+        ({"kind": None, "kinds": None}, "App(kinds=None) is not a list"),
+        ({"kinds": "subject_backend"}, "App(kinds='subject_backend') is not a list: write"),
+        ({"kind_capabilities": "queue"}, "App(kind_capabilities='queue') is not a dict by kind"),
+        ({"kind_capabilities": ["queue"]}, "App(kind_capabilities=['queue']) is not a dict"),
+        ({"kind_capabilities": {"subject_backen": {}}}, "did you mean 'subject_backend'?"),
+        ({"kind": "subjec_backend", "kind_capabilities": {"subject_backend": {}}}, "did you mean"),
+        ({"kind_capabilities": {"queue": {}}}, "...}): the app is not of kind 'queue'"),
+        ({"kind_capabilities": {"subject_backend": 1}}, "'subject_backend': 1}): write a dict"),
+        ({"subject_kinds": ["task", "task"]}, "=['task', 'task']) names 'task' twice"),
+        ({"subject_kinds": ["Task Kind"]}, "App(subject_kinds=['Task Kind']): a kind is exact"),
+        ({"subject_kinds": None}, "App(subject_kinds=None) is not a list"),
+        ({"subject_kinds": b"task"}, "App(subject_kinds=b'task') is not a list"),
+        ({"env_required": ["A B"]}, "App(env_required=['A B']): write a variable's name"),
+        ({"env_required": [{"name": "A=1"}]}, "write a variable's name"),
+        ({"env_required": [{"name": "X", "requird": False}]}, "did you mean 'required'?"),
+        ({"env_required": [{"name": "X", "required": "no"}]}, "'required' has to be True or False"),
+        ({"env_required": {"X": "required"}}, "is not a list: write env_required=['X']"),
     ],
 )
 def test_an_argument_that_cannot_be_is_told_in_one_line_with_the_place_of_the_app(
@@ -130,6 +159,39 @@ def test_kinds_that_come_after_the_first_check_are_noticed() -> None:
     app.subject_kinds[:] = ["note"]
     assert "note/get" in app.manifest()["capabilities"]
     assert "task/get" not in app.manifest()["capabilities"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("kinds", "subject_backend"), ("subject_kinds", "note"), ("env_required", "TOKEN")],
+)
+def test_a_string_that_is_assigned_later_is_told_until_a_list_takes_its_place(
+    name: str, given: str
+) -> None:
+    app = full_app()
+    before = getattr(app, name)
+    setattr(app, name, given)
+    (problem,) = report(app)
+    assert problem.endswith(f"App({name}={given!r}) is not a list: write {name}=[{given!r}]")
+    setattr(app, name, tuple(before))
+    app.check()
+
+
+def test_what_each_kind_declares_may_be_a_dict_or_the_wire_type() -> None:
+    extra = QueueCapabilities(priority_weighted=True)
+    app = custom_app(kinds=["queue"], kind_capabilities={"queue": extra, "custom": {"a": 1}})
+    assert not any("kind_capabilities" in problem for problem in report(app))
+
+
+def test_a_subject_kind_that_is_no_string_does_not_stop_the_report() -> None:
+    app = full_app(subject_kinds=[3, ["task"]])
+    app.method("note/get")(lambda: None)
+    assert len(report(app)) == 3
+
+
+def test_a_required_method_that_nobody_serves_has_the_place_of_the_app() -> None:
+    where = this_line(), App(kind="queue", name="n", version="1.0.0", description="d")
+    assert all(problem.startswith(f"{where[0]}: 'queue/") for problem in report(where[1]))
 
 
 def test_a_handler_that_takes_another_ones_place_is_noticed() -> None:

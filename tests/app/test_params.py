@@ -416,7 +416,7 @@ def test_open_argument_lists_are_reported() -> None:
 
 
 def test_a_builtin_is_reported() -> None:
-    assert problems(print).endswith("\n  'x/do': it is not a Python function")
+    assert problems(print).endswith(": 'x/do': it is not a Python function")
 
 
 def test_a_field_as_a_default_is_reported_with_the_right_spelling() -> None:

@@ -97,7 +97,7 @@ def test_a_subject_kind_that_no_host_could_route_is_told(kind: str) -> None:
 
 def test_options_that_have_no_meaning_are_told() -> None:
     assert "no meaning for kind 'custom'" in report(custom_app(subject_kinds=["task"]))[0]
-    assert "at least one handler has to run" in report(custom_app(concurrency=0))[0]
+    assert "has to be a number, at least 1" in report(custom_app(concurrency=0))[0]
 
 
 Handlers = dict[str, Any]
@@ -281,6 +281,52 @@ def test_concurrent_async_handlers_are_told() -> None:
     app = custom_app()
     app.method("x/do", concurrent=True)(async_value)
     assert "async ones always run concurrently" in report(app)[0]
+
+
+def lone(hint: str) -> Callable[..., Any]:
+    """A handler with one parameter that is named nearly like a field, or not at all."""
+
+    def confg(confg: dict[str, Any]) -> None: ...
+
+    def unhinted(stauts): ...  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+
+    def other(everything: dict[str, Any]) -> None: ...
+
+    def params(params): ...  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+
+    return {"confg": confg, "stauts": unhinted, "everything": other, "params": params}[hint]
+
+
+def test_a_lone_parameter_that_is_nearly_a_field_is_told() -> None:
+    app = App(kind="trigger_backend", name="n", version="1.0.0", description="d")
+    app.method("trigger/watch")(lone("confg"))
+    app.method("trigger/schema")(dict)
+    (problem,) = [line for line in report(app) if "'trigger/watch'" in line]
+    assert problem.endswith(
+        "'trigger/watch': parameter 'confg' would get the whole params; did you mean 'config'?"
+    )
+
+
+@pytest.mark.parametrize("name", ["everything", "params"])
+def test_a_lone_parameter_with_a_name_of_its_own_gets_the_whole_params(name: str) -> None:
+    app = full_app()
+    app.method("subject/create")(lone(name))
+    app.check()
+
+
+class Backend:
+    def list(self) -> list[Any]:
+        return []
+
+
+@pytest.mark.parametrize("other", [Backend, Router])
+def test_a_class_that_is_included_is_one_line(other: type) -> None:
+    app = subject_app()
+    app.include(other)
+    (problem,) = report(app)
+    name = other.__name__
+    assert problem.startswith("tests/app/test_startup.py:")
+    assert problem.endswith(f"include({name}): it is a class: write include({name}())")
 
 
 def test_an_object_without_any_verb_is_told() -> None:
