@@ -234,7 +234,7 @@ def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
             yield from _of_field(field, wire)
             continue
         what = unknown("field", field.wire_name, list(fields))
-        # A default makes room for keys beyond the schema, but not for a slip of the pen.
+        # A default makes room for keys beyond the schema, but not for a typing error.
         if not field.has_default or "did you mean" in what:
             named = f": {', '.join(fields)}" if fields else ", which has no fields"
             article = "an" if wire.__name__.startswith(tuple("AEIOU")) else "a"
@@ -252,7 +252,7 @@ def _of_slip(name: str, fields: dict[str, Any]) -> Iterator[str]:
 
 
 def _of_field(field: Parameter, wire: Any) -> Iterator[str]:
-    """Is one parameter's hint of the JSON type the wire sends? Only what is certain is said."""
+    """Is one parameter's hint of the JSON type on the wire? Only what is certain is reported."""
     written = shown(wire.__annotations__[field.wire_name])
     sent = json_type(wire, field.wire_name)
     for base in members(field.hint) if field.hint is not NOTHING else ():

@@ -88,7 +88,7 @@ class AgentItems:
         final = bool(params.get("is_final") or params.get("final"))
         self._deltas.add(params["text"])
         if final:
-            # A final item without a text only ends the turn that was streamed.
+            # A final item without text only ends the turn that was streamed.
             streamed = self._deltas.take()
             self._turns.add(params["text"] or streamed)
         return {**params, "is_final": final, "final": final}

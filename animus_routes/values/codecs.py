@@ -208,7 +208,7 @@ def _renamed(decode: Decode, slots: list[Slot]) -> Decode:
 
 
 class Absent(Struct):
-    """A default that is made for each call, from an empty object."""
+    """A default that is made anew for each call, from an empty object."""
 
     decode: Decode
 
@@ -301,7 +301,7 @@ def _serializer(cls: Any) -> Any:
 def _ways(cls: Any, serializer: Any) -> tuple[Writer, Callable[[Any], Any]]:
     """How pydantic writes objects of a class: to JSON, and to dicts and lists."""
     config = getattr(cls, "model_config", None) or getattr(cls, "__pydantic_config__", {})
-    # What is read by its alias is written by it, unless the author's model says otherwise.
+    # A field read by its alias is written by it too, unless the author's model says otherwise.
     options = {"by_alias": True} if config.get("serialize_by_alias") is None else {}
     as_json = partial(serializer.to_json, **options) if options else serializer.to_json
     return as_json, partial(serializer.to_python, mode="json", **options)
