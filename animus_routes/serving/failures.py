@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -67,6 +68,23 @@ def _with_choices(invalid: Invalid, signature: Signature) -> Invalid:
             words = ", ".join(f"'{word}'" for word in choices(signature, issue["path"]))
             issue["message"] = f"Expected one of {words}" if words else issue["message"]
     return Invalid(invalid.issues, malformed=invalid.malformed)
+
+
+_formatting = allocate_lock()
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback of an error, or at least its name: what is reported must not fail itself.
+
+    Python 3.11 parses the lines that it shows, and cannot do that on two threads at once.
+    """
+    from traceback import format_exception
+
+    try:
+        with _formatting:
+            return "".join(format_exception(error)).rstrip()
+    except Exception as failure:  # noqa: BLE001 - whatever an author's objects do to it
+        return f"{type(error).__qualname__}, whose traceback cannot be shown: {failure!r}"
 
 
 class Failures:
@@ -205,13 +223,11 @@ class Failures:
 
     def report(self, what: str, error: BaseException) -> str:
         """Tell the operator, with the traceback; return what the host is told, with the id."""
-        from traceback import format_exception
-
         from animus_routes.engine.stderr import log
 
         if isinstance(error, Interrupted):
             log(f"{what}: cut off, the plugin is ending")
             return "cut off"
         error_id = os.urandom(4).hex()
-        log(f"error {error_id} in {what}\n{''.join(format_exception(error)).rstrip()}")
+        log(f"error {error_id} in {what}\n{_traceback(error)}")
         return f"internal error, id {error_id}"

@@ -155,11 +155,11 @@ def test_logging_belongs_to_the_app_that_is_served(capfd: pytest.CaptureFixture[
     with bare_root() as root:
         root.setLevel(logging.ERROR)
         for number in range(3):
-            with TestClient(named_app(f"app {number}", log_format="json")) as client:
-                assert entries(client) == [f"from app {number}"]
+            with TestClient(named_app(f"app-{number}", log_format="json")) as client:
+                assert entries(client) == [f"from app-{number}"]
             assert (root.handlers, root.level) == ([], logging.ERROR)
     lines = [json.loads(line)["message"] for line in capfd.readouterr().err.splitlines()]
-    assert lines == ["from app 0", "from app 1", "from app 2"]
+    assert lines == ["from app-0", "from app-1", "from app-2"]
 
 
 def test_of_two_clients_the_newest_has_it_and_the_last_gives_it_back(
