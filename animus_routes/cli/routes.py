@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     _, out = claim()  # what the author's module prints is not our output
     app = load(target)
     try:
-        rows = list(describe(app))
+        rows = list(methods_of(app))
         found = problems(app)
     except ConfigurationError as error:
         fail(str(error))
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     return 1 if found else 0
 
 
-def describe(app: App) -> Iterator[dict[str, Any]]:
+def methods_of(app: App) -> Iterator[dict[str, Any]]:
     """One row per method, which says what serves it, if anything does."""
     registry = app.registry
     for name, (role, row) in registry.rows.items():

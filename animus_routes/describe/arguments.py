@@ -38,7 +38,7 @@ def of_arguments(app: Declaration) -> Iterator[str]:
     for name, fits, wrong in ARGUMENTS:
         value = getattr(app, name)
         if not fits(value):
-            yield f"App({name}={'...' if wrong is EMPTY else repr(value)}) {wrong}"
+            yield f"App({name}={'...' if wrong is IS_EMPTY else repr(value)}) {wrong}"
     for name, fits, right in ITEMS:
         for item in getattr(app, name) if name not in app.unlisted else ():
             if not fits(item):
@@ -165,14 +165,14 @@ def _is_flag(value: object) -> bool:
 
 
 JOINTS: Final = dict.fromkeys(map(ord, "-_./@"))
-EMPTY: Final = "is empty: hosts refuse a manifest without it"
+IS_EMPTY: Final = "is empty: hosts refuse a manifest without it"
 ARGUMENTS: Final[tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
-    ("name", bool, EMPTY),
+    ("name", bool, IS_EMPTY),
     ("name", lambda given: not given or isinstance(given, str), "is not a string"),
     ("name", _is_name, "has to be one word of letters, digits and -, such as 'animus-queue-sql'"),
-    ("version", bool, EMPTY),
+    ("version", bool, IS_EMPTY),
     ("version", lambda given: not given or _is_semver(given), "is not semver, such as '1.0.0'"),
-    ("description", bool, EMPTY),
+    ("description", bool, IS_EMPTY),
     ("description", lambda given: not given or isinstance(given, str), "is not a string"),
     ("lifespan", lambda given: given is None or callable(given), "is not a function"),
     ("concurrency", _is_count, "has to be a number, at least 1: that many handlers run at once"),

@@ -140,7 +140,7 @@ def _of_other_kinds(app: Declaration) -> Iterator[Router]:
 def _known(registry: Registry, registration: Registration) -> bool:
     return (
         registration.extra
-        or registration.inbound
+        or registration.one_way
         or any(role.open for role in registry.roles)
         or registry.row(registration.name)[1] is not None
     )

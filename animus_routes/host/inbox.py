@@ -41,10 +41,15 @@ class ProtocolError(HostError):
 
 
 class Notification(NamedTuple):
-    """A notification from the plugin; `params` is None when the frame had none."""
+    """A notification from the plugin.
+
+    Attributes:
+        method: Such as `subject/changed`.
+        params: As the host decodes them; None when the frame had none.
+    """
 
     method: str
-    params: Any
+    params: Any = None
 
 
 class ErrorBody(msgspec.Struct):

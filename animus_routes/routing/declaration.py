@@ -190,7 +190,7 @@ class Declaration(Router):
                 self._add(
                     row.name,
                     function,
-                    inbound=row.one_way and row.stops is None and row.result is None,
+                    one_way=row.one_way and row.stops is None and row.result is None,
                     context_names=frozenset({"ctx", "context"}),
                 )
         check = getattr(backend, "health", None)

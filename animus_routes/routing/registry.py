@@ -99,7 +99,7 @@ class Registry:
             derived = row.default is not None and row.advertised
             derived = derived or self.has(row.served_with or "")
             names += [n for n in (name, *self.aliases(name)) if derived or n in self.served]
-        names += [n for n, r in self.handlers.items() if not r.inbound]
+        names += [n for n, r in self.handlers.items() if not r.one_way]
         return list(dict.fromkeys(names))
 
     def routes(self) -> Iterator[Route]:

@@ -174,7 +174,7 @@ def handled(
         middlewares=middlewares,
         mode=_mode(row, registration, signature, items, concurrency),
         contextual=signature.contextual or bool(middlewares),
-        one_way=registration.inbound or (row is not None and row.one_way),
+        one_way=registration.one_way or (row is not None and row.one_way),
         stops=row.stops if row is not None else None,
         stopped=row.stopped if row is not None else None,
         stream=StreamFormat(items, signature) if items is not None else None,

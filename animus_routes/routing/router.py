@@ -26,7 +26,7 @@ class Registration(Struct, frozen=True):
     Attributes:
         where: `file:line` of the function, "" if it has none.
         items_as: The notification that a generator's items go out as.
-        inbound: It handles a notification of the host's.
+        one_way: It handles a notification of the host's.
         context_names: Bare parameter names that mean the context.
     """
 
@@ -37,7 +37,7 @@ class Registration(Struct, frozen=True):
     items_as: str | None = None
     extra: bool = False
     tool: bool = False
-    inbound: bool = False
+    one_way: bool = False
     context_names: frozenset[str] = frozenset()
 
 
@@ -242,7 +242,7 @@ class Router:
         """Handle a notification from the host; it is never answered."""
 
         def register(function: Handler) -> Handler:
-            self._add(name, function, inbound=True)
+            self._add(name, function, one_way=True)
             return function
 
         return register

@@ -1,7 +1,7 @@
 """`TestClient`: an app under test in the same process, through the same dispatcher."""
 
+from animus_routes.host.inbox import Notification
 from animus_routes.testing.client import OpenStream, TestClient, check_result
-from animus_routes.testing.memory import Notification
 
 Stream = OpenStream  # its first name
 

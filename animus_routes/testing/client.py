@@ -11,8 +11,9 @@ from animus_routes.engine.connection import Connection
 from animus_routes.engine.server import Server
 from animus_routes.engine.wire import release
 from animus_routes.errors import INTERNAL_ERROR, NamedError, RpcError
+from animus_routes.host.inbox import Notification
 from animus_routes.roles import PROTOCOL_VERSION
-from animus_routes.testing.memory import MemoryWire, Notification
+from animus_routes.testing.memory import MemoryWire
 from animus_routes.values.codecs import encoder
 from animus_routes.values.hints import wire_type
 

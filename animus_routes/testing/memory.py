@@ -11,23 +11,12 @@ import msgspec
 from msgspec import Struct
 
 from animus_routes.engine.wire import Wire
+from animus_routes.host.inbox import Notification
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 WAIT_STEP_S: Final = 0.01
-
-
-class Notification(Struct):
-    """One notification from the plugin.
-
-    Attributes:
-        method: Such as `subject/changed`.
-        params: As the host decodes them.
-    """
-
-    method: str
-    params: Any = None
 
 
 class Frame(Struct):
