@@ -352,28 +352,19 @@ def resolve(
     if any(other is function for other in chain):
         problems.append(f"dependency '{name}' depends on itself")
         return Dependency(function, name)
-    signature = analyse(function, chain=(*chain, function))
+    read = analyse(function, chain=(*chain, function))
     problems.extend(
-        f"dependency '{name}': {problem}" for problem in signature.problems if problem != NOT_PYTHON
+        f"dependency '{name}': {problem}" for problem in read.problems if problem != NOT_PYTHON
     )
     problems.extend(
         f"dependency '{name}': parameter '{field.name}' is neither a Context nor a Depends"
-        for field in signature.fields
+        for field in read.fields
         if not field.has_default
     )
-    passed_on = signature.certain or signature.is_generator
-    is_async = (signature.is_async and passed_on) or any(
-        d.is_async for d in signature.dependencies.values()
-    )
-    return Dependency(
-        function,
-        name,
-        is_async,
-        signature.is_generator,
-        signature.contexts,
-        signature.dependencies,
-        signature.certain,
-    )
+    passed_on = read.certain or read.is_generator
+    is_async = (read.is_async and passed_on) or any(d.is_async for d in read.dependencies.values())
+    given = read.contexts, read.dependencies
+    return Dependency(function, name, is_async, read.is_generator, *given, read.certain)
 
 
 def _of_default(parameter: Parameter) -> Iterator[str]:

@@ -11,7 +11,6 @@ from animus_routes.engine.connection import Connection
 from animus_routes.engine.server import Server
 from animus_routes.engine.wire import release
 from animus_routes.errors import INTERNAL_ERROR, NamedError, RpcError
-from animus_routes.host.inbox import Notification
 from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.testing.memory import MemoryWire
 from animus_routes.values.codecs import encoder
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from animus_routes.app import App
+    from animus_routes.host.inbox import Notification
     from animus_routes.names import HostMethodName, HostNotification, MethodName, PluginNotification
     from animus_routes.routing.registry import Registry
 
