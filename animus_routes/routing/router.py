@@ -74,7 +74,8 @@ LIVE: dict[ref[Router], None] = {}  # in the order in which they were made
 
 def routers() -> list[Router]:
     """Every router and app that there is."""
-    return [router for found in tuple(LIVE) if (router := found()) is not None]
+    # Copied in one step: one that is collected meanwhile takes itself out.
+    return [router for found in LIVE.copy() if (router := found()) is not None]
 
 
 def _written() -> Written:

@@ -61,7 +61,7 @@ import sys
 from animus_routes import App
 
 sys.frozen = True
-app = App(kind="workflow_runner", name="animus-runner-frozen", version="1", description="d")
+app = App(kind="workflow_runner", name="animus-runner-frozen", version="1.0.0", description="d")
 
 
 @app.method("workflow/execute")

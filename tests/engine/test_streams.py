@@ -257,7 +257,15 @@ def test_a_notification_that_ends_the_link_is_not_sent_and_its_author_told(how: 
     assert len([frame for frame in seen if "method" in frame]) == 1
 
 
-@pytest.mark.parametrize("how", ["log", "fields", "surrogate"])
+def test_a_log_line_that_is_not_utf_8_is_a_readable_entry() -> None:
+    seen: list[dict[str, Any]] = []
+    with streams(seen) as plugin:
+        assert plugin.call("x/tell", {"how": "surrogate", "size": 1}, timeout_s=WAIT_S) == "told"
+    (entry,) = [frame for frame in seen if frame.get("method") == "log/entry"]
+    assert "\ufffd" in entry["params"]["message"]
+
+
+@pytest.mark.parametrize("how", ["log", "fields"])
 def test_a_log_line_that_cannot_be_an_entry_stays_on_stderr_and_breaks_no_call(how: str) -> None:
     seen: list[dict[str, Any]] = []
     with streams(seen) as plugin:
