@@ -31,11 +31,15 @@ def mended(value: Any, enc_hook: Callable[[Any], Any] | None = None) -> Any:
     return _mended(msgspec.to_builtins(value, str_keys=True, enc_hook=enc_hook))
 
 
+def _items(given: Any) -> Any:
+    return given.items()
+
+
 def _mended(value: Any) -> Any:
     if isinstance(value, str):
         return readable(value)
     if isinstance(value, dict):
-        return {_mended(key): _mended(inside) for key, inside in value.items()}
+        return {_mended(key): _mended(inside) for key, inside in _items(value)}
     if isinstance(value, list | tuple):
         return [_mended(inside) for inside in cast("list[Any]", value)]
     return value

@@ -5,8 +5,7 @@ Read from the code object and the hints, because importing `inspect` costs more 
 
 from __future__ import annotations
 
-from functools import partial, reduce
-from operator import or_
+from functools import partial
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, get_origin, get_type_hints
 
@@ -179,7 +178,10 @@ def _flags(layers: list[Any]) -> tuple[int, bool]:
             codes.append(layer.__code__)
     flags = [code.co_flags & LATER for code in codes]
     certain = len(codes) < 2 or bool(flags[0])
-    return (flags[0] if flags and flags[0] else reduce(or_, flags, 0)), certain
+    together = 0
+    for found in flags:
+        together |= found
+    return (flags[0] if flags and flags[0] else together), certain
 
 
 def analyse(

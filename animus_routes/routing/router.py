@@ -69,7 +69,11 @@ class Written(Struct, frozen=True):
     namespace: int
 
 
-LIVE: dict[ref[Router], None] = {}  # in the order in which they were made
+LIVE: dict[Any, None] = {}  # in the order in which they were made
+
+
+def _collected(gone: Any) -> None:
+    LIVE.pop(gone, None)
 
 
 def routers() -> list[Router]:
@@ -191,7 +195,7 @@ class Router:
         self._only: dict[Any, Callable[..., Any]] = {}
         self._includers: dict[Router, str] = {}
         self.written = _written()
-        LIVE[ref(self, LIVE.pop)] = None
+        LIVE[ref(self, _collected)] = None
 
     def collected(self) -> list[Item]:
         """Everything that was registered, in order."""

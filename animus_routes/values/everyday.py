@@ -22,6 +22,7 @@ from animus_routes.values.hints import field_hints, is_generated, is_model, is_p
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+PATHS: Final = cast("type", os.PathLike)
 # Made from text and written as it, by their full name: nothing is imported for its own sake.
 TEXTS: Final = frozenset(
     {
@@ -49,14 +50,14 @@ BASES: Final[tuple[tuple[type, Any], ...]] = (
 ARRAYS: Final = (Sequence, AbstractSet, MappingView, deque)
 
 
-def _is_text(cls: type) -> bool:
+def _is_text(cls: Any) -> bool:
     return any(f"{base.__module__}.{base.__qualname__}" in TEXTS for base in cls.__mro__)
 
 
 def _maker(hint: Any) -> tuple[Any, Callable[[Any], Any]] | None:
     """What a custom type is read as, and how it is made of that; None if nothing is known of it."""
     cls: Any = get_origin(hint) or hint
-    if not isinstance(cls, type):
+    if not _is_class(cls):
         return None
     if cls is os.PathLike:
         from pathlib import Path
@@ -64,7 +65,7 @@ def _maker(hint: Any) -> tuple[Any, Callable[[Any], Any]] | None:
         return str, Path
     if issubclass(cls, re.Pattern):
         return str, re.compile
-    if issubclass(cls, os.PathLike) or _is_text(cls):
+    if issubclass(cls, PATHS) or _is_text(cls):
         return str, cls
     for base, plain in BASES:
         if issubclass(cls, base):
@@ -72,17 +73,22 @@ def _maker(hint: Any) -> tuple[Any, Callable[[Any], Any]] | None:
     return None
 
 
-def _read_as(cls: type, plain: Any, args: tuple[Any, ...]) -> Any:
+def _read_as(cls: Any, plain: Any, args: tuple[Any, ...]) -> Any:
     if plain is dict and len(args) == 1:  # a Counter
         args = (*args, int)
-    return plain[args] if args and cls.__module__ == "collections" else plain
+    generic: Any = plain
+    return generic[args] if args and cls.__module__ == "collections" else plain
 
 
 def _made_by(cls: Any, args: tuple[Any, ...]) -> Callable[[Any], Any]:
     if not issubclass(cls, defaultdict):
         return cast("Callable[[Any], Any]", cls)
     made: Any = get_origin(args[1]) or args[1] if args else None
-    return lambda found: cls(made if isinstance(made, type) else None, found)
+
+    def make(found: Any) -> Any:
+        return cast("Any", cls)(made if isinstance(made, type) else None, found)
+
+    return make
 
 
 def read(hint: Any, given: Any, others: Callable[[Any, Any], Any]) -> Any:
@@ -116,14 +122,22 @@ SCALARS: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
 )
 
 
+def _is_class(value: Any) -> bool:
+    return isinstance(value, type)
+
+
+def _as_dict(given: Any) -> dict[Any, Any]:
+    return dict(given)
+
+
 def written(value: Any) -> Any:
     """A value as something that msgspec writes.
 
     Raises:
         TypeError: It has no obvious form in JSON.
     """
-    cls = type(value)
-    as_scalar = next((write for scalar, write in SCALARS if isinstance(value, scalar)), None)
+    cls = cast("Any", type(value))
+    as_scalar: Any = next((write for scalar, write in SCALARS if isinstance(value, scalar)), None)
     if as_scalar is not None:
         return as_scalar(value)
     if isinstance(value, os.PathLike):
@@ -133,7 +147,7 @@ def written(value: Any) -> Any:
     if _is_text(cls) or cls.__module__.partition(".")[0] == "pydantic":  # a secret is its mask
         return str(value)
     if isinstance(value, Mapping):
-        return dict(value)
+        return _as_dict(value)
     if isinstance(value, ARRAYS):
         return list(cast("Sequence[Any]", value))
     raise TypeError(f"a {cls.__qualname__} cannot be written as JSON")
@@ -146,11 +160,11 @@ def hopeless(hint: Any) -> Iterator[str]:
 
 def _hopeless(hint: Any, seen: set[Any]) -> Iterator[str]:
     for part in members(hint):
-        if not isinstance(part, type) or part in seen or is_pydantic(part):
+        if not _is_class(part) or part in seen or is_pydantic(part):
             continue
         seen.add(part)
         if is_model(part):
-            fields = () if is_generated(part) else field_hints(part)
+            fields: list[Any] = [] if is_generated(part) else field_hints(part)
             for inner in fields:
                 yield from _hopeless(inner, seen)
         elif not issubclass(part, Enum) and _maker(part) is None and _is_custom(part):

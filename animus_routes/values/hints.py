@@ -101,16 +101,18 @@ def expanded(
         return hint
     if type(hint).__name__ == "TypeVar":
         return bound.get(hint, hint)
+    named = cast("Any", hint)
     if type(hint).__name__ == "NewType":
-        return expanded(hint.__supertype__, bound, inside)
-    origin, args = get_origin(hint), get_args(hint)
-    alias = origin if is_alias(origin) else hint
+        return expanded(named.__supertype__, bound, inside)
+    origin: Any = get_origin(hint)
+    args: tuple[Any, ...] = get_args(hint)
+    alias: Any = origin if is_alias(origin) else named
     if not is_alias(alias):
         return _rebuilt(hint, origin, args, bound, inside)
     if alias in inside:
         raise TypeError(f"the type alias '{alias.__name__}' refers to itself: a class can do that")
     given = (expanded(arg, bound, inside) for arg in args)
-    inner = dict(zip(alias.__type_params__, given, strict=False))
+    inner: dict[Any, Any] = dict(zip(alias.__type_params__, given, strict=False))
     return expanded(_value(alias), inner, (*inside, alias))
 
 
@@ -126,7 +128,10 @@ def _rebuilt(
         return hint
     extras = args[1:] if origin is Annotated else ()
     parts = args[: len(args) - len(extras)]
-    found = [part if isinstance(part, list) else expanded(part, bound, inside) for part in parts]
+    found: list[Any] = [
+        cast("Any", part) if isinstance(part, list) else expanded(part, bound, inside)
+        for part in parts
+    ]
     if all(new is old for new, old in zip(found, parts, strict=True)):
         return hint
     if origin in {Union, UnionType}:
@@ -222,8 +227,8 @@ def _core_has_keys(schema: dict[str, Any], known: dict[str, Any]) -> bool:
         return found is None or _core_has_keys(found, rest)
     elif "choices" in schema:
         choices: Any = schema["choices"]
-        found = choices.values() if isinstance(choices, dict) else choices
-        parts = [choice[0] if isinstance(choice, tuple) else choice for choice in found]
+        listed: Any = cast("Any", choices).values() if isinstance(choices, dict) else choices
+        parts = [cast("Any", one)[0] if isinstance(one, tuple) else one for one in listed]
         return all(_core_has_keys(cast("dict[str, Any]", part), known) for part in parts)
     elif kind in {"list", "set", "frozenset", "tuple", "generator"}:
         return False
