@@ -58,11 +58,14 @@ def loud() -> Iterator[tuple[Plugin, Reader]]:
     source, sink = os.pipe()
     plugin = Plugin.start(LOUD, env=INSTALLED, stderr=sink)
     os.close(sink)
+    reader = Reader(source)
     try:
         plugin.initialize()
-        yield plugin, Reader(source)
+        yield plugin, reader
     finally:
         plugin.kill()
+        if reader.thread.ident is not None:
+            reader.end()
         os.close(source)
 
 
