@@ -1,4 +1,4 @@
-"""Tasks in one SQLite file: a complete subject backend. Install this file as it is.
+"""Tasks in one SQLite file: a complete subject backend.
 
     python tasks_sqlite.py                         a host starts it, or you with `--manifest`
     python tasks_sqlite.py import TODO.md          fill it; a tracker's .csv export works as well
@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -230,20 +231,33 @@ def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
     return db
 
 
+def opened(path: Path) -> sqlite3.Connection:
+    """A connection to the database, which is made if there is none yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = connect(path)
+    (layout,) = db.execute("PRAGMA user_version").fetchone()
+    if layout > LAYOUT:
+        db.close()
+        raise Unavailable(f"{path} was written by a newer version of this plugin")
+    if layout < LAYOUT:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
+    return db
+
+
 class Store:
     """The tasks of one database file; every change is one transaction."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self.db = connect(path)
-        self.inode = path.stat().st_ino
-        (layout,) = self.db.execute("PRAGMA user_version").fetchone()
-        if layout > LAYOUT:
-            raise Unavailable(f"{path} was written by a newer version of this plugin")
-        if layout < LAYOUT:
-            self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
+        self.inode: int | None = None
+
+    @cached_property
+    def db(self) -> sqlite3.Connection:
+        """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
+        db = opened(self.path)
+        self.inode = self.path.stat().st_ino
+        return db
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -257,8 +271,16 @@ class Store:
             raise
 
     def find(self, task_id: str) -> wire.Subject | None:
-        row = self.db.execute(ONE, [task_id]).fetchone()
-        return row and task_of(*row)
+        """A task by its id, with or without the prefix: people type `7` for `task:7`."""
+        for known in (task_id, f"{KIND}:{task_id}"):
+            row = self.db.execute(ONE, [known]).fetchone()
+            if row is not None:
+                return task_of(*row)
+        return None
+
+    def parent(self, given: str | UnsetType | None) -> str | UnsetType | None:
+        found = self.find(given) if given else None
+        return found.id if found is not None else given
 
     def get(self, task_id: str) -> wire.Subject:
         task = self.find(task_id)
@@ -295,10 +317,11 @@ class Store:
         fields["labels"] = list(dict.fromkeys(new.labels))
         with self.change():
             task_id = f"{KIND}:{self._next_seq()}"
+            fields["parent"] = self.parent(new.parent)
             task = self.put(
                 None, wire.Subject(**fields, id=task_id, created_at=now(), updated_at="")
             )
-            self.check_parent(task_id, new.parent)
+            self.check_parent(task_id, task.parent)
             return task
 
     def update(self, task_id: str, patch: TaskPatch) -> wire.Subject:
@@ -307,6 +330,7 @@ class Store:
             plain = {n: getattr(patch, n) for n in ("title", "description", "priority", "labels")}
             clearable = {n: getattr(patch, n) for n in ("assignee", "parent", "url")}
             wanted = {name: value for name, value in plain.items() if value is not None}
+            clearable["parent"] = self.parent(patch.parent)
             wanted |= {name: value for name, value in clearable.items() if value is not UNSET}
             new = replace(old, **wanted)
             new.description = new.description or None
@@ -320,7 +344,7 @@ class Store:
             new.attachments = [a for a in kept.values() if a.id not in patch.attachments_remove]
             if patch.comment:
                 self._comment(new, patch.comment)
-            self.check_parent(task_id, new.parent)
+            self.check_parent(old.id, new.parent)
             return self.put(old, new)
 
     def delete(self, task_id: str) -> None:
@@ -329,8 +353,8 @@ class Store:
             for child in task.children:
                 orphan = self.get(child)
                 self.put(orphan, replace(orphan, parent=None))
-            self.db.execute("DELETE FROM tasks WHERE id = ?", [task_id])
-            self.db.execute("DELETE FROM comments WHERE task = ?", [task_id])
+            self.db.execute("DELETE FROM tasks WHERE id = ?", [task.id])
+            self.db.execute("DELETE FROM comments WHERE task = ?", [task.id])
             self._log("deleted", task, task)
 
     def comments(self, task_id: str) -> list[dict[str, str]]:
@@ -409,8 +433,9 @@ def database_path(root: Path) -> Path:
 
 def lifespan(ctx: Context) -> Iterator[Store]:
     store = Store(database_path(Path(ctx.project_root)))
-    with closing(store.db):
-        yield store
+    yield store
+    if store.inode is not None:
+        store.db.close()
 
 
 def the_store(ctx: Context[Store]) -> Store:
@@ -444,8 +469,8 @@ def list_tasks(filter: wire.SubjectFilter, store: Tasks) -> wire.SubjectList:
 def get_task(id: str, store: Tasks) -> wire.Subject:
     task = store.get(id)
     for attachment in task.attachments:
-        if attachment.uri == thread_uri(id):
-            attachment.metadata = {"comments": store.comments(id)}
+        if attachment.uri == thread_uri(task.id):
+            attachment.metadata = {"comments": store.comments(task.id)}
     return task
 
 
@@ -496,8 +521,8 @@ class Feed(NamedTuple):
     end: int
 
 
-def open_feed(store: Tasks) -> Iterator[Feed]:
-    with closing(connect(store.path)) as db:
+def open_feed(ctx: Context[Store]) -> Iterator[Feed]:
+    with closing(opened(ctx.state.path)) as db:
         (end,) = db.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()
         yield Feed(db, end)
 
@@ -535,13 +560,16 @@ def health(ctx: Context[Store | None]) -> str | None:
     Returning a reason means degraded, raising one means unhealthy.
     """
     if ctx.state is None:
-        return "the database is opened at initialize"
-    store = ctx.state
+        return "the database is opened at its first use"
+    path, inode = ctx.state.path, ctx.state.inode
+    if inode is None and not path.exists():
+        return unwritable(path)
     try:
-        if store.path.stat().st_ino != store.inode:
-            raise Unavailable(f"{store.path} has been replaced by another file")
-        with closing(connect(store.path, timeout_s=0.5)) as db:
-            db.execute("SELECT seq FROM tasks LIMIT 1").fetchone()
+        if inode not in {None, path.stat().st_ino}:
+            raise Unavailable(f"{path} has been replaced by another file")
+        with closing(connect(path, timeout_s=0.5)) as db:
+            if inode is not None:
+                db.execute("SELECT seq FROM tasks LIMIT 1").fetchone()
             db.execute("BEGIN IMMEDIATE")
             db.execute("ROLLBACK")
     except (OSError, sqlite3.Error) as problem:
@@ -551,8 +579,16 @@ def health(ctx: Context[Store | None]) -> str | None:
     return None
 
 
+def unwritable(path: Path) -> str | None:
+    """Why the database could not be made there, which nobody has asked for yet."""
+    above = next(found for found in path.absolute().parents if found.exists())
+    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    return None if writable else f"{path} cannot be made: {above} is no folder to write into"
+
+
 @app.exception_handler(sqlite3.Error)
-def refuse(_ctx: Context, problem: sqlite3.Error) -> Unavailable:
+@app.exception_handler(OSError)
+def refuse(_ctx: Context, problem: sqlite3.Error | OSError) -> Unavailable:
     return Unavailable(str(problem))
 
 

@@ -75,6 +75,7 @@ class Surroundings:
         app: The app that serves.
         log: Writes one line for the operator: level, target, message, fields.
         report: Tells the operator of an error: where, and the error.
+        subject_kind: The subject kind of a request whose method does not name it.
 
     Attributes:
         wire: Where frames go; set once there is a connection, before the first request.
@@ -82,14 +83,16 @@ class Surroundings:
         state: What the lifespan yielded.
     """
 
-    __slots__ = ("app", "greeting", "log", "report", "state", "wire")
+    __slots__ = ("app", "greeting", "log", "report", "state", "subject_kind", "wire")
 
     def __init__(
         self,
         app: ServingApp,
         log: Callable[[str, str, str, Any], object],
         report: Callable[[str, BaseException], object],
+        subject_kind: Callable[[Request], str | None],
     ) -> None:
+        self.subject_kind = subject_kind
         self.app = app
         self.wire: Outlet
         self.log = log
@@ -111,15 +114,12 @@ class Context(Generic[State_co]):
       `project_root`, `repo_scope`, `memory_mcp_command`
 
     What it does: `wait`, `emit`, `notify`, `progress`, `log`.
-
-    Attributes:
-        kind: The subject kind the host called, for "<kind>/<verb>"; else None.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_around", "_request", "_scope", "kind")
+    __slots__ = ("__dict__", "__weakref__", "_around", "_kind", "_request", "_scope")
 
     def __init__(self, surroundings: Surroundings, request: Request, kind: str | None) -> None:
-        self.kind = kind
+        self._kind = kind
         self._request = request
         self._around = surroundings
         self._scope = Scope(request.method, surroundings.report)
@@ -130,6 +130,17 @@ class Context(Generic[State_co]):
     def method(self) -> str:
         """The wire method as the host called it."""
         return self._request.method
+
+    @property
+    def kind(self) -> str | None:
+        """The subject kind that was called: of `<kind>/<verb>`; of `subject/<verb>` what it means.
+
+        That is `params.kind`, the filter's one kind, the prefix of the id, or the only kind that is
+        served. None where nothing says it.
+        """
+        if self._kind is None:
+            self._kind = self._around.subject_kind(self._request)
+        return self._kind
 
     @property
     def cancelled(self) -> bool:

@@ -23,20 +23,13 @@ if TYPE_CHECKING:
 
 Middlewares = Sequence[Callable[..., Any]]
 Call = Callable[[Any, "Context"], Any]
-
-
-def params_decoder(
-    signature: Signature, row: MethodRow | None, kind: str | None
-) -> Callable[[Raw], Any]:
-    """A function from the bytes of `params` to the argument of `caller`'s function."""
-    return adapted(decoder(signature, row), row, kind)
+ParamsForm = Callable[[dict[str, Any], "str | None"], dict[str, Any]]
 
 
 def adapted(
-    decode: Callable[[Raw], Any], row: MethodRow | None, kind: str | None
+    decode: Callable[[Raw], Any], adapt: ParamsForm | None, kind: str | None
 ) -> Callable[[Raw], Any]:
-    """A decoder after what the table's row makes of params that were sent for this kind."""
-    adapt = row.adapt_params if row is not None else None
+    """A decoder after what the role makes of params that were sent for this kind."""
     if adapt is None:
         return decode
     return lambda raw: decode(Raw(codecs.encode(adapt(codecs.plain(raw), kind))))

@@ -13,7 +13,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    ParamsAdapter = Callable[[dict[str, Any], str | None], dict[str, Any]]
+    ParamsAdapter = Callable[[dict[str, Any], str | None, "Registered"], dict[str, Any]]
     ResultAdapter = Callable[[Any, dict[str, Any], "Registered"], Any]
     Derived = Callable[["Registered"], Any]
 
@@ -31,6 +31,10 @@ class Registered(Protocol):
 
     def has(self, name: str) -> bool:
         """Is this method served by a handler of the author's?"""
+        ...
+
+    def serves(self, kind: str) -> bool:
+        """Is this one of the subject kinds, or below a declared `x.*` or `*`?"""
         ...
 
 
@@ -96,7 +100,8 @@ class MethodRow(Struct, frozen=True, gc=False):
         one_way: The host sends it as a notification (and maybe as a request too).
         aliases: The verb is also served as `<subject kind>/<verb>`.
         stream: Set where a generator's items become notifications.
-        adapt_params: Turns every form that hosts send into the one the wire type describes.
+        adapt_params: Turns every form that hosts send into the one the wire type describes. Called
+            as `(params, the subject kind of the method's name or None, registered)`.
         adapt_result: Turns the conveniences a handler may return (None, bool, dict, list) into
             the wire's result. Called as `(result, params, registered)`.
         adapts_all: Typed results go through `adapt_result` too.
@@ -143,6 +148,7 @@ class Role(Struct, frozen=True):
         errors: Rows that differ from the default table, by `NamedError.name`.
         open: Any method name may be registered.
         subjects: The role serves subject kinds, and its manifest names them.
+        subject_kind: The kind that params mean where the method's name does not say it.
         tools: Handlers may be published as MCP tools.
         crate_version: The version in `kind_capabilities`, if hosts expect an entry there.
         extra: The wire type of `kind_capabilities.<kind>.extra`; the app's own values override it.
@@ -156,6 +162,7 @@ class Role(Struct, frozen=True):
     errors: Mapping[str, ErrorRow] = {}
     open: bool = False
     subjects: bool = False
+    subject_kind: Callable[[dict[str, Any], Registered], str | None] | None = None
     tools: bool = False
     crate_version: str | None = None
     extra: str | None = None

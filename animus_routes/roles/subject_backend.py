@@ -19,25 +19,83 @@ if TYPE_CHECKING:
 
 STATUSES = ("ready", "in-progress", "blocked", "done", "cancelled")
 PRIORITIES = {"none": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}
+# As the host's own help, and the tools that agents read, name them.
+LEVELS = {**PRIORITIES, "p0": 4, "p1": 3, "p2": 2, "p3": 1}
+GLOB = "*"
 
 Params = dict[str, Any]
 
 
-def _filter(params: Params, kind: str | None) -> Params:
-    """The daemon wraps the filter, the CLI does not; the method's own kind wins over both."""
+def subject_kind(params: Params, registered: Registered) -> str | None:
+    """The kind that a call of `subject/<verb>` means: its own, its filter's, its id's, the only one."""
+    own = params.get("kind")
+    if own is None and isinstance(params.get("filter"), dict):
+        own = params["filter"].get("kind")
+    if isinstance(own, list) and len(cast("list[Any]", own)) == 1:
+        own = cast("list[Any]", own)[0]
+    if isinstance(own, str) and own:
+        return own
+    prefix, colon, _ = str(params.get("id", "")).partition(":")
+    if colon and registered.serves(prefix):
+        return prefix
+    declared = registered.subject_kinds
+    return declared[0] if len(declared) == 1 and GLOB not in declared[0] else None
+
+
+def _list(params: Params, kind: str | None, registered: Registered) -> Params:
+    """The daemon wraps the filter, the CLI does not."""
     wrapped = params.pop("filter", None)
     if wrapped is not None:
         params |= _object(wrapped, "filter")
+    return _filter(params, kind, registered)
+
+
+def _filter(params: Params, kind: str | None, registered: Registered) -> Params:
+    """A filter for what is served here: the method's own kind wins over the filter's."""
+    asked = params.get("kind")
     if kind is not None:
         params["kind"] = [kind]
-    elif isinstance(params.get("kind"), str):
-        params["kind"] = [params["kind"]]
-    return {name: value for name, value in params.items() if value is not None}
+    elif not asked:
+        params["kind"] = [*registered.subject_kinds] if _all_named(registered) else None
+    elif isinstance(asked, str):
+        params["kind"] = [asked]
+    elif isinstance(asked, list):
+        # Without a kind of ours it stays as it is: an empty list would mean all of them.
+        named = cast("list[Any]", asked)
+        params["kind"] = [one for one in named if registered.serves(str(one))] or named
+    return {name: value for name, value in _worded(params).items() if value is not None}
 
 
-def _kind(params: Params, kind: str | None) -> Params:
+def _all_named(registered: Registered) -> bool:
+    return not any(GLOB in kind for kind in registered.subject_kinds)
+
+
+def _next(params: Params, kind: str | None, registered: Registered) -> Params:
+    found = kind or subject_kind(params, registered)
+    if found is not None:
+        params["kind"] = found
+    return params
+
+
+def _create(params: Params, kind: str | None, registered: Registered) -> Params:
+    return _next(_fields(params, "priority"), kind, registered)
+
+
+def _update(params: Params, _kind: str | None, _registered: Registered) -> Params:
+    patch = params.get("patch")
+    params["patch"] = {} if patch is None else _fields(_object(patch, "patch"), "patch.priority")
+    return params
+
+
+def _status(params: Params, _kind: str | None, _registered: Registered) -> Params:
+    return _worded(params)
+
+
+def _watch(params: Params, kind: str | None, registered: Registered) -> Params:
     if kind is not None:
         params["kind"] = kind
+    if params.get("filter") is not None:
+        params["filter"] = _filter(_object(params["filter"], "filter"), kind, registered)
     return params
 
 
@@ -46,24 +104,28 @@ def _fields(fields: Params, path: str) -> Params:
     body = fields.pop("body", None)
     if fields.get("description") is None and body is not None:
         fields["description"] = body
-    priority = fields.get("priority")
-    if isinstance(priority, str):
-        name = priority.strip().lower()
-        level = int(name) if name.isdecimal() else PRIORITIES.get(name)
-        if level is None:
-            raise _invalid(path, f"Expected 0..4 or one of {', '.join(PRIORITIES)}", "enum")
-        fields["priority"] = level
+    _worded(fields)
+    if isinstance(fields.get("priority"), str):
+        raise _invalid(path, f"Expected 0..4 or one of {', '.join(LEVELS)}", "enum")
     return fields
 
 
-def _create(params: Params, kind: str | None) -> Params:
-    return _kind(_fields(params, "priority"), kind)
+def _worded(fields: Params) -> Params:
+    """Statuses and priorities in the wire's words; what is none of them is left to the decoder."""
+    status, priority = fields.get("status"), fields.get("priority")
+    if isinstance(status, str):
+        fields["status"] = _status_word(status)
+    elif isinstance(status, list):
+        fields["status"] = [_status_word(word) for word in cast("list[Any]", status)]
+    if isinstance(priority, str):
+        word = priority.strip().lower()
+        fields["priority"] = int(word) if word.isdecimal() else LEVELS.get(word, priority)
+    return fields
 
 
-def _update(params: Params, _kind: str | None) -> Params:
-    patch = params.get("patch")
-    params["patch"] = {} if patch is None else _fields(_object(patch, "patch"), "patch.priority")
-    return params
+def _status_word(word: Any) -> Any:
+    meant = str(word).strip().lower().replace("_", "-")
+    return meant if meant in STATUSES else word
 
 
 def _object(value: Any, path: str) -> Params:
@@ -98,7 +160,7 @@ def _unwrap(result: Any) -> Any:
     return result
 
 
-def _next(result: Any, _params: Params, _registered: Registered) -> Any:
+def _waiting(result: Any, _params: Params, _registered: Registered) -> Any:
     return _fill(_unwrap(result))
 
 
@@ -155,6 +217,7 @@ SUBJECT = "subject.Subject"
 ROLE = Role(
     kind="subject_backend",
     subjects=True,
+    subject_kind=subject_kind,
     errors={"not_supported": ErrorRow(category="unsupported")},
     notifications=("subject/changed",),
     methods=(
@@ -164,7 +227,7 @@ ROLE = Role(
             result="subject.SubjectList",
             required=True,
             aliases=True,
-            adapt_params=_filter,
+            adapt_params=_list,
             adapt_result=_subjects,
             returns=("list",),
         ),
@@ -197,6 +260,7 @@ ROLE = Role(
             params="subject.SubjectStatusRequest",
             result=SUBJECT,
             aliases=True,
+            adapt_params=_status,
             adapt_result=_subject,
         ),
         MethodRow(
@@ -204,8 +268,8 @@ ROLE = Role(
             params="subject.SubjectNextRequest",
             result=SUBJECT,
             aliases=True,
-            adapt_params=_kind,
-            adapt_result=_next,
+            adapt_params=_next,
+            adapt_result=_waiting,
         ),
         MethodRow(
             "subject/delete",
@@ -221,7 +285,7 @@ ROLE = Role(
             params="subject.SubjectWatchRequest",
             long_running=True,
             aliases=True,
-            adapt_params=_kind,
+            adapt_params=_watch,
             stream=StreamRow("subject/changed", ack={"watching": True}),
         ),
         MethodRow(

@@ -80,7 +80,8 @@ class Route(Struct, kw_only=True, eq=False):
         signature: The handler as it was read; `decode` and `call` are made of it at the first
             call, so that a plugin pays only for the methods that are called.
         middlewares: What wraps the call, outermost first.
-        decode_wire: `decode` without what the row makes of the params; None before the first call.
+        adapt_params: What the row makes of params before they are decoded, and of the kind.
+        decode_wire: `decode` without that; None before the first call.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Route(Struct, kw_only=True, eq=False):
     stream: Stream | None = None
     adapt: Callable[[Any, Raw], Any] | None = None
     adapts: Mapping[type, bool] = ANY_PLAIN
+    adapt_params: Callable[[dict[str, Any], str | None], dict[str, Any]] | None = None
     decode_wire: Callable[[Raw], Any] | None = None
 
     def __post_init__(self) -> None:
@@ -118,7 +120,7 @@ class Route(Struct, kw_only=True, eq=False):
         assert self.signature is not None
         self.call = caller(self.signature, self.middlewares)
         self.decode_wire = decoder(self.signature, self.row)
-        self.decode = adapted(self.decode_wire, self.row, self.kind)
+        self.decode = adapted(self.decode_wire, self.adapt_params, self.kind)
 
     def called(self, name: str, kind: str) -> Route:
         """The same handler under another name, for a kind below a declared `x.*` or `*`.
@@ -130,7 +132,7 @@ class Route(Struct, kw_only=True, eq=False):
         if self.decode_wire is None:
             self._compile()
         assert self.decode_wire is not None
-        decode = adapted(self.decode_wire, self.row, kind)
+        decode = adapted(self.decode_wire, self.adapt_params, kind)
         return structs.replace(self, name=name, kind=kind, decode=decode)
 
 
@@ -179,6 +181,7 @@ def handled(
         stopped=row.stopped if row is not None else None,
         stream=StreamFormat(items, signature) if items is not None else None,
         adapt=_adapter(row, registered),
+        adapt_params=_params_adapter(row, registered),
         adapts=_adapted(row, signature),
     )
 
@@ -227,6 +230,13 @@ def _mode(
     if lasting or items is not None or signature.is_generator:
         return "thread"
     return "pool" if registration.concurrent or concurrency > 1 else "inline"
+
+
+def _params_adapter(
+    row: MethodRow | None, registered: Registered
+) -> Callable[[dict[str, Any], str | None], dict[str, Any]] | None:
+    adapt = row.adapt_params if row is not None else None
+    return None if adapt is None else lambda params, kind: adapt(params, kind, registered)
 
 
 def _adapter(row: MethodRow | None, registered: Registered) -> Callable[[Any, Raw], Any] | None:

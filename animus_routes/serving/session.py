@@ -62,7 +62,9 @@ class Session:
         self._health = Health(self.failures.report)
         self._health_route: EngineRoute | None = None
         self._link: Link | None = None
-        self._surroundings = Surroundings(app, self._write_log, self.failures.report)
+        self._surroundings = Surroundings(
+            app, self._write_log, self.failures.report, self._subject_kind
+        )
         self._sink: Sink | None = None
         self._give_logging_back: Callable[[], None] = _nothing
 
@@ -116,6 +118,13 @@ class Session:
     def context(self, route: Any, request: Request) -> Context:
         """A context for one request."""
         return Context(self._surroundings, request, route.kind)
+
+    def _subject_kind(self, request: Request) -> str | None:
+        """The subject kind of a call whose name does not say it, if its role has one."""
+        role, row = self._registry.row(request.method)
+        if row is None or not row.aliases or role.subject_kind is None:
+            return None
+        return role.subject_kind(codecs.lenient(request.params), self._registry)
 
     def field(self, params: Raw, name: str, *, raw: bool = False) -> Any:
         """One field of params of any form; None if it is missing."""
@@ -243,10 +252,10 @@ def _nothing() -> None:
 
 def _run_hook(link: Link, hook: Callable[..., Any], params: Raw, ctx: Context) -> None:
     from animus_routes.describe.hooks import INITIALIZE, read_hook
-    from animus_routes.handlers.plan import caller, params_decoder
+    from animus_routes.handlers.plan import caller, decoder
 
     signature = read_hook(hook)
-    values = _decoded(params_decoder(signature, INITIALIZE, None), params)
+    values = _decoded(decoder(signature, INITIALIZE), params)
     call = caller(signature, [])
     result = call(values, ctx) if signature.contextual else call(values)
     if signature.is_async:

@@ -16,9 +16,9 @@ from example_host import (
     refused,
     run,
     served,
+    update,
 )
 
-from animus_routes import RpcError
 from animus_routes.host import Plugin
 
 DATABASE = Path(".animus") / "tasks.sqlite3"
@@ -54,12 +54,53 @@ def test_the_database_is_where_the_project_or_the_variable_says(tmp_path: Path) 
     assert not (tmp_path / DATABASE).exists()
 
 
-def test_a_database_of_a_newer_version_is_refused_at_initialize(tmp_path: Path) -> None:
+def test_a_database_of_a_newer_version_is_refused_when_it_is_used(
+    plugin: Plugin, tmp_path: Path
+) -> None:
     (tmp_path / DATABASE).parent.mkdir()
     with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(RpcError, match="newer"), served(TASKS, tmp_path):
-        pass
+    for method in ("task/list", "subject/watch"):
+        refusal = refused(plugin, method)
+        assert (refusal.code, refusal.data["category"]) == (-32603, "unavailable")
+        assert "newer version" in refusal.message
+
+
+def test_a_ping_and_a_health_check_leave_nothing_behind(plugin: Plugin, tmp_path: Path) -> None:
+    assert plugin.call("$/ping") == {}
+    assert plugin.call("health/check")["status"] == "healthy"
+    assert list(tmp_path.iterdir()) == []
+    assert plugin.call("task/list")["subjects"] == []
+    assert (tmp_path / DATABASE).is_file()
+
+
+def test_a_place_where_nothing_can_be_written_degrades_health(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "tasks.db"
+    with served(TASKS, tmp_path, env={"ANIMUS_TASKS_DB": str(place)}) as plugin:
+        found = plugin.call("health/check")
+        refusal = refused(plugin, "task/list")
+    reason = f"{place} cannot be made: {tmp_path / 'file'} is no folder to write into"
+    assert (found["status"], found["last_error"]) == ("degraded", reason)
+    assert (refusal.code, refusal.data["category"]) == (-32603, "unavailable")
+    assert str(place.parent) in refusal.message
+
+
+def test_tasks_are_found_with_and_without_the_prefix_of_their_ids(plugin: Plugin) -> None:
+    first, second = create(plugin, "one"), create(plugin, "two", parent="1")
+    assert (first["id"], second["parent"]) == ("task:1", "task:1")
+    for typed in ("1", "task:1"):
+        assert plugin.call("task/get", {"id": typed})["id"] == "task:1"
+        assert plugin.call("task/status", {"id": typed, "status": "in_progress"})["id"] == "task:1"
+        patch = {"comment": typed, "priority": "p1"}
+        changed = plugin.call("task/update", {"id": typed, "patch": patch})
+        assert (changed["id"], changed["priority"]) == ("task:1", 3)
+    comments = plugin.call("task/get", {"id": "1"})["attachments"][0]["metadata"]["comments"]
+    assert [comment["text"] for comment in comments] == ["1", "task:1"]
+    assert update(plugin, second, parent=None).get("parent") is None
+    assert plugin.call("task/delete", {"id": "2"}) == {"ok": True}
+    assert [task["id"] for task in every_task(plugin)] == ["task:1"]
+    assert refused(plugin, "task/get", {"id": "2"}).message == "not found: subject '2'"
 
 
 def test_processes_that_start_together_share_one_new_database(tmp_path: Path) -> None:
@@ -82,6 +123,7 @@ def test_processes_that_start_together_share_one_new_database(tmp_path: Path) ->
 
 
 def test_health_reports_a_held_lock_as_degraded(plugin: Plugin, tmp_path: Path) -> None:
+    create(plugin, "x")
     assert plugin.call("health/check")["status"] == "healthy"
     db = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
@@ -93,6 +135,7 @@ def test_health_reports_a_held_lock_as_degraded(plugin: Plugin, tmp_path: Path) 
 
 
 def test_health_reports_a_lost_database_as_unhealthy(plugin: Plugin, tmp_path: Path) -> None:
+    create(plugin, "x")
     (tmp_path / DATABASE).rename(tmp_path / "moved.db")
     lost = plugin.call("health/check")
     assert (lost["status"], "No such file" in lost["last_error"]) == ("unhealthy", True)
@@ -113,6 +156,7 @@ def test_health_reports_a_database_that_was_replaced_as_unhealthy(
 def test_a_database_that_cannot_be_written_now_is_unavailable(
     plugin: Plugin, tmp_path: Path
 ) -> None:
+    assert plugin.call("task/list")["subjects"] == []
     with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as db:
         db.execute("DROP TABLE changes")
     refusal = refused(plugin, "task/create", {"title": "x"})
