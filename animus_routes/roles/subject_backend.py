@@ -116,7 +116,8 @@ def _worded(fields: Params) -> Params:
     if isinstance(status, str):
         fields["status"] = _status_word(status)
     elif isinstance(status, list):
-        fields["status"] = [_status_word(word) for word in cast("list[Any]", status)]
+        words: list[Any] = status
+        fields["status"] = [_status_word(word) for word in words]
     if isinstance(priority, str):
         word = priority.strip().lower()
         fields["priority"] = int(word) if word.isdecimal() else LEVELS.get(word, priority)

@@ -27,6 +27,9 @@ class OnlyWatches:
     def has(self, name: str) -> bool:
         return name == "subject/watch"
 
+    def serves(self, kind: str) -> bool:
+        return kind == "task"
+
 
 def test_a_role_adapts_for_anything_that_says_what_it_serves() -> None:
     row = role("subject_backend").method("subject/schema")

@@ -72,8 +72,8 @@ def test_statuses_are_taken_in_any_case_with_either_dash(
     assert given(tasks, "task/status", one)["status"] == status
     assert given(tasks, "subject/status", one)["status"] == status
     assert given(tasks, "task/update", {"id": "task:1", "patch": one})["status"] == status
-    for filter in ({"status": [word]}, {"filter": {"status": [word]}}):
-        assert given(tasks, "task/list", filter)["status"] == [status]
+    for asked in ({"status": [word]}, {"filter": {"status": [word]}}):
+        assert given(tasks, "task/list", asked)["status"] == [status]
     watch = tasks.request("subject/watch", {"filter": {"status": [word]}})
     assert tasks.reply(watch) == {"watching": True}
     changed = tasks.next_notification("subject/changed").params
