@@ -24,6 +24,7 @@ LEVELS = {**PRIORITIES, "p0": 4, "p1": 3, "p2": 2, "p3": 1}
 GLOB = "*"
 
 Params = dict[str, Any]
+Words = list[object]
 
 
 def subject_kind(params: Params, registered: Registered) -> str | None:
@@ -31,8 +32,8 @@ def subject_kind(params: Params, registered: Registered) -> str | None:
     own = params.get("kind")
     if own is None and isinstance(params.get("filter"), dict):
         own = params["filter"].get("kind")
-    if isinstance(own, list) and len(cast("list[Any]", own)) == 1:
-        own = cast("list[Any]", own)[0]
+    if isinstance(own, list) and len(cast("Words", own)) == 1:
+        own = cast("Words", own)[0]
     if isinstance(own, str) and own:
         return own
     prefix, colon, _ = str(params.get("id", "")).partition(":")
@@ -61,7 +62,7 @@ def _filter(params: Params, kind: str | None, registered: Registered) -> Params:
         params["kind"] = [asked]
     elif isinstance(asked, list):
         # Without a kind of ours it stays as it is: an empty list would mean all of them.
-        named = cast("list[Any]", asked)
+        named = cast("Words", asked)
         params["kind"] = [one for one in named if registered.serves(str(one))] or named
     return {name: value for name, value in _worded(params).items() if value is not None}
 
@@ -116,15 +117,14 @@ def _worded(fields: Params) -> Params:
     if isinstance(status, str):
         fields["status"] = _status_word(status)
     elif isinstance(status, list):
-        words: list[Any] = status
-        fields["status"] = [_status_word(word) for word in words]
+        fields["status"] = [_status_word(word) for word in cast("Words", status)]
     if isinstance(priority, str):
         word = priority.strip().lower()
         fields["priority"] = int(word) if word.isdecimal() else LEVELS.get(word, priority)
     return fields
 
 
-def _status_word(word: Any) -> Any:
+def _status_word(word: object) -> object:
     meant = str(word).strip().lower().replace("_", "-")
     return meant if meant in STATUSES else word
 
