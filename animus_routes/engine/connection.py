@@ -93,6 +93,7 @@ class Connection:
             return
         self.ended_at = since or monotonic()
         self.ended = reason
+        self.turn.hold = 0
         if reason is not End.INPUT:
             self.turn.drop()
         self.on_end()

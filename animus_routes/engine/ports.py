@@ -37,6 +37,7 @@ class Route(Protocol):
         stream: What a generator's items become; None for request and reply.
         adapt: Makes the wire's result of what a handler may return in its place.
         adapts: Is a result of this class for `adapt`?
+        ready: The class of results that are written as they are; None if there is no such.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Route(Protocol):
     stopped: Callable[[Any, bool], Any] | None
     adapt: Callable[[Any, Raw], Any] | None
     adapts: Mapping[type, bool]
+    ready: type | None
 
     @property
     def decode(self) -> Callable[[Raw], Any]:

@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 from animus_routes.engine.answers import decode_again
 from animus_routes.engine.control import CONTROL, EXIT, INLINE, read_odd
 from animus_routes.engine.exit import End, Interrupted
-from animus_routes.engine.frames import UNREADABLE, decode_plain, error_frame, id_key
+from animus_routes.engine.frames import (
+    UNREADABLE,
+    Response,
+    decode_plain,
+    encoder,
+    error_frame,
+    id_key,
+)
 from animus_routes.engine.stderr import log
+from animus_routes.engine.turn import HELD_BYTES
 from animus_routes.errors import INVALID_REQUEST, METHOD_NOT_FOUND, NOT_INITIALIZED
 
 if TYPE_CHECKING:
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
     from animus_routes.engine.frames import Request
     from animus_routes.engine.ports import Outcome, Route
 
-FLUSH_BYTES: Final = 60_000
+encode_into: Final = encoder.encode_into
 Judge = Callable[["Route", "Request", BaseException], "bytes | Outcome"]
 IN_PROGRESS: Final = "a request with this id is already in progress"
 STILL_WANTED: Final = frozenset({None, End.INPUT})  # ends, or none, that leave requests to answer
@@ -59,26 +67,27 @@ class Server:
         connection, turn = self.connection, self._turn
         out, inline, active = turn.out, connection.inline, connection.calls.active
         refused, judged, unwritten = self._refused, self._judged, self._unwritten
+        mark = len(out)
         for line in waiting:
             try:
                 request = decode(line)
             except UNREADABLE:
                 found = read_odd(line, out)
                 if found is None:
-                    self._flush_much()
+                    mark = self._flush_much()
                     continue
                 request = found
             route, request_id = inline.get(request.method), request.id
             if route is None or not request_id or (active and self._is_taken(request)):
                 route = self.sort(request, out)
+                mark = self._flush_much()
                 if route is None:
-                    self._flush_much()
                     continue
             contextual = route.contextual
             if contextual:
                 turn.context = self._context(route, request)
             # From here to the end of its turn the wire may be the standby's.
-            turn.mark = len(out)
+            turn.mark = mark
             turn.current = request
             failed = refused
             try:
@@ -91,28 +100,44 @@ class Server:
                     result = route.call(arguments, turn.context)
                 else:
                     result = route.call(arguments)
-                if route.adapt is not None and route.adapts[result.__class__]:
-                    result = route.adapt(result, request.params)
-                if request_id:
+                if type(result) is route.ready and request_id:
                     failed = unwritten
-                    route.answer(request_id, result, out)
+                    try:
+                        encode_into(Response(request_id, result), out, -1)
+                        out += b"\n"
+                    except UnicodeEncodeError:
+                        del out[mark:]
+                        route.answer(request_id, result, out)
+                else:
+                    if route.adapt is not None and route.adapts[result.__class__]:
+                        result = route.adapt(result, request.params)
+                    if request_id:
+                        failed = unwritten
+                        route.answer(request_id, result, out)
                 turn.current = None
             except BaseException as error:  # noqa: BLE001 - a handler cannot end the process
                 self._fail(route, request, error, failed)
+                mark = len(out)
                 continue
             if turn.taken:
                 turn.reclaim(request)
-            if len(out) > FLUSH_BYTES or connection.ended:
+            mark = len(out)
+            if mark > turn.hold:
                 self._answers.cap(route, request_id, turn.mark, out)
                 connection.flush()
+                mark = 0
             if contextual:
                 if self._scope(turn.context).cleanups:
                     self._close(request, None)
+                    mark = len(out)
                 turn.context = None
 
-    def _flush_much(self) -> None:
-        if len(self._turn.out) > FLUSH_BYTES:
+    def _flush_much(self) -> int:
+        """Write what is held back if that is much; how much is left?"""
+        out = self._turn.out
+        if len(out) > HELD_BYTES:
             self.connection.flush()
+        return len(out)
 
     def _is_taken(self, request: Request) -> bool:
         """Is a request with this id under way, or waiting?"""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+HELD_BYTES: Final = 60_000
 MOST_WAITING: Final = 10_000  # requests; and of bytes, what one frame may have
 
 Key = tuple[type, Any]
@@ -64,6 +65,7 @@ class Turn:
         taken: The standby owns the wire, or has owned it during this turn.
         asked: The main thread wants it back.
         out: Frames that are answered and not written.
+        hold: How many bytes of `out` may wait for more; 0 once the end has begun.
         mark: Where in `out` the answer of `current` begins.
         lines: What is read and not begun.
         pending: What the standby has read and the main thread must run, in order, by id; and the
@@ -83,6 +85,7 @@ class Turn:
         "asked",
         "context",
         "current",
+        "hold",
         "lines",
         "mark",
         "out",
@@ -99,6 +102,7 @@ class Turn:
         self.taken = False
         self.asked = False
         self.out = bytearray()
+        self.hold = HELD_BYTES
         self.lines: Iterator[bytes] = iter(())
         self.mark = 0
         self.pending: OrderedDict[Key, tuple[Request, int]] = OrderedDict()

@@ -104,6 +104,7 @@ class Route(Struct, kw_only=True, eq=False):
     adapt: Callable[[Any, Raw], Any] | None = None
     adapts: Mapping[type, bool] = ANY_PLAIN
     adapt_params: Callable[[dict[str, Any], str | None], dict[str, Any]] | None = None
+    ready: type | None = None
     decode_wire: Callable[[Raw], Any] | None = None
 
     def __post_init__(self) -> None:
@@ -161,6 +162,7 @@ def handled(
         concurrency: How many plain handlers the app runs at once.
         middlewares: What wraps the call.
     """
+    adapt, adapts = _adapter(row, registered), _adapted(row, signature)
     row_stream = row.stream if row is not None else None
     items = row_stream if registration.items_as is None else StreamRow(registration.items_as)
     return Route(
@@ -180,9 +182,10 @@ def handled(
         stops=row.stops if row is not None else None,
         stopped=row.stopped if row is not None else None,
         stream=StreamFormat(items, signature) if items is not None else None,
-        adapt=_adapter(row, registered),
+        adapt=adapt,
         adapt_params=_params_adapter(row, registered),
-        adapts=_adapted(row, signature),
+        adapts=adapts,
+        ready=_ready(signature.returns, adapts if adapt is not None else {}),
     )
 
 
@@ -255,3 +258,10 @@ def _adapted(row: MethodRow | None, signature: Signature) -> Mapping[type, bool]
     own = [part for part in members(signature.returns) if is_model(part)]
     own = [part for part in own if not is_generated(part)]
     return Classes(*PLAIN, *own) if own else ANY_PLAIN
+
+
+def _ready(returns: Any, adapts: Mapping[type, bool]) -> type | None:
+    """What a handler declares to return, if the engine can write it without another look."""
+    if not isinstance(returns, type) or is_pydantic(returns):
+        return None
+    return returns if WRITTEN_WELL[returns] and not (adapts and adapts[returns]) else None

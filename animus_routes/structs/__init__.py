@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import animus_routes._lean  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
 if TYPE_CHECKING:
     from types import ModuleType
 

@@ -362,6 +362,22 @@ def modules(folder: Path, file: str, *flags: str) -> set[str]:
     return set(line.split()[1:])
 
 
+@pytest.mark.parametrize("first", ["structs.subject", "app", "engine.frames"])
+def test_whatever_is_imported_first_msgspec_comes_without_ballast(first: str) -> None:
+    code = f"import animus_routes.{first}, sys; print('typing_extensions' in sys.modules)"
+    command = [sys.executable, "-S", "-c", code]
+    paths = os.pathsep.join(path for path in sys.path if path)
+    done = subprocess.run(
+        command,
+        check=False,
+        env={"PYTHONPATH": paths},
+        capture_output=True,
+        timeout=BOUND_S,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
 @pytest.mark.parametrize("flags", [[], ["--manifest"]])
 def test_a_struct_plugin_imports_nothing_heavy(folder: Path, flags: list[str]) -> None:
     loaded = modules(folder, "tasks.py", *flags)
