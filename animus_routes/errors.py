@@ -190,6 +190,23 @@ class Invalid(Exception):
         self.malformed = malformed
 
 
+class Mistake(TypeError):
+    """What a handler gave cannot go out, in a plain sentence about it: the author's to mend.
+
+    Attributes:
+        placed: The sentence says which handler it is, and where.
+    """
+
+    placed = False
+
+    def at(self, place: str) -> Mistake:
+        """Begin the sentence with the handler, unless it does."""
+        if place and not self.placed:
+            self.placed = True
+            self.args = (f"{place}: {self}",)
+        return self
+
+
 class ConfigurationError(Exception):
     """The app cannot be served as it is written.
 

@@ -121,17 +121,10 @@ def _import(name: str, shown: str) -> ModuleType:
 
 
 def _show_authors_error(error: BaseException) -> NoReturn:
-    """The traceback from the author's first line on."""
-    from traceback import format_exception
+    """The traceback without our frames."""
+    from animus_routes.serving.traces import traceback_of
 
-    own = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PTH120 - as above
-    trace = error.__traceback__
-    while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        if not file.startswith((own, "<frozen importlib")):
-            break
-        trace = trace.tb_next
-    fail("".join(format_exception(type(error), error, trace)).rstrip())
+    fail(traceback_of(error))
 
 
 def _app_of(module: ModuleType, attribute: str, place: str) -> App:

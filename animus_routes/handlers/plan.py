@@ -6,7 +6,7 @@ Imported with the first domain request, because the handshake does not need it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import NODEFAULT, Raw
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Middlewares = Sequence[Callable[..., Any]]
 Call = Callable[[Any, "Context"], Any]
 ParamsForm = Callable[[dict[str, Any], "str | None"], dict[str, Any]]
+COMPILED: Final = "<animus_routes>"
 
 
 def adapted(
@@ -161,8 +162,9 @@ def compiled(signature: Signature, arguments: str) -> Callable[..., Any]:
         named = parameter.by_keyword or (by_name and not parameter.positional_only)
         passed.append(f"{name}={value}" if named else value)
     source = f"lambda {arguments}: function({', '.join(passed)})"
-    # The names are those of the function's own parameters.
-    call: Callable[..., Any] = eval(source, {"function": signature.function})  # noqa: S307
+    # The names are those of the function's own parameters. The file's name is for tracebacks.
+    code = compile(source, COMPILED, "eval")
+    call: Callable[..., Any] = eval(code, {"function": signature.function})  # noqa: S307
     return call
 
 

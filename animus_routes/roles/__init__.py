@@ -6,9 +6,11 @@ and the adaptations that the wire really needs. Nothing outside this package kno
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from msgspec import Struct
+
+from animus_routes.errors import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -249,10 +251,40 @@ def listed(key: str, **rest: Any) -> ResultAdapter:
     """
 
     def adapt(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
-        items: Any = result or []
-        return {key: items, **rest} if result is None or isinstance(result, list) else result
+        if result is None or isinstance(result, list | tuple):
+            return {key: items_of(result), **rest}
+        if isinstance(result, dict):
+            has_key(cast("dict[str, Any]", result), key)
+        return result
 
     return adapt
+
+
+def items_of(result: Sequence[Any] | None) -> list[Any]:
+    """The items that a handler returned as a list.
+
+    Raises:
+        Mistake: It is a list with something beside it.
+    """
+    if isinstance(result, tuple) and result and isinstance(result[0], list | tuple):
+        raise Mistake(
+            f"returned a tuple of {len(result)}, the first a list: return the list alone, or the "
+            "method's result type with everything in its fields"
+        )
+    return list(result or ())
+
+
+def has_key(result: dict[str, Any], key: str) -> None:
+    """A dict that stands for a list has it under a key.
+
+    Raises:
+        Mistake: It has not.
+    """
+    if key not in result:
+        keyed = result and all(not isinstance(v, str | int | None) for v in result.values())
+        advice = f"`{key}` is a list: return list(found.values())" if keyed else "return a list"
+        names = ", ".join(f"'{name}'" for name in list(result)[:3]) or "nothing"
+        raise Mistake(f"returned a dict without `{key}`, with {names}: {advice}")
 
 
 def role(kind: str) -> Role:

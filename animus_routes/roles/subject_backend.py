@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from animus_routes.errors import Invalid, NotFound
-from animus_routes.roles import ErrorRow, MethodRow, Role, StreamRow, agreeing
+from animus_routes.errors import Invalid, Mistake, NotFound
+from animus_routes.roles import ErrorRow, MethodRow, Role, StreamRow, agreeing, has_key, items_of
 from animus_routes.timestamps import now
 from animus_routes.values.codecs import to_builtins
 from animus_routes.values.hints import is_generated
@@ -146,7 +146,11 @@ def _fill(subject: Any) -> Any:
     """
     if is_generated(type(subject)) or subject is None:
         return subject
-    found: Params = {**to_builtins(subject)}
+    found: Params = to_builtins(subject)
+    if not isinstance(cast("object", found), dict):
+        raise Mistake(
+            f"returned a {type(subject).__name__} where a Subject belongs: {subject!r:.60}"
+        )
     found["status"] = found.get("status") or "ready"
     for field in ("created_at", "updated_at"):
         found[field] = found.get(field) or now()
@@ -175,7 +179,7 @@ def _subject(result: Any, params: Params, _registered: Registered) -> Any:
 def _created(result: Any, _params: Params, _registered: Registered) -> Any:
     found = _fill(_unwrap(result))
     if found is None:
-        raise TypeError("the handler returned None, but hosts want the new subject")
+        raise Mistake("returned None, but hosts want the new subject: return it")
     return found
 
 
@@ -183,10 +187,11 @@ def _subjects(result: Any, _params: Params, _registered: Registered) -> Any:
     if is_generated(type(result)):
         return result
     found: Params = {"subjects": []}
-    if isinstance(result, list | tuple):
-        found["subjects"] = [*cast("list[Any]", result)]
-    elif result is not None:
-        found |= to_builtins(result)
+    if result is None or isinstance(result, list | tuple):
+        found["subjects"] = items_of(cast("list[Any] | None", result))
+    else:
+        found = to_builtins(result)
+        has_key(found, "subjects")
     found["subjects"] = [_fill(subject) for subject in found["subjects"] or ()]
     found["fetched_at"] = found.get("fetched_at") or now()
     return found

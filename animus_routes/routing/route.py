@@ -47,7 +47,7 @@ def answer_any(request_id: int | Raw, result: Any, out: bytearray) -> None:
         mark = len(out)
         try:
             encode_into(Response(request_id, result), out, -1)
-        except UnicodeEncodeError:
+        except Exception:  # noqa: BLE001 - what follows mends it, or says what is wrong
             del out[mark:]
         else:
             out += b"\n"
@@ -58,7 +58,11 @@ def answer_any(request_id: int | Raw, result: Any, out: bytearray) -> None:
 def answer_pydantic(request_id: int | Raw, result: Any, out: bytearray) -> None:
     """Append an answer whose result is declared as a pydantic model."""
     write = codecs.json_writer(result) or codecs.encode
-    out += b"".join((HEAD, id_bytes(request_id), RESULT, write(result), TAIL))
+    try:
+        body = write(result)
+    except Exception:  # noqa: BLE001 - as above
+        body = codecs.encode(result)
+    out += b"".join((HEAD, id_bytes(request_id), RESULT, body, TAIL))
 
 
 def as_it_is(raw: Raw) -> Raw:
@@ -244,9 +248,19 @@ def _params_adapter(
 
 def _adapter(row: MethodRow | None, registered: Registered) -> Callable[[Any, Raw], Any] | None:
     adapt = row.adapt_result if row is not None else None
-    if adapt is None:
+    if row is None or adapt is None:
         return None
-    return lambda result, params: adapt(result, codecs.plain(params), registered)
+
+    def adapted(result: Any, params: Raw) -> Any:
+        try:
+            return adapt(result, codecs.plain(params), registered)
+        except Exception as error:
+            from animus_routes.routing.misfit import say_what
+
+            say_what("returned", result, row.result, error)
+            raise
+
+    return adapted
 
 
 def _adapted(row: MethodRow | None, signature: Signature) -> Mapping[type, bool]:

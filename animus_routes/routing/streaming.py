@@ -14,9 +14,10 @@ from animus_routes.engine.frames import (
     id_key,
     notification_frame,
 )
+from animus_routes.errors import Mistake
 from animus_routes.handlers.signature import NOTHING, Signature
 from animus_routes.values import codecs
-from animus_routes.values.hints import is_pydantic
+from animus_routes.values.hints import is_object, is_pydantic
 
 if TYPE_CHECKING:
     from msgspec import Raw
@@ -60,7 +61,14 @@ class EventStreamCall:
 
     def complete(self, result: Any) -> Any:
         """A handler that is not a generator may leave the ack to the framework."""
-        return self._stream.ack if result is None else result
+        if result is None:
+            return self._stream.ack
+        if self._stream.ack is not None and not is_object(type(result)):
+            raise Mistake(
+                f"returned a {type(result).__name__}: a stream yields its items, or sends them "
+                "with ctx.emit"
+            )
+        return result
 
     def farewell(self) -> bytes:
         """Nothing."""
@@ -97,7 +105,13 @@ class AdaptedStreamCall:
 
     def encode(self, item: Any) -> bytes:
         """A whole frame: each may be another notification."""
-        method, params = self._adapter.frame(item)
+        try:
+            method, params = self._adapter.frame(item)
+        except Exception as error:
+            from animus_routes.routing.misfit import say_what
+
+            say_what("yielded", item, None, error)
+            raise
         return notification_frame(method, codecs.encode(params))
 
     def complete(self, result: Any) -> Any:

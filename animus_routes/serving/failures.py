@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -16,6 +15,7 @@ from animus_routes.errors import (
     INVALID_PARAMS,
     PARSE_ERROR,
     Invalid,
+    Mistake,
     NamedError,
     NotSupported,
     RpcError,
@@ -70,21 +70,17 @@ def _with_choices(invalid: Invalid, signature: Signature) -> Invalid:
     return Invalid(invalid.issues, malformed=invalid.malformed)
 
 
-_formatting = allocate_lock()
+def _placed(route: Any, error: BaseException) -> BaseException:
+    """The error; a mistake of a handler's with its place in the author's files."""
+    signature = getattr(route, "signature", None)
+    if isinstance(error, Mistake) and signature is not None:
+        from animus_routes.engine.program import working_directory
+        from animus_routes.handlers.signature import location, name_of
 
-
-def _traceback(error: BaseException) -> str:
-    """The traceback of an error, or at least its name: what is reported must not fail itself.
-
-    Python 3.11 parses the lines that it shows, and cannot do that on two threads at once.
-    """
-    from traceback import format_exception
-
-    try:
-        with _formatting:
-            return "".join(format_exception(error)).rstrip()
-    except Exception as failure:  # noqa: BLE001 - whatever an author's objects do to it
-        return f"{type(error).__qualname__}, whose traceback cannot be shown: {failure!r}"
+        here = working_directory().rstrip(os.sep) + os.sep
+        where = location(signature.function).removeprefix(here)
+        error.at(f"{where}: {name_of(signature.function)}" if where else "")
+    return error
 
 
 class Failures:
@@ -142,7 +138,7 @@ class Failures:
         if isinstance(error, RpcError):
             self._remember(request.id, error)
             return error_frame(request.id, *self._told(route, error))
-        return self._internal_error(route.name, request.id, error)
+        return self._internal_error(route.name, request.id, _placed(route, error))
 
     def _told(self, route: Any, error: RpcError) -> tuple[int, str, Any]:
         """What a host is told of an error; of a code that hosts cannot read, the operator is told."""
@@ -188,7 +184,7 @@ class Failures:
         """
         found = self._handled(error, context)
         raised = error if isinstance(found, Value) else found
-        reported = self.report(f"the stream of {route.name}", raised)
+        reported = self.report(f"the stream of {route.name}", _placed(route, raised))
         if isinstance(raised, RpcError):
             told = error_object(*self._told(route, raised))
         else:
@@ -203,7 +199,9 @@ class Failures:
             self.report(f"the result of {route.name}", error)
             self._remember(request_id, error)
             return error_frame(request_id, INTERNAL_ERROR, str(error), {"category": "other"})
-        return self._internal_error(f"the result of {route.name}", request_id, error)
+        return self._internal_error(
+            f"the result of {route.name}", request_id, _placed(route, error)
+        )
 
     def not_supported(self, request: Request) -> bytes:
         """-32001 for a method of the role that is not registered."""
@@ -228,6 +226,11 @@ class Failures:
         if isinstance(error, Interrupted):
             log(f"{what}: cut off, the plugin is ending")
             return "cut off"
+        from animus_routes.serving.traces import has_authors_frames, traceback_of
+
         error_id = os.urandom(4).hex()
-        log(f"error {error_id} in {what}\n{_traceback(error)}")
+        if isinstance(error, Mistake) and not has_authors_frames(error):
+            log(f"error {error_id} in {what}: {error}")
+        else:
+            log(f"error {error_id} in {what}\n{traceback_of(error)}")
         return f"internal error, id {error_id}"

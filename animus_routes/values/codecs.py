@@ -346,7 +346,8 @@ def encode(value: Any) -> bytes:
     """One line of JSON.
 
     Raises:
-        Exception: The value, or raw JSON inside it, is none.
+        Mistake: A part of it has no form in JSON.
+        Exception: Raw JSON inside it is none, or the author's own code failed.
     """
     try:
         body = _encode(value)
@@ -354,6 +355,11 @@ def encode(value: Any) -> bytes:
         from animus_routes.engine.text import mended
 
         body = _encode(mended(value, _plain_hook))
+    except Exception as error:
+        from animus_routes.values.unwritable import say_which
+
+        say_which(value, error, _encode)
+        raise
     return body if WRITTEN_WELL[value.__class__] else one_value(body)
 
 

@@ -1,0 +1,243 @@
+"""What is said of a handler that gives what cannot go out: handler, place, and what to write."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from mistaken import custom, loaded, subjects
+
+from animus_routes import RpcError
+from animus_routes.testing import TestClient
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GET = "m.py:5: get_task: returned a {}"
+LIST = "m.py:5: list_tasks: returned a {}"
+WRITTEN = "m.py:5: do: {}"
+
+
+def get(lines: str) -> str:
+    return subjects(f'@app.method("subject/get")\ndef get_task(id):\n    {lines}\n', without="get")
+
+
+def listing(lines: str) -> str:
+    text = f'@app.method("subject/list")\ndef list_tasks():\n    {lines}\n'
+    return subjects(text, without="list")
+
+
+def do(lines: str, head: str = "def do():") -> str:
+    return custom(f'@app.method("x/do")\n{head}\n    {lines}\n')
+
+
+TASK = 'Subject(id="task:1", kind="task", title="t")'
+AWAIT = "is a call of the async function '{}' without `await`: write `await {}(...)`"
+
+
+@pytest.fixture(autouse=True)
+def _in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RUST_BACKTRACE", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("source", "method", "said"),
+    [
+        pytest.param(
+            get('return "x"'),
+            "task/get",
+            GET.format("str where a Subject belongs: 'x'"),
+            id="05-a-str-for-a-subject",
+        ),
+        pytest.param(
+            get("return [id]"),
+            "task/get",
+            GET.format("list where a Subject belongs: ['task:1']"),
+            id="05-a-list-for-a-subject",
+        ),
+        pytest.param(
+            listing('return ["task:1"]'),
+            "task/list",
+            LIST.format("str where a Subject belongs: 'task:1'"),
+            id="05-a-list-of-ids",
+        ),
+        pytest.param(
+            subjects('@app.method("subject/watch")\ndef watch():\n    return [1, 2]\n'),
+            "subject/watch",
+            "m.py:5: watch: returned a list: a stream yields its items, or sends them with ctx.emit",
+            id="32-a-watch-that-returns-a-list",
+        ),
+        pytest.param(
+            listing(f'return {{"task:1": {TASK}}}'),
+            "task/list",
+            LIST.format(
+                "dict without `subjects`, with 'task:1': `subjects` is a list: "
+                "return list(found.values())"
+            ),
+            id="34-a-dict-of-subjects",
+        ),
+        pytest.param(
+            listing('return {"items": 3}'),
+            "task/list",
+            LIST.format("dict without `subjects`, with 'items': return a list"),
+            id="34-a-dict-without-the-list",
+        ),
+        pytest.param(
+            listing(f"return [{TASK}], 'cursor'"),
+            "task/list",
+            LIST.format(
+                "tuple of 2, the first a list: return the list alone, or the method's result "
+                "type with everything in its fields"
+            ),
+            id="35-a-list-and-its-cursor",
+        ),
+        pytest.param(
+            do("return fetch()\nasync def fetch(): ...", "async def do():"),
+            "x/do",
+            WRITTEN.format("the result " + AWAIT.format("fetch", "fetch")),
+            id="44-a-missing-await",
+        ),
+        pytest.param(
+            do("return {'d': [fetch()]}\nasync def fetch(): ..."),
+            "x/do",
+            WRITTEN.format("`$.d[0]` " + AWAIT.format("fetch", "fetch")),
+            id="44-a-missing-await-inside",
+        ),
+        pytest.param(
+            get("return fetch()\nasync def fetch(): ..."),
+            "task/get",
+            "m.py:5: get_task: the result " + AWAIT.format("fetch", "fetch"),
+            id="44-a-missing-await-for-a-subject",
+        ),
+        pytest.param(
+            do("return {'d': [1, {'e': Foo()}]}\nclass Foo: ..."),
+            "x/do",
+            WRITTEN.format("`$.d[1].e` is a Foo, which cannot be written as JSON"),
+            id="45-an-object-deep-inside",
+        ),
+        pytest.param(
+            do("return Subject(id='1', kind='task', title='t', custom={'a b': object()})"),
+            "x/do",
+            WRITTEN.format("`$.custom['a b']` is a object, which cannot be written as JSON"),
+            id="45-an-object-in-a-wire-type",
+        ),
+        pytest.param(
+            do("return {'f': do}"),
+            "x/do",
+            WRITTEN.format("`$.f` is the function 'do', not what it gives: call it"),
+            id="45-a-function",
+        ),
+        pytest.param(
+            do("return {'f': (n for n in [1])}"),
+            "x/do",
+            WRITTEN.format("`$.f` is a generator, not what it gives: collect it in a list"),
+            id="45-a-generator",
+        ),
+        pytest.param(
+            do("return [dict]"),
+            "x/do",
+            WRITTEN.format("`$[0]` is the class dict, not an object of it"),
+            id="45-a-class",
+        ),
+        pytest.param(
+            do("return {'d': {dict: 3}}"),
+            "x/do",
+            WRITTEN.format("`$.d` has the key <class 'dict'>, a type: a key in JSON is text"),
+            id="45-a-key-that-is-no-text",
+        ),
+        pytest.param(
+            do("found = {}; found['me'] = found; return found"),
+            "x/do",
+            WRITTEN.format("`$.me` is nested too deeply, or holds itself"),
+            id="45-a-circle",
+        ),
+    ],
+)
+def test_what_cannot_go_out_is_told_in_one_line(
+    source: str, method: str, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = loaded(tmp_path, source)
+    with TestClient(app) as client, pytest.raises(RpcError) as caught:
+        client.call(method, {"id": "task:1"} if method == "task/get" else None)
+    assert caught.value.code == -32603
+    assert str(caught.value.__cause__) == said
+    (line,) = capfd.readouterr().err.splitlines()
+    assert re.fullmatch(r"animus-routes: error [0-9a-f]{8} in (the result of )?\S+: .*", line)
+    assert line.endswith(f": {said}")
+
+
+def test_an_item_that_cannot_be_written_is_told_where_it_was_sent(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = '@app.method("subject/watch")\ndef watch(ctx: Context):\n    ctx.emit({"d": object()})\n'
+    with TestClient(loaded(tmp_path, subjects(text))) as client, pytest.raises(RpcError):
+        list(client.stream("subject/watch"))
+    told = capfd.readouterr().err
+    assert 'ctx.emit({"d": object()})' in told
+    assert "m.py:5: watch: `$.d` is a object, which cannot be written as JSON" in told
+    assert "animus_routes/" not in told
+
+
+def test_an_item_that_the_role_cannot_read_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = custom(
+        '@app.method("agent/run")\ndef run(prompt: str):\n    yield {"kind": "outptu"}\n'
+    )
+    source = source.replace('"custom"', '"provider"')
+    with TestClient(loaded(tmp_path, source)) as client, pytest.raises(RpcError):
+        list(client.stream("agent/run", {"prompt": "p"}))
+    (line,) = capfd.readouterr().err.splitlines()
+    assert (
+        "m.py:5: run: yielded a dict, {'kind': 'outptu'}: an item of a run has to be text" in line
+    )
+
+
+RAISES = """
+@app.method("x/do")
+def do(a: int):
+    return helper(a)
+
+def helper(a):
+    return {}[a]
+"""
+
+
+@pytest.mark.parametrize(("shown", "frames"), [("0", 2), ("", 2), ("1", 4), ("full", 4)])
+def test_a_traceback_has_the_authors_frames_alone_unless_all_are_asked_for(
+    shown: str,
+    frames: int,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RUST_BACKTRACE", shown)
+    with TestClient(loaded(tmp_path, custom(RAISES))) as client, pytest.raises(RpcError):
+        client.call("x/do", {"a": 1})
+    told = capfd.readouterr().err
+    assert told.count('  File "') == frames
+    assert told.count('m.py", line') == 2
+    assert told.rstrip().endswith("KeyError: 1")
+
+
+CHAINED = """
+@app.method("x/do")
+def do(ctx: Context):
+    try:
+        ctx.emit(1)
+    except RuntimeError as error:
+        raise LookupError("none") from error
+"""
+
+
+def test_every_traceback_of_a_chain_is_the_authors(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with TestClient(loaded(tmp_path, custom(CHAINED))) as client, pytest.raises(RpcError):
+        client.call("x/do")
+    told = capfd.readouterr().err
+    assert "x/do has no stream to emit to" in told
+    assert "direct cause" in told
+    assert "animus_routes/" not in told
