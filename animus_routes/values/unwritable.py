@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from animus_routes.errors import Mistake
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 OWN: Final = "animus_routes."
 LIBRARIES: Final = ("PydanticSerializationError", "OverflowError", "RecursionError")
 FUNCTIONS: Final = (FunctionType, MethodType, BuiltinFunctionType)
-KEYS: Final = (str, int, float)
 DEEPEST: Final = 200
 
 
@@ -32,7 +31,7 @@ def say_which(value: Any, error: Exception, write: Callable[[Any], object]) -> N
     """
     if _of_the_value(error):
         path, part = _culprit(value, "$", write, []) or ("$", value)
-        raise Mistake(_said(path, part, error)) from None
+        raise Mistake(_said(path, part, error, write)) from None
 
 
 def _of_the_value(error: Exception) -> bool:
@@ -83,34 +82,30 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _fields(value: Any) -> Iterator[str]:
-    cls: Any = type(value)
+    cls = cast("Any", type(value))
     for mark in ("__struct_fields__", "__dataclass_fields__", "__pydantic_fields__"):
         yield from getattr(cls, mark, ())
     yield from getattr(value, "__pydantic_extra__", None) or ()
     yield from (attribute.name for attribute in getattr(cls, "__attrs_attrs__", ()))
 
 
-def _said(path: str, value: Any, error: Exception) -> str:
+def _said(path: str, value: Any, error: Exception, write: Callable[[Any], object]) -> str:
     what = "the result" if path == "$" else f"`{path}`"
+    for key in _keys(value):
+        if not _can(write, {key: None}):
+            return f"{what} has the key {key!r}, a {type(key).__qualname__}: a key in JSON is text"
     if isinstance(error, RecursionError):
         return f"{what} is nested too deeply, or holds itself"
     saying = next(words for fits, words in SAYINGS if fits(value))
     name = str(getattr(value, "__qualname__", ""))
     if hasattr(value, "__await__") and hasattr(value, "close"):
         value.close()  # or Python complains about it in words of its own
-    key = _bad_key(value)
-    return f"{what} " + saying.format(
-        kind=type(value).__qualname__,
-        name=name,
-        call=name.rpartition(".")[2],
-        key=f"{key!r}, a {type(key).__qualname__}",
-    )
+    call = name.rpartition(".")[2]
+    return f"{what} {saying.format(kind=type(value).__qualname__, name=name, call=call)}"
 
 
-def _bad_key(value: object) -> object:
-    """A key that JSON cannot have; None if there is none."""
-    keys = cast("Mapping[object, object]", value) if isinstance(value, Mapping) else ()
-    return next((key for key in keys if not isinstance(key, KEYS)), None)
+def _keys(value: object) -> Iterable[object]:
+    return cast("Mapping[object, object]", value) if isinstance(value, Mapping) else ()
 
 
 # The first that fits; {kind}: its type, {name}: its own name, {call}: the last part of that.
@@ -128,6 +123,5 @@ SAYINGS: Final[tuple[tuple[Callable[[Any], bool], str], ...]] = (
         "is the function '{name}', not what it gives: call it",
     ),
     (lambda value: isinstance(value, type), "is the class {name}, not an object of it"),
-    (lambda value: _bad_key(value) is not None, "has the key {key}: a key in JSON is text"),
     (lambda _value: True, "is a {kind}, which cannot be written as JSON"),
 )

@@ -142,9 +142,9 @@ def _in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             id="45-a-class",
         ),
         pytest.param(
-            do("return {'d': {dict: 3}}"),
+            do("return {'d': {(1, 2): 3}}"),
             "x/do",
-            WRITTEN.format("`$.d` has the key <class 'dict'>, a type: a key in JSON is text"),
+            WRITTEN.format("`$.d` has the key (1, 2), a tuple: a key in JSON is text"),
             id="45-a-key-that-is-no-text",
         ),
         pytest.param(
