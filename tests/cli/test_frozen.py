@@ -17,7 +17,16 @@ import animus_routes
 BOUND_S = 30
 PACKAGE = Path(animus_routes.__file__).parent
 # Only for type checkers; each plugin asks for its own; what leads the tools, and pytest.
-LEFT_OUT = ("names", "backends", "types", "compat", "testing", "pytest_plugin", "__main__")
+LEFT_OUT = (
+    "names",
+    "backends",
+    "batteries",
+    "types",
+    "compat",
+    "testing",
+    "pytest_plugin",
+    "__main__",
+)
 
 
 def modules(*rooms: str) -> set[str]:

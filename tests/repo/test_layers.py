@@ -24,7 +24,7 @@ FLOORS = (
     ("describe",),
     ("serving",),
     ("app",),
-    ("testing", "compat", "loading", "backends"),
+    ("testing", "compat", "batteries", "loading", "backends"),
     ("pytest_plugin", "cli"),
     ("_frozen",),
 )

@@ -1,0 +1,1 @@
+"""What many plugins need beside the protocol, a module each; authors import them, nothing else does."""

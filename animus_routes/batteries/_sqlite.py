@@ -1,0 +1,123 @@
+"""A connection to an SQLite file, as `batteries.sql` uses it."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+NOT_WRITABLE: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+NO_VALUE: Final = (OverflowError, UnicodeEncodeError)  # what the database has no type for
+
+
+def code(problem: Exception) -> int:
+    return getattr(problem, "sqlite_errorcode", 0) & 0xFF
+
+
+class SQLite:
+    """One connection, which is made by its first transaction."""
+
+    postgresql: Final = False
+    errors: Final = sqlite3.Error
+
+    def __init__(self, path: Path, prepare: Callable[[sqlite3.Connection], None] | None) -> None:
+        self.path = path
+        self.prepare = prepare
+        self.db: sqlite3.Connection | None = None
+
+    def open(self, options: str = "") -> sqlite3.Connection:
+        place = f"{self.path.absolute().as_uri()}?{options}" if options else self.path
+        db = sqlite3.connect(
+            place, timeout=0, isolation_level=None, check_same_thread=False, uri=bool(options)
+        )
+        if self.prepare is not None:
+            self.prepare(db)
+        return db
+
+    @property
+    def opened(self) -> sqlite3.Connection:
+        if self.db is None:
+            self.db = self.open()
+        return self.db
+
+    def begin(self, until: float, *, reads: bool) -> None:
+        if not reads:
+            self.patiently("BEGIN IMMEDIATE", until)
+            return
+        self.patiently("BEGIN", until)
+        try:
+            self.patiently("SELECT 1 FROM sqlite_schema LIMIT 1", until)  # now it sees one moment
+        except sqlite3.OperationalError as problem:
+            log = self.path.with_name(f"{self.path.name}-wal")
+            if code(problem) not in NOT_WRITABLE or not self.path.exists():
+                raise
+            if log.exists():
+                text = f"{self.path} can only be read where {log.name} beside it may be written"
+                raise sqlite3.OperationalError(text) from problem
+            # A log that nobody has, in a folder that cannot be written: nothing changes it here.
+            self.close()
+            self.db = self.open("immutable=1")
+            self.db.execute("BEGIN")
+
+    def patiently(self, sql: str, until: float) -> None:
+        """Ask again and again: SQLite's own way of waiting prefers whoever has just had a turn."""
+        while True:
+            try:
+                self.opened.execute(sql)
+            except sqlite3.OperationalError as problem:
+                if code(problem) not in LOCKED or time.monotonic() >= until:
+                    raise
+            else:
+                return
+            time.sleep(0.0005 + time.monotonic_ns() % 2500 / 1e6)
+
+    def execute(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
+        try:
+            return self.opened.execute(sql, values)
+        except NO_VALUE as problem:
+            raise sqlite3.DataError(str(problem)) from problem
+
+    def execute_each(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        try:
+            self.opened.executemany(sql, rows)
+        except NO_VALUE as problem:
+            raise sqlite3.DataError(str(problem)) from problem
+
+    def commit(self, until: float) -> None:
+        self.patiently("COMMIT", until)
+
+    def rollback(self) -> None:
+        self.opened.rollback()
+
+    def idle(self) -> bool:
+        """Whether it can serve another transaction; what is left of the last one is undone."""
+        if self.db is not None and self.db.in_transaction:
+            self.db.rollback()
+        return self.db is not None
+
+    def log_ahead(self) -> None:
+        """Change to a write-ahead log if the file's place allows it and nobody is reading."""
+        try:
+            self.opened.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError:
+            return
+
+    def close(self) -> None:
+        if self.db is not None:
+            self.db.close()
+            self.db = None
+
+    @staticmethod
+    def misses_table(problem: Exception) -> bool:
+        return "no such table" in str(problem)
+
+    @staticmethod
+    def meaning(problem: Exception) -> Literal["busy", "value", "unreachable"]:
+        if code(problem) in LOCKED:
+            return "busy"
+        return "value" if isinstance(problem, sqlite3.DataError) else "unreachable"

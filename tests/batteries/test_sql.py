@@ -1,0 +1,442 @@
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sql_databases import postgres
+
+from animus_routes import InvalidRequest, Unavailable
+from animus_routes.batteries._sqlite import SQLite
+from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, Unreachable, marks
+
+ROOT = Path(__file__).resolve().parents[2]
+NOBODY = 65534
+
+
+def build(transaction: Transaction, found: int) -> None:
+    if found == 0:
+        transaction.run("CREATE TABLE notes (number BIGINT PRIMARY KEY, text TEXT)")
+    transaction.run("INSERT INTO notes VALUES (?, ?)", -1 - found, "built")
+
+
+NOTES = Layout("notes", 2, "notes", build)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    if request.param == "sqlite":
+        yield None
+        return
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def url(server: str | None, tmp_path: Path) -> str:
+    """An empty database of the test's own."""
+    if server is None:
+        return f"sqlite:///{tmp_path / 'notes.sqlite3'}"
+    import psycopg
+
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name}".encode())
+    return server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def notes(url: str) -> Iterator[Database]:
+    with opened(url) as database:
+        yield database
+
+
+@contextmanager
+def opened(
+    place: str | Path, layout: Layout = NOTES, wait_s: float = 10.0, *, wal: bool = False
+) -> Iterator[Database]:
+    with closing(Database(place, layout, wait_s=wait_s, wal=wal)) as database:
+        yield database
+
+
+def texts(database: Database) -> list[str]:
+    with database.read() as transaction:
+        return [text for (text,) in transaction.rows("SELECT text FROM notes ORDER BY number")]
+
+
+def write(database: Database, number: int, text: str = "x") -> None:
+    with database.write() as transaction:
+        transaction.run("INSERT INTO notes VALUES (?, ?)", number, text)
+
+
+def journal_of(file: Path) -> str:
+    with closing(sqlite3.connect(file)) as db:
+        mode: str = db.execute("PRAGMA journal_mode").fetchone()[0]
+        return mode
+
+
+def test_parameters_are_written_one_way_on_both(notes: Database) -> None:
+    with notes.write() as transaction:
+        transaction.run_each("INSERT INTO notes VALUES (?, ?)", [(n, f"{n} %s ?") for n in (1, 2)])
+        changed = transaction.run("UPDATE notes SET text = text || '?%s''?' WHERE number > ?", 1)
+        assert changed == 1
+        assert transaction.row(
+            "SELECT number, text FROM notes WHERE 5 % number = 1 AND text = ?", "2 %s ??%s'?"
+        ) == (2, "2 %s ??%s'?")
+        assert (
+            transaction.value(f"SELECT count(*) FROM notes WHERE number IN ({marks(2)})", 1, 2) == 2
+        )
+        assert transaction.row("SELECT 1 FROM notes WHERE number = ?", 99) is None
+        assert transaction.value("SELECT 1 FROM notes WHERE number = ?", 99) is None
+
+
+def test_what_is_raised_in_a_transaction_undoes_it(notes: Database) -> None:
+    def work() -> None:
+        with notes.write() as transaction:
+            transaction.run("DELETE FROM notes")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+    assert texts(notes) == ["built"]
+
+
+def test_a_read_sees_one_moment_and_changes_nothing(notes: Database, url: str) -> None:
+    with notes.read() as transaction:
+        count = "SELECT count(*) FROM notes"
+        assert transaction.value(count) == 1
+        # With a rollback journal SQLite's writer waits for the reader; it may be refused.
+        with opened(url, wait_s=0.2) as other, suppress(Busy):
+            write(other, 1)
+        assert transaction.value(count) == 1
+    if url.startswith("postgresql"):
+        with pytest.raises(Unavailable, match="read-only"), notes.read() as transaction:
+            transaction.run("DELETE FROM notes")
+
+
+def test_whoever_waits_too_long_is_told_so(notes: Database, url: str) -> None:
+    assert texts(notes) == ["built"]
+    with notes.write() as transaction, opened(url, wait_s=0.1) as other:
+        transaction.run("UPDATE notes SET text = 'mine'")
+        with pytest.raises(Busy, match=r"not free within 0\.1 s"), other.write() as late:
+            late.run("UPDATE notes SET text = 'theirs'")
+    assert texts(notes) == ["mine"]
+
+
+def test_threads_may_share_a_database(notes: Database) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: write(notes, number), range(1, 41)))
+    assert len(texts(notes)) == 41
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**70])
+def test_a_value_that_the_database_cannot_hold_is_the_callers_fault(
+    notes: Database, value: object
+) -> None:
+    column = "text" if isinstance(value, str) else "number"
+
+    def work() -> None:
+        with notes.write() as transaction:
+            transaction.run("DELETE FROM notes WHERE number = ?", 5)
+            transaction.run(f"UPDATE notes SET {column} = ?", value)
+
+    with pytest.raises(InvalidRequest):
+        work()
+    assert texts(notes) == ["built"]
+
+
+def test_a_statement_that_fails_is_unavailable_and_the_next_one_works(notes: Database) -> None:
+    with pytest.raises(Unreachable, match="nothing"), notes.write() as transaction:
+        transaction.run("DELETE FROM nothing")
+    assert texts(notes) == ["built"]
+
+
+def test_a_connection_that_the_server_ended_is_made_anew(notes: Database, url: str) -> None:
+    if url.startswith("sqlite"):
+        return
+    assert texts(notes) == ["built"]
+    with pytest.raises(Unreachable), notes.write() as transaction:
+        transaction.value("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert texts(notes) == ["built"]
+
+
+# ---- layouts ------------------------------------------------------------------------------------
+
+
+def test_a_layout_is_made_once_and_then_migrated(url: str) -> None:
+    versions: list[int] = []
+
+    def counted(transaction: Transaction, found: int) -> None:
+        versions.append(found)
+        if found == 0:
+            build(transaction, found)
+
+    for version in (1, 1, 3, 3):
+        with opened(url, Layout("notes", version, "notes", counted)) as notes:
+            assert texts(notes) == ["built"]
+    assert versions == [0, 1]
+
+
+def test_a_layout_that_is_newer_is_refused_in_words(notes: Database, url: str) -> None:
+    assert texts(notes) == ["built"]
+    with (
+        pytest.raises(
+            Unreachable, match=r"layout of 'notes' in the database is 2, newer than .* 1"
+        ),
+        opened(url, NOTES._replace(version=1)) as older,
+        older.read(),
+    ):
+        pass
+
+
+def test_a_build_that_fails_leaves_nothing_behind(url: str) -> None:
+    def broken(transaction: Transaction, found: int) -> None:
+        build(transaction, found)
+        raise ZeroDivisionError
+
+    with (
+        opened(url, NOTES._replace(build=broken)) as notes,
+        pytest.raises(ZeroDivisionError),
+        notes.read(),
+    ):
+        pass
+    with opened(url) as notes:
+        assert texts(notes) == ["built"]
+
+
+def test_several_sets_of_tables_share_a_database(notes: Database, url: str) -> None:
+    assert texts(notes) == ["built"]
+    found: list[int] = []
+    set_of_others = Layout("others", 1, "others", lambda _, version: found.append(version))
+    with opened(url, set_of_others) as others, others.read():
+        pass
+    assert found == [0]
+    assert texts(notes) == ["built"]
+
+
+PROGRAM = """
+import sys
+sys.path[:0] = [{here!r}, {tests!r}]
+from test_sql import NOTES, opened, write
+with opened({url!r}) as notes:
+    for number in range(int(sys.argv[1]), int(sys.argv[1]) + 20):
+        write(notes, number)
+"""
+
+
+def test_processes_that_start_together_make_the_tables_once(url: str) -> None:
+    here = Path(__file__).parent
+    program = PROGRAM.format(here=str(here), tests=str(here.parent), url=url)
+    command = [sys.executable, "-c", program]
+    running = [subprocess.Popen([*command, str(n * 100)], cwd=ROOT) for n in range(4)]
+    try:
+        assert [process.wait(timeout=60) for process in running] == [0, 0, 0, 0]
+    finally:
+        for process in running:
+            process.kill()
+    with opened(url) as notes:
+        assert texts(notes).count("built") == 1
+        assert len(texts(notes)) == 81
+
+
+def test_whoever_waits_has_a_turn_between_slices(notes: Database, url: str) -> None:
+    turns: list[str] = []
+    begun = threading.Event()
+
+    def slices(transaction: Transaction) -> bool:
+        transaction.run("UPDATE notes SET text = 'slice'")
+        turns.append("slice")
+        begun.set()
+        return "write" not in turns and len(turns) < 1000
+
+    def other() -> None:
+        assert begun.wait(10)
+        with opened(url) as database:
+            write(database, 7)
+        turns.append("write")
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(other)
+        notes.write_in_slices(slices)
+        waiting.result(timeout=10)
+    assert turns.count("slice") < 1000
+
+
+# ---- SQLite's files -----------------------------------------------------------------------------
+
+
+def test_the_number_of_an_older_file_is_taken_over_once(tmp_path: Path) -> None:
+    file = tmp_path / "old.sqlite3"
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("CREATE TABLE notes (number BIGINT PRIMARY KEY, text TEXT)")
+        db.execute("PRAGMA user_version = 4")
+    found: list[int] = []
+    newer = Layout("notes", 5, "notes", lambda _, version: found.append(version))
+    with opened(file, newer) as notes, notes.read():
+        pass
+    with opened(file, newer._replace(name="another", table="elsewhere")) as notes, notes.read():
+        pass
+    # The file's number speaks of what was in it before there were layouts.
+    with opened(file, newer._replace(name="third")) as notes, notes.read():
+        pass
+    assert found == [4, 0, 1]
+
+
+def test_a_log_is_kept_where_it_can_be_had(tmp_path: Path) -> None:
+    for name, wal in (("a", True), ("b", False)):
+        with opened(tmp_path / name, wal=wal) as notes:
+            assert texts(notes) == ["built"]
+        assert journal_of(tmp_path / name) == ("wal" if wal else "delete")
+
+
+def test_somebody_who_reads_keeps_the_journal_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "read.sqlite3"
+
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as reader:
+        reader.execute("CREATE TABLE other (x)")
+        change = SQLite.log_ahead
+
+        def read_meanwhile(link: SQLite) -> None:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM other").fetchone()
+            change(link)
+            reader.execute("COMMIT")
+
+        monkeypatch.setattr(SQLite, "log_ahead", read_meanwhile)
+        with opened(file, wal=True) as notes:
+            write(notes, 1)
+            assert texts(notes) == ["built", "x"]
+    assert journal_of(file) == "delete"
+
+
+READER = """
+import os, sys
+sys.path[:0] = [{here!r}, {tests!r}]
+from test_sql import NOTES, opened, texts
+import animus_routes.batteries._sqlite
+if os.geteuid() == 0:
+    os.seteuid({nobody})  # root may write anywhere
+with opened({place!r}) as notes:
+    print(texts(notes))
+"""
+
+
+def read_as_nobody(place: str) -> str:
+    here = Path(__file__).parent
+    program = READER.format(here=str(here), tests=str(here.parent), nobody=NOBODY, place=place)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout or done.stderr
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    owner = folder.owner()
+    modes = {place: place.stat().st_mode for place in folder.parents if place.owner() == owner}
+    for place, mode in modes.items():
+        place.chmod(mode | 0o055)
+    for file in folder.iterdir():
+        file.chmod(0o444)
+    folder.chmod(0o555)
+    try:
+        yield
+    finally:
+        folder.chmod(0o755)
+        for place, mode in modes.items():
+            place.chmod(mode)
+
+
+@pytest.mark.parametrize("wal", [False, True])
+def test_a_store_in_a_read_only_folder_is_read(tmp_path: Path, wal: bool) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with opened(folder / "notes.sqlite3", wal=wal) as notes:
+        write(notes, 1)
+    with read_only(folder):
+        assert read_as_nobody(f"sqlite:///{folder / 'notes.sqlite3'}") == "['built', 'x']\n"
+
+
+def test_a_log_that_cannot_be_opened_is_refused_in_words(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = folder / "notes.sqlite3"
+    with opened(file, wal=True) as notes:
+        write(notes, 1)
+        log = Path(f"{file}-wal").read_bytes()
+    Path(f"{file}-wal").write_bytes(log)
+    with read_only(folder):
+        said = read_as_nobody(f"sqlite:///{file}")
+    assert "can only be read where notes.sqlite3-wal beside it may be written" in said
+
+
+# ---- URLs and drivers ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["mysql://server/x", "notes.sqlite3", "oracle+driver://x"])
+def test_another_kind_of_database_is_refused(url: str) -> None:
+    with pytest.raises(Unreachable, match="not supported: take sqlite: or postgresql:"):
+        Database(url, NOTES)
+
+
+def test_a_url_may_name_a_driver_and_a_relative_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with opened("sqlite+pysqlite:///here.sqlite3") as notes:
+        assert texts(notes) == ["built"]
+    assert (tmp_path / "here.sqlite3").exists()
+
+
+def test_a_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
+    url = f"postgresql://nobody@/x?host={tmp_path}"
+    with opened(url) as notes, pytest.raises(Unreachable), notes.read():
+        pass
+
+
+def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "animus_routes.batteries._postgresql", raising=False)
+    with (
+        opened("postgresql://server/x") as notes,
+        pytest.raises(Unreachable, match="needs the package psycopg"),
+        notes.read(),
+    ):
+        pass
+
+
+def test_the_driver_waits_for_the_first_transaction(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from animus_routes.batteries.sql import Database, Layout
+notes = Database("sqlite:///notes.sqlite3", Layout("notes", 1, "notes", lambda *_: None))
+drivers = ("sqlite3", "psycopg")
+print([name for name in drivers if name in sys.modules])
+with notes.read():
+    print([name for name in drivers if name in sys.modules])
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "[]\n['sqlite3']\n"
