@@ -189,7 +189,7 @@ def handled(
         adapt=adapt,
         adapt_params=_params_adapter(row, registered),
         adapts=adapts,
-        ready=_ready(signature.returns, adapts if adapt is not None else {}),
+        ready=_ready(signature.returns, adapts if adapt is not None else None),
     )
 
 
@@ -274,8 +274,10 @@ def _adapted(row: MethodRow | None, signature: Signature) -> Mapping[type, bool]
     return Classes(*PLAIN, *own) if own else ANY_PLAIN
 
 
-def _ready(returns: Any, adapts: Mapping[type, bool]) -> type | None:
+def _ready(returns: Any, adapts: Mapping[type, bool] | None) -> type | None:
     """What a handler declares to return, if the engine can write it without another look."""
     if not isinstance(returns, type) or is_pydantic(returns):
         return None
-    return returns if WRITTEN_WELL[returns] and not (adapts and adapts[returns]) else None
+    if adapts is not None and adapts[returns]:
+        return None
+    return returns if WRITTEN_WELL[returns] else None
