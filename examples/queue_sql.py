@@ -68,7 +68,10 @@ MOVES: Final = {
 }
 
 
-def subject_key(subject: wire.SubjectRef) -> str:
+def subject_key(subject: wire.SubjectRef | None) -> str:
+    """What no two entries are to share; entries without a subject share nothing."""
+    if subject is None:
+        return ""
     return subject.id if subject.kind.lower() in BUILT_IN else f"{subject.kind}::{subject.id}"
 
 
@@ -331,10 +334,10 @@ def entry_of(row: "Row[Any]") -> wire.QueueEntry:
     plain = ("entry_id", "status", "enqueued_at", "assigned_at", "held_at", "run_at", "workflow_id")
     return wire.QueueEntry(
         **{name: getattr(row, name) for name in plain},
-        subject_id=subject.id,
+        subject_id=subject.id if subject else "",
         subject_dispatch=dispatch,
         expire_after_secs=None if grace is None else int(grace),
-        task_id=subject.id if subject.kind.lower() == "animus.task" else None,
+        task_id=subject.id if subject and subject.kind.lower() == "animus.task" else None,
     )
 
 
@@ -389,17 +392,18 @@ app = App(
 def enqueue(request: wire.QueueEnqueueRequest, queue: Shared) -> wire.QueueEnqueueResponse:
     """Once per subject, except that an entry with its own time is always added."""
     subject = request.subject_dispatch.subject
+    subject_id = subject.id if subject else ""
     with queue.turn() as turn:
-        others = turn.rows(turn.columns.subject_key == subject_key(subject))
+        others = turn.rows(turn.columns.subject_key == subject_key(subject)) if subject else []
         ready = [row for row in others if (row.run_at_us or 0) <= turn.now_us]
         if request.run_at is None and ready:
             found = ready[0].entry_id
-            return wire.QueueEnqueueResponse(enqueued=False, entry_id=found, subject_id=subject.id)
+            return wire.QueueEnqueueResponse(enqueued=False, entry_id=found, subject_id=subject_id)
         known = ", ".join(f"{row.entry_id} ({row.status})" for row in others)
         return wire.QueueEnqueueResponse(
             enqueued=True,
             entry_id=turn.add(request),
-            subject_id=subject.id,
+            subject_id=subject_id,
             warning=f"the subject is already in the queue: {known}" if known else None,
         )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     ResultAdapter = Callable[[Any, dict[str, Any], "Registered"], Any]
     Derived = Callable[["Registered"], Any]
 
-PROTOCOL_VERSION: Final = "1.1.0"
+PROTOCOL_VERSION: Final = "1.2.0"
 
 
 class Registered(Protocol):

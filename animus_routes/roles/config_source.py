@@ -4,7 +4,7 @@ from animus_routes.roles import MethodRow, Role
 
 ROLE = Role(
     kind="config_source",
-    crate_version="0.1.1",
+    crate_version="0.2.0",
     notifications=("config/changed",),
     tokens={"config/write": "config_write"},
     methods=(

@@ -37,7 +37,7 @@ def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: 
 
 ROLE = Role(
     kind="conversation_store",
-    crate_version="0.1.17",
+    crate_version="0.1.18",
     methods=(
         _method("create", "Create"),
         _method("load_meta", "LoadMeta", _found),

@@ -70,7 +70,7 @@ def _method(verb: str, params: str, result: str, **options: Any) -> MethodRow:
 
 ROLE = Role(
     kind="environment",
-    crate_version="0.1.0",
+    crate_version="0.2.0",
     notifications=tuple(NOTIFICATIONS.values()),
     methods=(
         _method("prepare", "PrepareRequest", "PrepareResponse", required=True, long_running=True),

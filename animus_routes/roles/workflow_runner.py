@@ -42,7 +42,7 @@ class WorkflowItems:
 
 ROLE = Role(
     kind="workflow_runner",
-    crate_version="0.2.0",
+    crate_version="0.4.0",
     extra="workflow_runner.WorkflowRunnerCapabilities",
     command="execute",
     methods=(

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from animus_routes.structs import (
+        application,
+        channel,
         config,
         durable_store,
         environment,
+        execution,
         log_storage,
         memory_store,
         notifier,
@@ -32,9 +35,12 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "application",
+    "channel",
     "config",
     "durable_store",
     "environment",
+    "execution",
     "log_storage",
     "memory_store",
     "notifier",

@@ -22,8 +22,10 @@ __all__ = [
     "UInt8",
     "UInt16",
     "UInt32",
+    "UInt53",
     "UInt64",
     "WireStruct",
+    "always",
     "decode_open",
     "encode_open",
     "given",
@@ -44,6 +46,7 @@ MAX_UINT64 = 2**64 - 1
 UInt8: TypeAlias = Annotated[int, Meta(ge=0, le=2**8 - 1)]
 UInt16: TypeAlias = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 UInt32: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+UInt53: TypeAlias = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 UInt64: TypeAlias = Annotated[int, Meta(ge=0)]  # msgspec bounds end at int64: see uint64()
 Int32: TypeAlias = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -78,10 +81,11 @@ class OpenStruct(WireStruct, kw_only=True):
 
 
 OpenT = TypeVar("OpenT", bound=OpenStruct)
+Value = TypeVar("Value", str, int)
 
 
 # msgspec writes a field at its default when the default comes from a factory it does not know. The
-# three factories below are for fields that the protocol always writes.
+# factories below are for fields that the protocol always writes.
 
 
 def new_list() -> list[Any]:
@@ -90,6 +94,10 @@ def new_list() -> list[Any]:
 
 def null() -> None:
     return None
+
+
+def always(value: Value) -> Callable[[], Value]:
+    return lambda: value
 
 
 # A Struct with date-times, 64-bit unsigned integers or values that stand for others looks at itself

@@ -2,14 +2,15 @@
 
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-config-protocol/_all.json sha256
-  ea23fea1c4ddd9678a1effb2ac300fa5410ac19629a8369a6ef2bf7ba758aa76
+  95af8a65351338e73e581dfb36cd9f1817e21499f43d0bf458b7ca96fadb8dbd
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
 """
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from msgspec import field
 
-from animus_routes.structs._struct import UInt32, WireStruct
+from animus_routes.structs._struct import UInt32, WireStruct, always
 from animus_routes.structs.actor import Actor
 
 __all__ = [
@@ -25,6 +26,12 @@ __all__ = [
     "ConfigWriteRequest",
     "ConfigWriteResponse",
     "DiagnosticSeverity",
+    "PhaseOwner",
+    "RunnerOwner",
+    "WorkflowPublicationCleanupPolicy",
+    "WorkflowPublicationConfig",
+    "WorkflowPublicationMigrationDiagnostic",
+    "WorkflowPublicationOwner",
 ]
 
 
@@ -251,3 +258,97 @@ class ConfigWriteResponse(WireStruct, kw_only=True):
     just-written model. When the plugin does not compute one it MAY return `None` and the kernel
     falls back to re-issuing `config/load`.
     """
+
+
+WorkflowPublicationCleanupPolicy: TypeAlias = Literal[
+    "retain",
+    "after_remote_verified",
+]
+"""When a runner may remove a publication workspace.
+
+- retain: Keep the workspace even after a verified publication receipt.
+- after_remote_verified: Cleanup is permitted only after the remote ref has been independently
+  observed at the receipt's commit SHA. Failures always retain recovery state.
+"""
+
+
+def _retain() -> WorkflowPublicationCleanupPolicy:
+    return "retain"
+
+
+class RunnerOwner(
+    WireStruct, kw_only=True, tag_field="kind", tag="runner", forbid_unknown_fields=True
+):
+    """The workflow runner publishes after all phases have completed."""
+
+    kind: ClassVar[Literal["runner"]] = "runner"
+
+
+class PhaseOwner(
+    WireStruct, kw_only=True, tag_field="kind", tag="phase", forbid_unknown_fields=True
+):
+    """One named workflow phase publishes and emits the typed receipt."""
+
+    kind: ClassVar[Literal["phase"]] = "phase"
+
+    phase_id: str
+    """Phase id, which must resolve exactly once in the expanded workflow."""
+
+
+WorkflowPublicationOwner: TypeAlias = (
+    RunnerOwner
+    | PhaseOwner
+)
+"""The sole component authorized to publish a workflow's git result.
+
+A tagged enum makes two owners unrepresentable in canonical JSON. YAML duplicate keys are
+rejected by serde, and semantic validation additionally rejects phase owners that occur more
+than once after sub-workflow expansion.
+"""
+
+
+class WorkflowPublicationConfig(WireStruct, kw_only=True, forbid_unknown_fields=True):
+    """Explicit publication policy for a workflow.
+
+    Older configs deserialize with `publication: None`. That means publication is unconfigured;
+    consumers MUST NOT infer an owner from workflow or phase names. A host that previously
+    performed name-based publication should emit `WorkflowPublicationMigrationDiagnostic` and
+    require an explicit policy.
+    """
+
+    cleanup: WorkflowPublicationCleanupPolicy = field(default_factory=_retain)
+    """Workspace cleanup policy. Defaults to retaining the workspace."""
+
+    owner: WorkflowPublicationOwner | None = None
+    """Exactly one publication owner when `required` is true."""
+
+    required: bool = field(default_factory=bool)
+    """Whether successful completion requires verified publication."""
+
+    schema_: str = field(default_factory=always("animus.workflow-publication.v1"), name="schema")
+    """Stable schema id. Defaults only support concise YAML; canonical output always includes it."""
+
+    version: UInt32 = field(default_factory=always(1))
+    """Contract version. Only v1 is accepted by this crate."""
+
+    def check(self) -> None:
+        """Hold the rules that the schema cannot say.
+
+        Raises:
+            Invalid: Some do not hold; each issue names the field.
+        """
+        from animus_routes.rules import check
+
+        check(self, "WorkflowPublicationConfig")
+
+
+class WorkflowPublicationMigrationDiagnostic(WireStruct, kw_only=True):
+    """Explicit compatibility notice for workflows that have no publication contract. It is
+    intentionally data, not an implicit behavioral fallback.
+    """
+
+    workflow_id: str
+
+    code: str
+
+    message: str

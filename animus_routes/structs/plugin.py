@@ -2,15 +2,15 @@
 
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-plugin-protocol/_all.json sha256
-  c3970cc881bdabd9f897bea1055d1da3f897ee74eb65129090164fc471b483d0
+  90f834fe09aea9f8cb56eca57d7fe6e8c3e08e4cd2bbc01cc6a30a804672da20
 - schemas/additions/animus-plugin-protocol.json sha256
   f3fe8b633ca7af5f88da7eb98854fc0d3a91b5fd4d240adbd83f7430ef9358a8
-- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
 """
 
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from msgspec import field
+from msgspec import Meta, field
 
 from animus_routes.structs._struct import (
     MAX_UINT64,
@@ -39,6 +39,22 @@ __all__ = [
     "ConversationLoadMetaRequest",
     "ConversationLoadMetaResponse",
     "ConversationMeta",
+    "ConversationOperation",
+    "ConversationOperationAcceptUserRequest",
+    "ConversationOperationAppendFence",
+    "ConversationOperationBeginOutcome",
+    "ConversationOperationBeginRequest",
+    "ConversationOperationBeginResponse",
+    "ConversationOperationBindExecutionRequest",
+    "ConversationOperationClaim",
+    "ConversationOperationKey",
+    "ConversationOperationLoadRequest",
+    "ConversationOperationLoadResponse",
+    "ConversationOperationMutationResponse",
+    "ConversationOperationReleaseRequest",
+    "ConversationOperationRenewRequest",
+    "ConversationOperationStatus",
+    "ConversationOperationTerminalizeRequest",
     "ConversationSaveMetaRequest",
     "ConversationSaveMetaResponse",
     "ConversationScope",
@@ -66,6 +82,15 @@ __all__ = [
     "TriggerEvent",
     "TriggerWatchParams",
     "Visibility",
+]
+
+
+_Text1To128: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+_Token1To128: TypeAlias = Annotated[
+    str,
+    Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+\Z"),
 ]
 
 
@@ -112,6 +137,24 @@ class ChatMessage(WireStruct, kw_only=True):
         mend(self, seq=uint64)
 
 
+class ConversationOperationAppendFence(WireStruct, kw_only=True):
+    """Lease identity required when a shared-authority runtime persists the assistant message
+    produced by a keyed operation.
+
+    A backend advertising `CAPABILITY_CONVERSATION_OPERATION_FENCED_APPEND_V1` MUST append the
+    message in one transaction whose predicate matches the authenticated tenant and actor,
+    repository and conversation, caller key, operation id, lease token, unexpired backend-clock
+    lease, `user_accepted` state, and the conversation's active operation reservation. A stale
+    fence is rejected without inserting a message or changing conversation meta.
+    """
+
+    caller_key: _Token1To128
+
+    operation_id: str
+
+    lease_token: str
+
+
 class ConversationAppendMessageRequest(WireStruct, kw_only=True):
     """`conversation/append_message` request."""
 
@@ -126,11 +169,27 @@ class ConversationAppendMessageRequest(WireStruct, kw_only=True):
     unscoped/admin access.
     """
 
+    operation_fence: ConversationOperationAppendFence | None = None
+    """Required for assistant messages produced by a keyed operation on a shared backend. Omitted
+    for ordinary messages and legacy/local stores. Supporting backends advertise
+    `CAPABILITY_CONVERSATION_OPERATION_FENCED_APPEND_V1`.
+    """
+
     project_root: str | None = None
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = None
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+    tenant_id: _Text1To128 | None = None
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
 
 
 class ConversationAppendMessageResponse(WireStruct, kw_only=True):
@@ -157,11 +216,18 @@ def _private() -> Visibility:
 class ConversationCreateRequest(WireStruct, kw_only=True):
     """`conversation/create` request."""
 
+    agent_id: str | None = None
+    """Canonical agent binding to stamp atomically at creation time."""
+
     id: str | None = None
     """Explicit conversation id; the backend assigns one when `None`."""
 
     owner: str | None = None
-    """Owner to stamp onto the new conversation's meta."""
+    """Legacy owner compatibility assertion.
+
+    Authenticated stores MUST stamp the owner from their call context; when this field is
+    present they may require it to match, but MUST never treat it as caller authority.
+    """
 
     project_root: str | None = None
     """Absolute project root path of the calling CLI/daemon."""
@@ -169,18 +235,28 @@ class ConversationCreateRequest(WireStruct, kw_only=True):
     repo_scope: str | None = None
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
 
+    tenant_id: _Text1To128 | None = None
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
+
     visibility: Visibility = field(default_factory=_private)
     """Initial visibility for the new conversation."""
 
 
 class ConversationMeta(WireStruct, kw_only=True):
-    """Conversation metadata — the continuity pointer, identity, and the ownership/visibility
-    fields that power per-user history.
+    """Conversation metadata — the continuity pointer, identity, and the immutable
+    ownership/visibility fields that power per-user history.
 
     The shape matches the kernel's on-disk `meta.json` exactly so existing filesystem
-    conversations and plugin-backed ones are interchangeable. `owner` and `visibility` use serde
-    defaults so legacy `meta.json` files (which lack both) still deserialize as unowned +
-    private.
+    conversations and plugin-backed ones are interchangeable. Identity/concurrency fields use
+    serde defaults so legacy `meta.json` files still deserialize as unbound, revision zero,
+    unowned + private.
     """
 
     id: str
@@ -192,6 +268,19 @@ class ConversationMeta(WireStruct, kw_only=True):
     updated_at: str
     """RFC 3339 timestamp of the most recent turn."""
 
+    active_operation_id: _Token1To128 | None = None
+    """Durable operation that owns the current revision reservation.
+
+    `None` means no keyed operation owns a reservation. A present id MUST contain 1..=128 ASCII
+    alphanumeric or `._:-` characters. Backends expose it through load-meta and accept it
+    through save-meta so the owning operation can recover after a crash.
+    """
+
+    agent_id: str | None = None
+    """Canonical configured agent profile bound to this conversation. `None` keeps legacy and
+    intentionally unbound conversations neutral.
+    """
+
     message_count: UInt64 = field(default_factory=int)
     """Count of persisted turns (user + assistant)."""
 
@@ -199,9 +288,13 @@ class ConversationMeta(WireStruct, kw_only=True):
     """Model used on the most recent turn."""
 
     owner: str | None = None
-    """Authenticated user id that owns this conversation. `None` = unowned (legacy on-disk
-    conversations, or ones created without `--as-user`).
+    """Authenticated user id that owns this conversation. Authenticated stores stamp this from
+    their call context and MUST NOT accept an ordinary metadata update that changes or clears
+    it. `None` is reserved for explicitly configured legacy data.
     """
+
+    revision: UInt64 = field(default_factory=int)
+    """Monotonic optimistic-concurrency token. Legacy metas start at zero."""
 
     session_id: str | None = None
     """The wrapped tool's native session handle, for resume continuity."""
@@ -218,11 +311,11 @@ class ConversationMeta(WireStruct, kw_only=True):
 
     def __post_init__(self) -> None:
         try:
-            if self.message_count <= MAX_UINT64:
+            if self.message_count <= MAX_UINT64 and self.revision <= MAX_UINT64:
                 return
         except TypeError:
             pass
-        mend(self, message_count=uint64)
+        mend(self, message_count=uint64, revision=uint64)
 
 
 class ConversationCreateResponse(WireStruct, kw_only=True):
@@ -249,6 +342,16 @@ class ConversationDeleteRequest(WireStruct, kw_only=True):
     repo_scope: str | None = None
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
 
+    tenant_id: _Text1To128 | None = None
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
+
 
 class ConversationDeleteResponse(WireStruct, kw_only=True):
     """`conversation/delete` response (empty; delete is idempotent)."""
@@ -269,6 +372,16 @@ class ConversationListRequest(WireStruct, kw_only=True):
     repo_scope: str | None = None
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
 
+    tenant_id: _Text1To128 | None = None
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
+
 
 class ConversationSummary(WireStruct, kw_only=True):
     """One-line summary returned by `METHOD_CONVERSATION_LIST`."""
@@ -282,11 +395,17 @@ class ConversationSummary(WireStruct, kw_only=True):
     updated_at: str
     """RFC 3339 timestamp of the most recent turn."""
 
+    agent_id: str | None = None
+    """Canonical configured agent profile bound to this conversation."""
+
     model: str | None = None
     """Model used on the most recent turn, if any."""
 
     owner: str | None = None
     """Owner of the conversation, if any."""
+
+    revision: UInt64 = field(default_factory=int)
+    """Current optimistic-concurrency token."""
 
     title: str | None = None
     """Title, if any."""
@@ -299,11 +418,11 @@ class ConversationSummary(WireStruct, kw_only=True):
 
     def __post_init__(self) -> None:
         try:
-            if self.message_count <= MAX_UINT64:
+            if self.message_count <= MAX_UINT64 and self.revision <= MAX_UINT64:
                 return
         except TypeError:
             pass
-        mend(self, message_count=uint64)
+        mend(self, message_count=uint64, revision=uint64)
 
 
 class ConversationListResponse(WireStruct, kw_only=True):
@@ -330,6 +449,16 @@ class ConversationLoadMessagesRequest(WireStruct, kw_only=True):
     repo_scope: str | None = None
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
 
+    tenant_id: _Text1To128 | None = None
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
+
 
 class ConversationLoadMessagesResponse(WireStruct, kw_only=True):
     """`conversation/load_messages` response."""
@@ -355,6 +484,16 @@ class ConversationLoadMetaRequest(WireStruct, kw_only=True):
     repo_scope: str | None = None
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
 
+    tenant_id: _Text1To128 | None = None
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
+
 
 class ConversationLoadMetaResponse(WireStruct, kw_only=True):
     """`conversation/load_meta` response. `meta` is `None` when the conversation does not exist."""
@@ -367,11 +506,18 @@ class ConversationSaveMetaRequest(WireStruct, kw_only=True):
     """`conversation/save_meta` request."""
 
     meta: ConversationMeta
-    """The meta to persist."""
+    """The meta to persist. `meta.owner` is an immutable assertion: an ordinary save MUST NOT
+    change or clear the stored owner.
+    """
 
     as_user: str | None = None
     """Acting user id, when known. A backend MAY use it to authorize the mutation. `None` for
     unscoped/admin access.
+    """
+
+    expected_revision: UInt64 | None = None
+    """Apply only when the stored meta still has this revision. Backends must enforce this
+    atomically with the write (compare-and-swap).
     """
 
     project_root: str | None = None
@@ -379,6 +525,24 @@ class ConversationSaveMetaRequest(WireStruct, kw_only=True):
 
     repo_scope: str | None = None
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+    tenant_id: _Text1To128 | None = None
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
+
+    def __post_init__(self) -> None:
+        try:
+            if self.expected_revision is None or self.expected_revision <= MAX_UINT64:
+                return
+        except TypeError:
+            pass
+        mend(self, expected_revision=uint64_or_null)
 
 
 class ConversationSaveMetaResponse(WireStruct, kw_only=True):
@@ -386,9 +550,8 @@ class ConversationSaveMetaResponse(WireStruct, kw_only=True):
 
 
 class ConversationScope(WireStruct, kw_only=True):
-    """Fields common to every conversation-store request: the project + scope identity a
-    multi-tenant backend partitions on. Flattened into each request so the wire payload stays
-    flat.
+    """Fields common to every conversation-store request: tenant, project, and repository identity
+    a shared backend partitions on. Flattened into each request so the wire payload stays flat.
     """
 
     project_root: str | None = None
@@ -396,6 +559,16 @@ class ConversationScope(WireStruct, kw_only=True):
 
     repo_scope: str | None = None
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+    tenant_id: _Text1To128 | None = None
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
 
 
 class EnvRequirement(WireStruct, kw_only=True):
@@ -726,8 +899,22 @@ class PluginManifest(WireStruct, kw_only=True):
     """
 
     supports_mcp: bool | None = None
-    """Whether the plugin can take MCP servers. Absent means the host's default; only `false` opts
-    a provider out.
+    """Whether this plugin consumes host-injected MCP servers.
+
+    First-class, plugin-DECLARED capability the kernel reads instead of hardcoding per-tool
+    behavior in name tables (REQUIREMENT-039). A provider plugin sets this to advertise whether
+    it accepts the host-supplied MCP server set (profile/skill MCP endpoints injected via the
+    run request); the kernel gates MCP injection on the declared value rather than a built-in
+    allow-list keyed on the tool name.
+
+    This is the proof-of-pattern field for a growing family of declared kernel-behavior
+    capabilities (launch template, permission-mode flag, reasoning-effort, default model, ...)
+    that will migrate off the kernel's hardcoded name tables onto the manifest over subsequent
+    slices.
+
+    Back-compat: `None` means "undeclared" — plugins built against earlier protocol versions
+    omit the field entirely, and the kernel applies its historical default (MCP-capable for
+    provider plugins). Only an explicit `Some(false)` opts a provider out of MCP injection.
     """
 
     def __post_init__(self) -> None:
@@ -923,3 +1110,46 @@ class TriggerWatchParams(WireStruct, kw_only=True):
 
     triggers: list[TriggerBinding] = []
     """The triggers this plugin watches for. Empty when the host does not say."""
+
+
+if TYPE_CHECKING:
+    from animus_routes.structs.plugin_operations import (
+        ConversationOperation,
+        ConversationOperationAcceptUserRequest,
+        ConversationOperationBeginOutcome,
+        ConversationOperationBeginRequest,
+        ConversationOperationBeginResponse,
+        ConversationOperationBindExecutionRequest,
+        ConversationOperationClaim,
+        ConversationOperationKey,
+        ConversationOperationLoadRequest,
+        ConversationOperationLoadResponse,
+        ConversationOperationMutationResponse,
+        ConversationOperationReleaseRequest,
+        ConversationOperationRenewRequest,
+        ConversationOperationStatus,
+        ConversationOperationTerminalizeRequest,
+    )
+else:
+    _LATER = {
+        "ConversationOperation": "animus_routes.structs.plugin_operations",
+        "ConversationOperationAcceptUserRequest": "animus_routes.structs.plugin_operations",
+        "ConversationOperationBeginOutcome": "animus_routes.structs.plugin_operations",
+        "ConversationOperationBeginRequest": "animus_routes.structs.plugin_operations",
+        "ConversationOperationBeginResponse": "animus_routes.structs.plugin_operations",
+        "ConversationOperationBindExecutionRequest": "animus_routes.structs.plugin_operations",
+        "ConversationOperationClaim": "animus_routes.structs.plugin_operations",
+        "ConversationOperationKey": "animus_routes.structs.plugin_operations",
+        "ConversationOperationLoadRequest": "animus_routes.structs.plugin_operations",
+        "ConversationOperationLoadResponse": "animus_routes.structs.plugin_operations",
+        "ConversationOperationMutationResponse": "animus_routes.structs.plugin_operations",
+        "ConversationOperationReleaseRequest": "animus_routes.structs.plugin_operations",
+        "ConversationOperationRenewRequest": "animus_routes.structs.plugin_operations",
+        "ConversationOperationStatus": "animus_routes.structs.plugin_operations",
+        "ConversationOperationTerminalizeRequest": "animus_routes.structs.plugin_operations",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            return getattr(__import__(_LATER[name], fromlist=[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,11 +2,11 @@
 
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-queue-protocol/_all.json sha256
-  b29e459e57777d1f67ae87c8a3ee341d8a8ba8230c0d3c0ecfb1dbe5b6a8994c
-- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
+  f9d03104793888209863f6b3602fd7c763342a83390b914efb427e7587cdc688
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
 """
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import field
 
@@ -19,20 +19,33 @@ from animus_routes.structs._struct import (
     uint64,
     uint64_or_null,
 )
-from animus_routes.structs.actor import Actor
 from animus_routes.structs.dispatch import SubjectDispatch, SubjectRef
 
 __all__ = [
     "Actor",
+    "ExecutionFence",
+    "FencedQueueEntry",
     "QueueCapabilities",
     "QueueCompletionRequest",
+    "QueueCompletionV2Request",
     "QueueDropRequest",
     "QueueEnqueueRequest",
     "QueueEnqueueResponse",
+    "QueueEnqueueV2Request",
+    "QueueEnqueueV2Response",
     "QueueEntry",
     "QueueHoldRequest",
+    "QueueLeaseBlock",
+    "QueueLeaseBlockReason",
+    "QueueLeaseFence",
+    "QueueLeaseMutationOutcome",
+    "QueueLeaseMutationResponse",
+    "QueueLeaseRecoverRequest",
+    "QueueLeaseRenewRequest",
     "QueueLeaseRequest",
     "QueueLeaseResponse",
+    "QueueLeaseV2Request",
+    "QueueLeaseV2Response",
     "QueueListRequest",
     "QueueListResponse",
     "QueueMarkAssignedRequest",
@@ -40,18 +53,77 @@ __all__ = [
     "QueueNextDeadlineResponse",
     "QueueReleasePendingParams",
     "QueueReleasePendingResponse",
+    "QueueReleasePendingV2Request",
     "QueueReleaseRequest",
     "QueueReorderRequest",
     "QueueReorderResponse",
     "QueueStats",
+    "RepositoryReservation",
     "SubjectDispatch",
+    "SubjectGeneration",
     "SubjectId",
     "SubjectRef",
 ]
 
 
+class QueueEntry(WireStruct, kw_only=True):
+    """A queue entry shape returned by list / lease."""
+
+    entry_id: str
+    """Stable entry id (unique within the project queue). Mutation calls target this id."""
+
+    subject_id: str
+    """Subject id from the dispatch envelope."""
+
+    subject_dispatch: SubjectDispatch
+    """Full dispatch envelope — included so the daemon can lease an entry and start work without a
+    second roundtrip.
+    """
+
+    status: str
+    """Status value from `status`."""
+
+    enqueued_at: str
+    """RFC 3339 enqueue timestamp."""
+
+    assigned_at: str | None = None
+    """RFC 3339 assignment timestamp."""
+
+    expire_after_secs: UInt64 | None = None
+    """Grace window in seconds after `run_at` before the entry is expired and dropped on sweep.
+    `None` means never expire. Ignored when `run_at` is `None`.
+    """
+
+    held_at: str | None = None
+    """RFC 3339 hold timestamp."""
+
+    run_at: str | None = None
+    """RFC 3339 earliest-dispatch time for a deferred entry. While `now` is before this instant the
+    entry is pending-but-not-leasable. `None` for ordinary (dispatch-ASAP) entries.
+    """
+
+    task_id: str | None = None
+    """Task id, if this entry's subject is a built-in task."""
+
+    workflow_id: str | None = None
+    """Workflow id attached to an Assigned entry."""
+
+    def __post_init__(self) -> None:
+        try:
+            if self.expire_after_secs is None or self.expire_after_secs <= MAX_UINT64:
+                return
+        except TypeError:
+            pass
+        mend(self, expire_after_secs=uint64_or_null)
+
+
 class QueueCapabilities(WireStruct, kw_only=True):
     """Capability flags for queue plugins."""
+
+    generation_fenced_leases_v1: bool = field(default_factory=bool)
+    """Supports `queue/v2/*`: monotonic subject/workflow/lease generations, CAS
+    renew/recovery/mutations, durable idempotency, and repository-ref collision fencing.
+    """
 
     max_lease_batch: UInt32 = field(default_factory=int)
     """Maximum batch size accepted on `METHOD_QUEUE_LEASE`. Hosts clamp requested `max` to this
@@ -138,57 +210,6 @@ class QueueEnqueueResponse(WireStruct, kw_only=True):
     subject. The duplicate is still enqueued; the caller (agent or operator) decides whether to
     drop it. `None` when there is nothing to flag.
     """
-
-
-class QueueEntry(WireStruct, kw_only=True):
-    """A queue entry shape returned by list / lease."""
-
-    entry_id: str
-    """Stable entry id (unique within the project queue). Mutation calls target this id."""
-
-    subject_id: str
-    """Subject id from the dispatch envelope."""
-
-    subject_dispatch: SubjectDispatch
-    """Full dispatch envelope — included so the daemon can lease an entry and start work without a
-    second roundtrip.
-    """
-
-    status: str
-    """Status value from `status`."""
-
-    enqueued_at: str
-    """RFC 3339 enqueue timestamp."""
-
-    assigned_at: str | None = None
-    """RFC 3339 assignment timestamp."""
-
-    expire_after_secs: UInt64 | None = None
-    """Grace window in seconds after `run_at` before the entry is expired and dropped on sweep.
-    `None` means never expire. Ignored when `run_at` is `None`.
-    """
-
-    held_at: str | None = None
-    """RFC 3339 hold timestamp."""
-
-    run_at: str | None = None
-    """RFC 3339 earliest-dispatch time for a deferred entry. While `now` is before this instant the
-    entry is pending-but-not-leasable. `None` for ordinary (dispatch-ASAP) entries.
-    """
-
-    task_id: str | None = None
-    """Task id, if this entry's subject is a built-in task."""
-
-    workflow_id: str | None = None
-    """Workflow id attached to an Assigned entry."""
-
-    def __post_init__(self) -> None:
-        try:
-            if self.expire_after_secs is None or self.expire_after_secs <= MAX_UINT64:
-                return
-        except TypeError:
-            pass
-        mend(self, expire_after_secs=uint64_or_null)
 
 
 class QueueHoldRequest(WireStruct, kw_only=True):
@@ -412,3 +433,54 @@ class QueueReorderResponse(WireStruct, kw_only=True):
         except TypeError:
             pass
         mend(self, reordered_count=uint64)
+
+
+if TYPE_CHECKING:
+    from animus_routes.structs.actor import Actor
+    from animus_routes.structs.execution import (
+        ExecutionFence,
+        QueueLeaseFence,
+        RepositoryReservation,
+        SubjectGeneration,
+    )
+    from animus_routes.structs.queue_v2 import (
+        FencedQueueEntry,
+        QueueCompletionV2Request,
+        QueueEnqueueV2Request,
+        QueueEnqueueV2Response,
+        QueueLeaseBlock,
+        QueueLeaseBlockReason,
+        QueueLeaseMutationOutcome,
+        QueueLeaseMutationResponse,
+        QueueLeaseRecoverRequest,
+        QueueLeaseRenewRequest,
+        QueueLeaseV2Request,
+        QueueLeaseV2Response,
+        QueueReleasePendingV2Request,
+    )
+else:
+    _LATER = {
+        "Actor": "animus_routes.structs.actor",
+        "ExecutionFence": "animus_routes.structs.execution",
+        "QueueLeaseFence": "animus_routes.structs.execution",
+        "RepositoryReservation": "animus_routes.structs.execution",
+        "SubjectGeneration": "animus_routes.structs.execution",
+        "FencedQueueEntry": "animus_routes.structs.queue_v2",
+        "QueueCompletionV2Request": "animus_routes.structs.queue_v2",
+        "QueueEnqueueV2Request": "animus_routes.structs.queue_v2",
+        "QueueEnqueueV2Response": "animus_routes.structs.queue_v2",
+        "QueueLeaseBlock": "animus_routes.structs.queue_v2",
+        "QueueLeaseBlockReason": "animus_routes.structs.queue_v2",
+        "QueueLeaseMutationOutcome": "animus_routes.structs.queue_v2",
+        "QueueLeaseMutationResponse": "animus_routes.structs.queue_v2",
+        "QueueLeaseRecoverRequest": "animus_routes.structs.queue_v2",
+        "QueueLeaseRenewRequest": "animus_routes.structs.queue_v2",
+        "QueueLeaseV2Request": "animus_routes.structs.queue_v2",
+        "QueueLeaseV2Response": "animus_routes.structs.queue_v2",
+        "QueueReleasePendingV2Request": "animus_routes.structs.queue_v2",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            return getattr(__import__(_LATER[name], fromlist=[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,8 +2,8 @@
 
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-workflow-runner-protocol/_all.json sha256
-  651b63d265e370f5ab89896eb68043f702b0007f0f7de462dcaeeb565d6927f4
-- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
+  d414e93e6d7f477babbb7ab439c6097667a69bf90e3fa5cc7ae2c34c01f49895
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
 """
 
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -12,25 +12,43 @@ from msgspec import field
 
 from animus_routes.structs._struct import (
     MAX_UINT64,
+    Timestamp,
     UInt32,
     UInt64,
     WireStruct,
     mend,
     new_list,
+    timestamp,
     uint64,
     uint64_or_null,
 )
 from animus_routes.structs.actor import Actor
 from animus_routes.structs.dispatch import SubjectDispatch, SubjectRef
+from animus_routes.structs.execution import (
+    ExecutionFence,
+    QueueLeaseFence,
+    RepositoryReservation,
+    SubjectGeneration,
+)
 
 __all__ = [
     "Actor",
+    "ExecutionFence",
     "PhaseCompleted",
     "PhaseDecision",
     "PhaseEvent",
+    "PhaseIssuer",
     "PhaseResultSnapshot",
     "PhaseStarted",
+    "PublicationPullRequest",
+    "PublicationReceipt",
+    "PublicationReceiptIssuer",
+    "PublicationSubjectGeneration",
+    "QueueLeaseFence",
+    "RepositoryReservation",
+    "RunnerIssuer",
     "SubjectDispatch",
+    "SubjectGeneration",
     "SubjectRef",
     "WorkflowExecuteRequest",
     "WorkflowExecuteResult",
@@ -99,6 +117,178 @@ PhaseEvent: TypeAlias = (
 """
 
 
+class RunnerIssuer(
+    WireStruct, kw_only=True, tag_field="kind", tag="runner", forbid_unknown_fields=True
+):
+    """The workflow runner owns publication."""
+
+    kind: ClassVar[Literal["runner"]] = "runner"
+
+    component: str
+    """Concrete runner/plugin name."""
+
+    version: str
+    """Concrete runner/plugin version."""
+
+
+class PhaseIssuer(
+    WireStruct, kw_only=True, tag_field="kind", tag="phase", forbid_unknown_fields=True
+):
+    """A named workflow phase owns publication."""
+
+    kind: ClassVar[Literal["phase"]] = "phase"
+
+    phase_id: str
+    """Phase id declared by the workflow publication contract."""
+
+    component: str
+    """Component or command implementation that emitted the receipt."""
+
+    version: str
+    """Concrete component/command version."""
+
+
+PublicationReceiptIssuer: TypeAlias = (
+    RunnerIssuer
+    | PhaseIssuer
+)
+"""Component that issued a publication receipt."""
+
+
+class PublicationPullRequest(WireStruct, kw_only=True, forbid_unknown_fields=True):
+    """Pull-request proof attached to a publication receipt."""
+
+    number: UInt64
+    """Repository-local pull request number."""
+
+    url: str
+    """Canonical pull request URL."""
+
+    head_sha: str
+    """Head SHA observed from the pull request provider after create/update."""
+
+    def __post_init__(self) -> None:
+        try:
+            if self.number <= MAX_UINT64:
+                return
+        except TypeError:
+            pass
+        mend(self, number=uint64)
+
+    def check(self) -> None:
+        """Hold the rules that the schema cannot say.
+
+        Raises:
+            Invalid: Some do not hold; each issue names the field.
+        """
+        from animus_routes.rules import check
+
+        check(self, "PublicationPullRequest")
+
+
+class PublicationSubjectGeneration(WireStruct, kw_only=True, forbid_unknown_fields=True):
+    """Qualified subject identity and generation fenced into a publication.
+
+    `qualified_id` uses the canonical `<kind>:<native-id>` shape (for example `task:TASK-1173`).
+    `generation` is the subject generation leased for this execution; a receipt for an older
+    generation must never satisfy a newer run.
+    """
+
+    qualified_id: str
+    """Canonical qualified subject id."""
+
+    generation: UInt64
+    """Subject generation leased by this workflow execution."""
+
+    def __post_init__(self) -> None:
+        try:
+            if self.generation <= MAX_UINT64:
+                return
+        except TypeError:
+            pass
+        mend(self, generation=uint64)
+
+    def check(self) -> None:
+        """Hold the rules that the schema cannot say.
+
+        Raises:
+            Invalid: Some do not hold; each issue names the field.
+        """
+        from animus_routes.rules import check
+
+        check(self, "PublicationSubjectGeneration")
+
+
+class PublicationReceipt(WireStruct, kw_only=True, forbid_unknown_fields=True):
+    """Durable proof that exactly one owner published a workflow result.
+
+    Compatibility contract: v0.3+ consumers accept schema `animus.publication-receipt.v1`,
+    version `1`. Unknown schema ids or versions fail closed. Older v0.2 consumers ignore the
+    additive optional receipt field on runner results, but MUST NOT be used for workflows whose
+    publication is required because they cannot verify this proof.
+    """
+
+    schema_: str = field(name="schema")
+    """Stable schema id; must equal `PUBLICATION_RECEIPT_SCHEMA_ID`."""
+
+    version: UInt32
+    """Receipt version; must equal `PUBLICATION_RECEIPT_VERSION`."""
+
+    workflow_id: str
+    """Workflow execution id."""
+
+    workflow_generation: UInt64
+    """Workflow generation fenced into the publication lease."""
+
+    subject: PublicationSubjectGeneration
+    """Qualified subject/task and its leased generation."""
+
+    commit_sha: str
+    """Commit SHA produced by the workflow."""
+
+    tree_sha: str
+    """Git tree SHA for the published commit."""
+
+    remote: str
+    """Canonical remote URL used for publication."""
+
+    remote_ref: str
+    """Fully qualified remote ref, for example `refs/heads/animus/TASK-1173`."""
+
+    observed_remote_sha: str
+    """SHA independently observed at `remote_ref` after publication."""
+
+    recovery_ref: str
+    """Durable ref from which unpublished/recovery work can be restored."""
+
+    issuer: PublicationReceiptIssuer
+    """Exact owner/component that issued this receipt."""
+
+    issued_at: Timestamp
+    """UTC RFC 3339 issue timestamp."""
+
+    pull_request: PublicationPullRequest | None = None
+    """Pull-request proof when the publication policy requires a PR."""
+
+    def __post_init__(self) -> None:
+        try:
+            if self.workflow_generation <= MAX_UINT64 and self.issued_at > "":
+                return
+        except TypeError:
+            pass
+        mend(self, workflow_generation=uint64, issued_at=timestamp)
+
+    def check(self) -> None:
+        """Hold the rules that the schema cannot say.
+
+        Raises:
+            Invalid: Some do not hold; each issue names the field.
+        """
+        from animus_routes.rules import check
+
+        check(self, "PublicationReceipt")
+
+
 class PhaseResultSnapshot(WireStruct, kw_only=True):
     """A single phase's result snapshot returned in `WorkflowExecuteResult`."""
 
@@ -123,6 +313,9 @@ class PhaseResultSnapshot(WireStruct, kw_only=True):
     next_phase_id: str | None = None
     """Next phase id, if available."""
 
+    publication_receipt: PublicationReceipt | None = None
+    """Receipt emitted by this phase when it is the declared publication owner."""
+
     def __post_init__(self) -> None:
         try:
             if self.duration_secs <= MAX_UINT64:
@@ -141,10 +334,19 @@ class WorkflowExecuteRequest(WireStruct, kw_only=True):
     """
 
     actor: Actor | None = None
-    """Who asked for the run, if a transport vouched for someone."""
+    """Transport-asserted caller identity, relayed verbatim from the daemon so the runner can pass
+    it to subject/journal/config plugins for scoping. `None` for system-initiated runs with no
+    actor.
+    """
 
     description: str | None = None
     """For custom ad-hoc subjects."""
+
+    execution_fence: ExecutionFence | None = None
+    """Exact generation/lease/reservation authority for this execution. Hosts requiring resilient
+    coding MUST provide it and runners MUST fail closed when it is absent or mismatched.
+    Optional only for legacy/non-fenced workflows during migration.
+    """
 
     input: Any = None
     """Initial input JSON for workflow variables."""
@@ -200,6 +402,16 @@ class WorkflowExecuteRequest(WireStruct, kw_only=True):
             pass
         mend(self, phase_timeout_secs=uint64_or_null)
 
+    def check(self) -> None:
+        """Hold the rules that the schema cannot say.
+
+        Raises:
+            Invalid: Some do not hold; each issue names the field.
+        """
+        from animus_routes.rules import check
+
+        check(self, "WorkflowExecuteRequest")
+
 
 class WorkflowExecuteResult(WireStruct, kw_only=True):
     """Result of `METHOD_WORKFLOW_EXECUTE`."""
@@ -235,13 +447,25 @@ class WorkflowExecuteResult(WireStruct, kw_only=True):
     """Per-phase results."""
 
     post_success: Any
-    """Post-success action outcome (push, PR creation, merge, etc.)."""
+    """Legacy opaque post-success action outcome. New publication-aware consumers use
+    `publication_receipt` instead.
+    """
 
     success: bool
     """True iff `workflow_status == COMPLETED`."""
 
+    execution_fence: ExecutionFence | None = None
+    """Echo of the validated execution fence. A parent uses this to ensure the terminal result and
+    publication receipt belong to the leased generation.
+    """
+
     phase_events: list[PhaseEvent] = field(default_factory=new_list)
     """Phase events emitted during execution (replaces in-process callback)."""
+
+    publication_receipt: PublicationReceipt | None = None
+    """Typed, versioned publication proof. Required by the host before it marks a workflow with
+    `publication.required=true` completed.
+    """
 
     def __post_init__(self) -> None:
         try:
@@ -284,10 +508,13 @@ class WorkflowPhaseRunRequest(WireStruct, kw_only=True):
     """Attempt counter (0, 1, 2, ...)."""
 
     actor: Actor | None = None
-    """Who asked for the run, if a transport vouched for someone."""
+    """Transport-asserted caller identity (see `WorkflowExecuteRequest.actor`)."""
 
     dispatch_input: str | None = None
     """Dispatch input JSON (opaque)."""
+
+    execution_fence: ExecutionFence | None = None
+    """Exact execution authority inherited from the full workflow request."""
 
     mcp_config: Any = None
     """Opaque MCP runtime config — same shape as `WorkflowExecuteRequest.mcp_config`. Lets
@@ -326,6 +553,16 @@ class WorkflowPhaseRunRequest(WireStruct, kw_only=True):
             pass
         mend(self, phase_timeout_secs=uint64_or_null)
 
+    def check(self) -> None:
+        """Hold the rules that the schema cannot say.
+
+        Raises:
+            Invalid: Some do not hold; each issue names the field.
+        """
+        from animus_routes.rules import check
+
+        check(self, "WorkflowPhaseRunRequest")
+
 
 class WorkflowPhaseRunResult(WireStruct, kw_only=True):
     """Result of `METHOD_WORKFLOW_RUN_PHASE`."""
@@ -342,8 +579,14 @@ class WorkflowPhaseRunResult(WireStruct, kw_only=True):
     metadata: Any
     """Backend-specific metadata."""
 
+    execution_fence: ExecutionFence | None = None
+    """Echo of the validated execution fence for parent-side generation checks."""
+
     model: str | None = None
     """Model used."""
+
+    publication_receipt: PublicationReceipt | None = None
+    """Receipt emitted by this phase when it is the declared publication owner."""
 
     signals: list[Any] = field(default_factory=new_list)
     """Execution signals emitted during the phase."""
@@ -368,6 +611,11 @@ class WorkflowRunnerCapabilities(WireStruct, kw_only=True):
     crash_recovery: bool = field(default_factory=bool)
     """Plugin replays persisted phase markers on restart."""
 
+    execution_fence_v1: bool = field(default_factory=bool)
+    """Validates and echoes `animus.execution-fence.v1`, and validates any publication receipt
+    against its workflow/subject generation.
+    """
+
     manual_pause_support: bool = field(default_factory=bool)
     """Plugin honors `manual_pending` phase statuses."""
 
@@ -376,6 +624,11 @@ class WorkflowRunnerCapabilities(WireStruct, kw_only=True):
 
     post_success_actions: bool = field(default_factory=bool)
     """Plugin executes post-success actions (push / merge / PR)."""
+
+    publication_receipt_v1: bool = field(default_factory=bool)
+    """Plugin validates and returns `animus.publication-receipt.v1` and obeys explicit single-owner
+    publication config.
+    """
 
     rework_context_support: bool = field(default_factory=bool)
     """Plugin propagates `rework_context` to subsequent phases."""

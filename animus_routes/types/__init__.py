@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from animus_routes.types import (
+        application,
+        channel,
         config,
         durable_store,
         environment,
+        execution,
         log_storage,
         memory_store,
         notifier,
@@ -30,9 +33,12 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "application",
+    "channel",
     "config",
     "durable_store",
     "environment",
+    "execution",
     "log_storage",
     "memory_store",
     "notifier",

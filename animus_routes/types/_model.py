@@ -37,6 +37,7 @@ __all__ = [
     "UInt8",
     "UInt16",
     "UInt32",
+    "UInt53",
     "UInt64",
     "WireModel",
     "flatten_legacy",
@@ -115,6 +116,7 @@ Float: TypeAlias = Annotated[float, Strict()]
 UInt8: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**8 - 1)]
 UInt16: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**16 - 1)]
 UInt32: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
+UInt53: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**53 - 1)]
 UInt64: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**64 - 1)]
 Int32: TypeAlias = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)]
 Int64: TypeAlias = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]

@@ -1,14 +1,18 @@
-"""The wire types of animus-config-protocol and animus-queue-protocol and
-animus-workflow-runner-protocol, as pydantic models.
+"""The wire types of animus-config-protocol and animus-queue-protocol and animus-subject-protocol
+and animus-workflow-runner-protocol, as pydantic models.
 
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-config-protocol/_all.json sha256
-  ea23fea1c4ddd9678a1effb2ac300fa5410ac19629a8369a6ef2bf7ba758aa76
+  95af8a65351338e73e581dfb36cd9f1817e21499f43d0bf458b7ca96fadb8dbd
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
 - schemas/animus-queue-protocol/_all.json sha256
-  b29e459e57777d1f67ae87c8a3ee341d8a8ba8230c0d3c0ecfb1dbe5b6a8994c
-- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
+  f9d03104793888209863f6b3602fd7c763342a83390b914efb427e7587cdc688
+- schemas/animus-subject-protocol/_all.json sha256
+  770098b5157521b8ebac259b02cfadbfbc7c7b1078120c5f9525c2e1ce85df74
+- schemas/additions/animus-subject-protocol.json sha256
+  b1bbffd3ecbdd1756dfab67eb69d0e16c083a40a18af5563fd801950783d3e3c
 - schemas/animus-workflow-runner-protocol/_all.json sha256
-  651b63d265e370f5ab89896eb68043f702b0007f0f7de462dcaeeb565d6927f4
+  d414e93e6d7f477babbb7ab439c6097667a69bf90e3fa5cc7ae2c34c01f49895
 """
 
 from operator import not_

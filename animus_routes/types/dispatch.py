@@ -2,10 +2,10 @@
 
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-queue-protocol/_all.json sha256
-  b29e459e57777d1f67ae87c8a3ee341d8a8ba8230c0d3c0ecfb1dbe5b6a8994c
-- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
+  f9d03104793888209863f6b3602fd7c763342a83390b914efb427e7587cdc688
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
 - schemas/animus-workflow-runner-protocol/_all.json sha256
-  651b63d265e370f5ab89896eb68043f702b0007f0f7de462dcaeeb565d6927f4
+  d414e93e6d7f477babbb7ab439c6097667a69bf90e3fa5cc7ae2c34c01f49895
 """
 
 from operator import not_
@@ -62,9 +62,6 @@ class SubjectDispatch(WireModel):
     with the previous home in ao-cli's `protocol` crate.
     """
 
-    subject: SubjectRef
-    """The subject this dispatch targets."""
-
     workflow_ref: str
     """Workflow YAML ref to execute (e.g., `"standard"`, `"quick-fix"`)."""
 
@@ -77,13 +74,24 @@ class SubjectDispatch(WireModel):
     """When the dispatch was created."""
 
     actor: Actor | None = Field(default=None, exclude_if=is_null)
-    """Who caused the dispatch, if a transport vouched for someone."""
+    """Caller identity this dispatch runs as. `None` is a system/global run (the legacy default).
+    Owner-scoped schedules attach a kernel-minted `Actor` here (see the schedule's `owner_id`);
+    the daemon relays it to the workflow runner so downstream provider + plugin channels scope
+    to the owner. Additive and back-compat: omitted from the wire when absent.
+    """
 
     input: Any = Field(default=None, exclude_if=is_null)
     """Optional initial input JSON for workflow variables."""
 
     priority: str | None = Field(default=None, exclude_if=is_null)
     """Optional priority hint (`"low"`, `"medium"`, `"high"`, `"critical"`)."""
+
+    subject: SubjectRef | None = Field(default=None, exclude_if=is_null)
+    """The subject this dispatch targets, or `None` for a genuinely subjectless run — a workflow
+    dispatched with NO bound subject (subject template vars are simply absent downstream).
+    Omitted from the wire when absent; older payloads always carry a subject, so this stays
+    backward-tolerant on deserialize.
+    """
 
     vars: dict[str, str] = Field(default_factory=new_dict, exclude_if=not_)
     """Workflow scalar variables."""

@@ -2,12 +2,12 @@
 
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-environment-protocol/_all.json sha256
-  3bf5b5c7471355484127fc5cf3e78f6a6c1394a0baf8902036794d424a29cee5
-- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
+  5a9b187666fa4c98c27999017ca8a3bfe79fe9196114d16004b218e6dc48f327
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
 """
 
 from operator import not_
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -15,17 +15,32 @@ from animus_routes.types._model import Bool, Int32, UInt64, WireModel, is_null, 
 
 __all__ = [
     "EnvironmentHandle",
+    "EnvironmentNode",
     "EnvironmentSpec",
     "ExecJournal",
     "ExecNotification",
     "ExecOutput",
     "ExecRequest",
     "ExecResponse",
+    "ExecSessionRequest",
+    "ExecSessionResponse",
     "ExecStream",
+    "ExecutionFence",
+    "GetNodeRequest",
+    "GetNodeResponse",
     "HarnessCommand",
+    "ListNodesRequest",
+    "ListNodesResponse",
     "PrepareRequest",
     "PrepareResponse",
+    "QueueLeaseFence",
+    "ReapRequest",
+    "ReapResponse",
     "RepoRef",
+    "RepositoryReservation",
+    "SubjectGeneration",
+    "TeardownNodeRequest",
+    "TeardownNodeResponse",
     "TeardownRequest",
     "TeardownResponse",
 ]
@@ -155,34 +170,37 @@ class ExecOutput(WireModel):
 
 
 class ExecJournal(WireModel):
-    """A journal event of a session that runs in the environment. Carried by `environment/journal`.
+    """One journal event from an in-flight `METHOD_ENVIRONMENT_EXEC_SESSION`, forwarded verbatim
+    from the node's own workflow journal. Maps to `NOTIFICATION_ENVIRONMENT_JOURNAL`.
     """
 
     kind: Literal["journal"] = "journal"
 
     handle_id: str
-    """Handle id of the environment the session runs in."""
+    """Handle id of the environment this session runs in."""
 
     event_kind: str
-    """What happened."""
+    """The journal event kind (e.g. `phase_started`, `output_chunk`, `tool_call`, `run_failed`)."""
 
     ts: str
-    """RFC 3339 timestamp."""
+    """Event timestamp (RFC 3339)."""
 
     payload: Any
-    """The event itself."""
+    """The event's full payload, forwarded verbatim."""
 
     phase_id: str | None = Field(default=None, exclude_if=is_null)
-    """Phase the event belongs to, if any."""
+    """Phase this event belongs to, when phase-scoped."""
 
     status: str | None = Field(default=None, exclude_if=is_null)
-    """Status after the event, if it changed."""
+    """Event status discriminator, when present."""
 
     terminal: Bool = Field(default=False, exclude_if=not_)
-    """True when no further event follows."""
+    """True on the final event of the session (the run reached a terminal status), signalling the
+    host to settle.
+    """
 
     workflow_id: str | None = Field(default=None, exclude_if=is_null)
-    """Workflow the event belongs to, if any."""
+    """The node-local run id this event belongs to."""
 
 
 ExecNotification: TypeAlias = Annotated[
@@ -290,3 +308,48 @@ class TeardownResponse(WireModel):
     """Response payload for `METHOD_ENVIRONMENT_TEARDOWN`. Empty on success; the wire-level error
     shape is `animus_plugin_protocol::RpcError`.
     """
+
+
+if TYPE_CHECKING:
+    from animus_routes.types.environment_nodes import (
+        EnvironmentNode,
+        ExecSessionRequest,
+        ExecSessionResponse,
+        GetNodeRequest,
+        GetNodeResponse,
+        ListNodesRequest,
+        ListNodesResponse,
+        ReapRequest,
+        ReapResponse,
+        TeardownNodeRequest,
+        TeardownNodeResponse,
+    )
+    from animus_routes.types.execution import (
+        ExecutionFence,
+        QueueLeaseFence,
+        RepositoryReservation,
+        SubjectGeneration,
+    )
+else:
+    _LATER = {
+        "EnvironmentNode": "animus_routes.types.environment_nodes",
+        "ExecSessionRequest": "animus_routes.types.environment_nodes",
+        "ExecSessionResponse": "animus_routes.types.environment_nodes",
+        "GetNodeRequest": "animus_routes.types.environment_nodes",
+        "GetNodeResponse": "animus_routes.types.environment_nodes",
+        "ListNodesRequest": "animus_routes.types.environment_nodes",
+        "ListNodesResponse": "animus_routes.types.environment_nodes",
+        "ReapRequest": "animus_routes.types.environment_nodes",
+        "ReapResponse": "animus_routes.types.environment_nodes",
+        "TeardownNodeRequest": "animus_routes.types.environment_nodes",
+        "TeardownNodeResponse": "animus_routes.types.environment_nodes",
+        "ExecutionFence": "animus_routes.types.execution",
+        "QueueLeaseFence": "animus_routes.types.execution",
+        "RepositoryReservation": "animus_routes.types.execution",
+        "SubjectGeneration": "animus_routes.types.execution",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            return getattr(__import__(_LATER[name], fromlist=[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,14 +2,14 @@
 
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-plugin-protocol/_all.json sha256
-  c3970cc881bdabd9f897bea1055d1da3f897ee74eb65129090164fc471b483d0
+  90f834fe09aea9f8cb56eca57d7fe6e8c3e08e4cd2bbc01cc6a30a804672da20
 - schemas/additions/animus-plugin-protocol.json sha256
   f3fe8b633ca7af5f88da7eb98854fc0d3a91b5fd4d240adbd83f7430ef9358a8
-- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
 """
 
 from operator import not_
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -39,6 +39,22 @@ __all__ = [
     "ConversationLoadMetaRequest",
     "ConversationLoadMetaResponse",
     "ConversationMeta",
+    "ConversationOperation",
+    "ConversationOperationAcceptUserRequest",
+    "ConversationOperationAppendFence",
+    "ConversationOperationBeginOutcome",
+    "ConversationOperationBeginRequest",
+    "ConversationOperationBeginResponse",
+    "ConversationOperationBindExecutionRequest",
+    "ConversationOperationClaim",
+    "ConversationOperationKey",
+    "ConversationOperationLoadRequest",
+    "ConversationOperationLoadResponse",
+    "ConversationOperationMutationResponse",
+    "ConversationOperationReleaseRequest",
+    "ConversationOperationRenewRequest",
+    "ConversationOperationStatus",
+    "ConversationOperationTerminalizeRequest",
     "ConversationSaveMetaRequest",
     "ConversationSaveMetaResponse",
     "ConversationScope",
@@ -66,6 +82,15 @@ __all__ = [
     "TriggerEvent",
     "TriggerWatchParams",
     "Visibility",
+]
+
+
+_Text1To128: TypeAlias = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+_Token1To128: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$"),
 ]
 
 
@@ -104,6 +129,24 @@ class ChatMessage(WireModel):
     """Token usage reported by the provider (opaque JSON object)."""
 
 
+class ConversationOperationAppendFence(WireModel):
+    """Lease identity required when a shared-authority runtime persists the assistant message
+    produced by a keyed operation.
+
+    A backend advertising `CAPABILITY_CONVERSATION_OPERATION_FENCED_APPEND_V1` MUST append the
+    message in one transaction whose predicate matches the authenticated tenant and actor,
+    repository and conversation, caller key, operation id, lease token, unexpired backend-clock
+    lease, `user_accepted` state, and the conversation's active operation reservation. A stale
+    fence is rejected without inserting a message or changing conversation meta.
+    """
+
+    caller_key: _Token1To128
+
+    operation_id: str
+
+    lease_token: str
+
+
 class ConversationAppendMessageRequest(WireModel):
     """`conversation/append_message` request."""
 
@@ -118,11 +161,29 @@ class ConversationAppendMessageRequest(WireModel):
     unscoped/admin access.
     """
 
+    operation_fence: ConversationOperationAppendFence | None = Field(
+        default=None, exclude_if=is_null
+    )
+    """Required for assistant messages produced by a keyed operation on a shared backend. Omitted
+    for ordinary messages and legacy/local stores. Supporting backends advertise
+    `CAPABILITY_CONVERSATION_OPERATION_FENCED_APPEND_V1`.
+    """
+
     project_root: str | None = Field(default=None, exclude_if=is_null)
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+    tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
 
 
 class ConversationAppendMessageResponse(WireModel):
@@ -145,11 +206,18 @@ surfaces it to users other than its `owner`.
 class ConversationCreateRequest(WireModel):
     """`conversation/create` request."""
 
+    agent_id: str | None = Field(default=None, exclude_if=is_null)
+    """Canonical agent binding to stamp atomically at creation time."""
+
     id: str | None = Field(default=None, exclude_if=is_null)
     """Explicit conversation id; the backend assigns one when `None`."""
 
     owner: str | None = Field(default=None, exclude_if=is_null)
-    """Owner to stamp onto the new conversation's meta."""
+    """Legacy owner compatibility assertion.
+
+    Authenticated stores MUST stamp the owner from their call context; when this field is
+    present they may require it to match, but MUST never treat it as caller authority.
+    """
 
     project_root: str | None = Field(default=None, exclude_if=is_null)
     """Absolute project root path of the calling CLI/daemon."""
@@ -157,18 +225,28 @@ class ConversationCreateRequest(WireModel):
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
 
+    tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
+
     visibility: Visibility = "private"
     """Initial visibility for the new conversation."""
 
 
 class ConversationMeta(WireModel):
-    """Conversation metadata — the continuity pointer, identity, and the ownership/visibility
-    fields that power per-user history.
+    """Conversation metadata — the continuity pointer, identity, and the immutable
+    ownership/visibility fields that power per-user history.
 
     The shape matches the kernel's on-disk `meta.json` exactly so existing filesystem
-    conversations and plugin-backed ones are interchangeable. `owner` and `visibility` use serde
-    defaults so legacy `meta.json` files (which lack both) still deserialize as unowned +
-    private.
+    conversations and plugin-backed ones are interchangeable. Identity/concurrency fields use
+    serde defaults so legacy `meta.json` files still deserialize as unbound, revision zero,
+    unowned + private.
     """
 
     id: str
@@ -180,6 +258,19 @@ class ConversationMeta(WireModel):
     updated_at: str
     """RFC 3339 timestamp of the most recent turn."""
 
+    active_operation_id: _Token1To128 | None = Field(default=None, exclude_if=is_null)
+    """Durable operation that owns the current revision reservation.
+
+    `None` means no keyed operation owns a reservation. A present id MUST contain 1..=128 ASCII
+    alphanumeric or `._:-` characters. Backends expose it through load-meta and accept it
+    through save-meta so the owning operation can recover after a crash.
+    """
+
+    agent_id: str | None = Field(default=None, exclude_if=is_null)
+    """Canonical configured agent profile bound to this conversation. `None` keeps legacy and
+    intentionally unbound conversations neutral.
+    """
+
     message_count: UInt64 = 0
     """Count of persisted turns (user + assistant)."""
 
@@ -187,9 +278,13 @@ class ConversationMeta(WireModel):
     """Model used on the most recent turn."""
 
     owner: str | None = Field(default=None, exclude_if=is_null)
-    """Authenticated user id that owns this conversation. `None` = unowned (legacy on-disk
-    conversations, or ones created without `--as-user`).
+    """Authenticated user id that owns this conversation. Authenticated stores stamp this from
+    their call context and MUST NOT accept an ordinary metadata update that changes or clears
+    it. `None` is reserved for explicitly configured legacy data.
     """
+
+    revision: UInt64 = 0
+    """Monotonic optimistic-concurrency token. Legacy metas start at zero."""
 
     session_id: str | None = Field(default=None, exclude_if=is_null)
     """The wrapped tool's native session handle, for resume continuity."""
@@ -229,6 +324,16 @@ class ConversationDeleteRequest(WireModel):
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
 
+    tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
+
 
 class ConversationDeleteResponse(WireModel):
     """`conversation/delete` response (empty; delete is idempotent)."""
@@ -249,6 +354,16 @@ class ConversationListRequest(WireModel):
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
 
+    tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
+
 
 class ConversationSummary(WireModel):
     """One-line summary returned by `METHOD_CONVERSATION_LIST`."""
@@ -262,11 +377,17 @@ class ConversationSummary(WireModel):
     updated_at: str
     """RFC 3339 timestamp of the most recent turn."""
 
+    agent_id: str | None = Field(default=None, exclude_if=is_null)
+    """Canonical configured agent profile bound to this conversation."""
+
     model: str | None = Field(default=None, exclude_if=is_null)
     """Model used on the most recent turn, if any."""
 
     owner: str | None = Field(default=None, exclude_if=is_null)
     """Owner of the conversation, if any."""
+
+    revision: UInt64 = 0
+    """Current optimistic-concurrency token."""
 
     title: str | None = Field(default=None, exclude_if=is_null)
     """Title, if any."""
@@ -302,6 +423,16 @@ class ConversationLoadMessagesRequest(WireModel):
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
 
+    tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
+
 
 class ConversationLoadMessagesResponse(WireModel):
     """`conversation/load_messages` response."""
@@ -327,6 +458,16 @@ class ConversationLoadMetaRequest(WireModel):
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
 
+    tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
+
 
 class ConversationLoadMetaResponse(WireModel):
     """`conversation/load_meta` response. `meta` is `None` when the conversation does not exist."""
@@ -339,11 +480,18 @@ class ConversationSaveMetaRequest(WireModel):
     """`conversation/save_meta` request."""
 
     meta: ConversationMeta
-    """The meta to persist."""
+    """The meta to persist. `meta.owner` is an immutable assertion: an ordinary save MUST NOT
+    change or clear the stored owner.
+    """
 
     as_user: str | None = Field(default=None, exclude_if=is_null)
     """Acting user id, when known. A backend MAY use it to authorize the mutation. `None` for
     unscoped/admin access.
+    """
+
+    expected_revision: UInt64 | None = Field(default=None, exclude_if=is_null)
+    """Apply only when the stored meta still has this revision. Backends must enforce this
+    atomically with the write (compare-and-swap).
     """
 
     project_root: str | None = Field(default=None, exclude_if=is_null)
@@ -351,6 +499,16 @@ class ConversationSaveMetaRequest(WireModel):
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+    tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
 
 
 class ConversationSaveMetaResponse(WireModel):
@@ -358,9 +516,8 @@ class ConversationSaveMetaResponse(WireModel):
 
 
 class ConversationScope(WireModel):
-    """Fields common to every conversation-store request: the project + scope identity a
-    multi-tenant backend partitions on. Flattened into each request so the wire payload stays
-    flat.
+    """Fields common to every conversation-store request: tenant, project, and repository identity
+    a shared backend partitions on. Flattened into each request so the wire payload stays flat.
     """
 
     project_root: str | None = Field(default=None, exclude_if=is_null)
@@ -368,6 +525,16 @@ class ConversationScope(WireModel):
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
     """Repository scope id (see `protocol::repository_scope_for_path`)."""
+
+    tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
+    """Opaque server-selected tenant/workspace partition key.
+
+    The authenticated application layer derives this value from its session and forwards the
+    same value in the transport actor. A user supplied workspace id is not authoritative.
+    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
+    configured single-tenant legacy stores.
+    """
 
 
 class EnvRequirement(WireModel):
@@ -687,8 +854,22 @@ class PluginManifest(WireModel):
     """
 
     supports_mcp: Bool | None = Field(default=None, exclude_if=is_null)
-    """Whether the plugin can take MCP servers. Absent means the host's default; only `false` opts
-    a provider out.
+    """Whether this plugin consumes host-injected MCP servers.
+
+    First-class, plugin-DECLARED capability the kernel reads instead of hardcoding per-tool
+    behavior in name tables (REQUIREMENT-039). A provider plugin sets this to advertise whether
+    it accepts the host-supplied MCP server set (profile/skill MCP endpoints injected via the
+    run request); the kernel gates MCP injection on the declared value rather than a built-in
+    allow-list keyed on the tool name.
+
+    This is the proof-of-pattern field for a growing family of declared kernel-behavior
+    capabilities (launch template, permission-mode flag, reasoning-effort, default model, ...)
+    that will migrate off the kernel's hardcoded name tables onto the manifest over subsequent
+    slices.
+
+    Back-compat: `None` means "undeclared" — plugins built against earlier protocol versions
+    omit the field entirely, and the kernel applies its historical default (MCP-capable for
+    provider plugins). Only an explicit `Some(false)` opts a provider out of MCP injection.
     """
 
 
@@ -876,3 +1057,46 @@ class TriggerWatchParams(WireModel):
 
     triggers: list[TriggerBinding] = Field(default_factory=new_list, exclude_if=not_)
     """The triggers this plugin watches for. Empty when the host does not say."""
+
+
+if TYPE_CHECKING:
+    from animus_routes.types.plugin_operations import (
+        ConversationOperation,
+        ConversationOperationAcceptUserRequest,
+        ConversationOperationBeginOutcome,
+        ConversationOperationBeginRequest,
+        ConversationOperationBeginResponse,
+        ConversationOperationBindExecutionRequest,
+        ConversationOperationClaim,
+        ConversationOperationKey,
+        ConversationOperationLoadRequest,
+        ConversationOperationLoadResponse,
+        ConversationOperationMutationResponse,
+        ConversationOperationReleaseRequest,
+        ConversationOperationRenewRequest,
+        ConversationOperationStatus,
+        ConversationOperationTerminalizeRequest,
+    )
+else:
+    _LATER = {
+        "ConversationOperation": "animus_routes.types.plugin_operations",
+        "ConversationOperationAcceptUserRequest": "animus_routes.types.plugin_operations",
+        "ConversationOperationBeginOutcome": "animus_routes.types.plugin_operations",
+        "ConversationOperationBeginRequest": "animus_routes.types.plugin_operations",
+        "ConversationOperationBeginResponse": "animus_routes.types.plugin_operations",
+        "ConversationOperationBindExecutionRequest": "animus_routes.types.plugin_operations",
+        "ConversationOperationClaim": "animus_routes.types.plugin_operations",
+        "ConversationOperationKey": "animus_routes.types.plugin_operations",
+        "ConversationOperationLoadRequest": "animus_routes.types.plugin_operations",
+        "ConversationOperationLoadResponse": "animus_routes.types.plugin_operations",
+        "ConversationOperationMutationResponse": "animus_routes.types.plugin_operations",
+        "ConversationOperationReleaseRequest": "animus_routes.types.plugin_operations",
+        "ConversationOperationRenewRequest": "animus_routes.types.plugin_operations",
+        "ConversationOperationStatus": "animus_routes.types.plugin_operations",
+        "ConversationOperationTerminalizeRequest": "animus_routes.types.plugin_operations",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            return getattr(__import__(_LATER[name], fromlist=[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

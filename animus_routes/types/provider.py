@@ -5,7 +5,7 @@ Written by `python tools/codegen.py`: do not edit. Read from
   2bd8d279aa2c8fe28f9982da11060651a22ca7cedb5bd1c1e8e56e8c90d1ca23
 - schemas/additions/animus-provider-protocol.json sha256
   0536105e6d361f484b7201ef3f591187fe0906ec1cc43db8dff26ee80dd82e92
-- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
 """
 
 from operator import not_

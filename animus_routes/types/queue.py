@@ -2,30 +2,43 @@
 
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-queue-protocol/_all.json sha256
-  b29e459e57777d1f67ae87c8a3ee341d8a8ba8230c0d3c0ecfb1dbe5b6a8994c
-- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
+  f9d03104793888209863f6b3602fd7c763342a83390b914efb427e7587cdc688
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
 """
 
 from operator import not_
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import Field
 
 from animus_routes.types._model import Bool, UInt32, UInt64, WireModel, is_null, new_list
-from animus_routes.types.actor import Actor
 from animus_routes.types.dispatch import SubjectDispatch, SubjectRef
 
 __all__ = [
     "Actor",
+    "ExecutionFence",
+    "FencedQueueEntry",
     "QueueCapabilities",
     "QueueCompletionRequest",
+    "QueueCompletionV2Request",
     "QueueDropRequest",
     "QueueEnqueueRequest",
     "QueueEnqueueResponse",
+    "QueueEnqueueV2Request",
+    "QueueEnqueueV2Response",
     "QueueEntry",
     "QueueHoldRequest",
+    "QueueLeaseBlock",
+    "QueueLeaseBlockReason",
+    "QueueLeaseFence",
+    "QueueLeaseMutationOutcome",
+    "QueueLeaseMutationResponse",
+    "QueueLeaseRecoverRequest",
+    "QueueLeaseRenewRequest",
     "QueueLeaseRequest",
     "QueueLeaseResponse",
+    "QueueLeaseV2Request",
+    "QueueLeaseV2Response",
     "QueueListRequest",
     "QueueListResponse",
     "QueueMarkAssignedRequest",
@@ -33,18 +46,69 @@ __all__ = [
     "QueueNextDeadlineResponse",
     "QueueReleasePendingParams",
     "QueueReleasePendingResponse",
+    "QueueReleasePendingV2Request",
     "QueueReleaseRequest",
     "QueueReorderRequest",
     "QueueReorderResponse",
     "QueueStats",
+    "RepositoryReservation",
     "SubjectDispatch",
+    "SubjectGeneration",
     "SubjectId",
     "SubjectRef",
 ]
 
 
+class QueueEntry(WireModel):
+    """A queue entry shape returned by list / lease."""
+
+    entry_id: str
+    """Stable entry id (unique within the project queue). Mutation calls target this id."""
+
+    subject_id: str
+    """Subject id from the dispatch envelope."""
+
+    subject_dispatch: SubjectDispatch
+    """Full dispatch envelope — included so the daemon can lease an entry and start work without a
+    second roundtrip.
+    """
+
+    status: str
+    """Status value from `status`."""
+
+    enqueued_at: str
+    """RFC 3339 enqueue timestamp."""
+
+    assigned_at: str | None = Field(default=None, exclude_if=is_null)
+    """RFC 3339 assignment timestamp."""
+
+    expire_after_secs: UInt64 | None = Field(default=None, exclude_if=is_null)
+    """Grace window in seconds after `run_at` before the entry is expired and dropped on sweep.
+    `None` means never expire. Ignored when `run_at` is `None`.
+    """
+
+    held_at: str | None = Field(default=None, exclude_if=is_null)
+    """RFC 3339 hold timestamp."""
+
+    run_at: str | None = Field(default=None, exclude_if=is_null)
+    """RFC 3339 earliest-dispatch time for a deferred entry. While `now` is before this instant the
+    entry is pending-but-not-leasable. `None` for ordinary (dispatch-ASAP) entries.
+    """
+
+    task_id: str | None = Field(default=None, exclude_if=is_null)
+    """Task id, if this entry's subject is a built-in task."""
+
+    workflow_id: str | None = Field(default=None, exclude_if=is_null)
+    """Workflow id attached to an Assigned entry."""
+
+
 class QueueCapabilities(WireModel):
     """Capability flags for queue plugins."""
+
+    generation_fenced_leases_v1: Bool = False
+    """Supports `queue/v2/*`: monotonic subject/workflow/lease generations, CAS
+    renew/recovery/mutations, durable idempotency, and repository-ref collision fencing.
+    """
 
     max_lease_batch: UInt32 = 0
     """Maximum batch size accepted on `METHOD_QUEUE_LEASE`. Hosts clamp requested `max` to this
@@ -123,49 +187,6 @@ class QueueEnqueueResponse(WireModel):
     subject. The duplicate is still enqueued; the caller (agent or operator) decides whether to
     drop it. `None` when there is nothing to flag.
     """
-
-
-class QueueEntry(WireModel):
-    """A queue entry shape returned by list / lease."""
-
-    entry_id: str
-    """Stable entry id (unique within the project queue). Mutation calls target this id."""
-
-    subject_id: str
-    """Subject id from the dispatch envelope."""
-
-    subject_dispatch: SubjectDispatch
-    """Full dispatch envelope — included so the daemon can lease an entry and start work without a
-    second roundtrip.
-    """
-
-    status: str
-    """Status value from `status`."""
-
-    enqueued_at: str
-    """RFC 3339 enqueue timestamp."""
-
-    assigned_at: str | None = Field(default=None, exclude_if=is_null)
-    """RFC 3339 assignment timestamp."""
-
-    expire_after_secs: UInt64 | None = Field(default=None, exclude_if=is_null)
-    """Grace window in seconds after `run_at` before the entry is expired and dropped on sweep.
-    `None` means never expire. Ignored when `run_at` is `None`.
-    """
-
-    held_at: str | None = Field(default=None, exclude_if=is_null)
-    """RFC 3339 hold timestamp."""
-
-    run_at: str | None = Field(default=None, exclude_if=is_null)
-    """RFC 3339 earliest-dispatch time for a deferred entry. While `now` is before this instant the
-    entry is pending-but-not-leasable. `None` for ordinary (dispatch-ASAP) entries.
-    """
-
-    task_id: str | None = Field(default=None, exclude_if=is_null)
-    """Task id, if this entry's subject is a built-in task."""
-
-    workflow_id: str | None = Field(default=None, exclude_if=is_null)
-    """Workflow id attached to an Assigned entry."""
 
 
 class QueueHoldRequest(WireModel):
@@ -340,3 +361,54 @@ class QueueReorderResponse(WireModel):
 
     reordered_count: UInt64
     """Count of entries whose position changed."""
+
+
+if TYPE_CHECKING:
+    from animus_routes.types.actor import Actor
+    from animus_routes.types.execution import (
+        ExecutionFence,
+        QueueLeaseFence,
+        RepositoryReservation,
+        SubjectGeneration,
+    )
+    from animus_routes.types.queue_v2 import (
+        FencedQueueEntry,
+        QueueCompletionV2Request,
+        QueueEnqueueV2Request,
+        QueueEnqueueV2Response,
+        QueueLeaseBlock,
+        QueueLeaseBlockReason,
+        QueueLeaseMutationOutcome,
+        QueueLeaseMutationResponse,
+        QueueLeaseRecoverRequest,
+        QueueLeaseRenewRequest,
+        QueueLeaseV2Request,
+        QueueLeaseV2Response,
+        QueueReleasePendingV2Request,
+    )
+else:
+    _LATER = {
+        "Actor": "animus_routes.types.actor",
+        "ExecutionFence": "animus_routes.types.execution",
+        "QueueLeaseFence": "animus_routes.types.execution",
+        "RepositoryReservation": "animus_routes.types.execution",
+        "SubjectGeneration": "animus_routes.types.execution",
+        "FencedQueueEntry": "animus_routes.types.queue_v2",
+        "QueueCompletionV2Request": "animus_routes.types.queue_v2",
+        "QueueEnqueueV2Request": "animus_routes.types.queue_v2",
+        "QueueEnqueueV2Response": "animus_routes.types.queue_v2",
+        "QueueLeaseBlock": "animus_routes.types.queue_v2",
+        "QueueLeaseBlockReason": "animus_routes.types.queue_v2",
+        "QueueLeaseMutationOutcome": "animus_routes.types.queue_v2",
+        "QueueLeaseMutationResponse": "animus_routes.types.queue_v2",
+        "QueueLeaseRecoverRequest": "animus_routes.types.queue_v2",
+        "QueueLeaseRenewRequest": "animus_routes.types.queue_v2",
+        "QueueLeaseV2Request": "animus_routes.types.queue_v2",
+        "QueueLeaseV2Response": "animus_routes.types.queue_v2",
+        "QueueReleasePendingV2Request": "animus_routes.types.queue_v2",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            return getattr(__import__(_LATER[name], fromlist=[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

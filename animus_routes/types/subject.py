@@ -2,14 +2,14 @@
 
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-subject-protocol/_all.json sha256
-  254b3baac4e8ae7e1867eee91ad4f6d238fb585a751b12b5201149282ec07a5b
+  770098b5157521b8ebac259b02cfadbfbc7c7b1078120c5f9525c2e1ce85df74
 - schemas/additions/animus-subject-protocol.json sha256
   b1bbffd3ecbdd1756dfab67eb69d0e16c083a40a18af5563fd801950783d3e3c
-- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
 """
 
 from operator import not_
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from msgspec import UnsetType
 from pydantic import Field
@@ -32,6 +32,7 @@ from animus_routes.types._model import (
 )
 
 __all__ = [
+    "Actor",
     "ChangeKind",
     "CustomFieldKind",
     "CustomFieldSpec",
@@ -42,17 +43,24 @@ __all__ = [
     "SubjectAttachment",
     "SubjectChangedEvent",
     "SubjectCreateRequest",
+    "SubjectCreateRequestV2",
+    "SubjectDeleteRequestV2",
     "SubjectFilter",
     "SubjectGetRequest",
+    "SubjectGetRequestV2",
     "SubjectId",
     "SubjectList",
+    "SubjectListRequestV2",
     "SubjectNextRequest",
     "SubjectPatch",
+    "SubjectRequestContext",
     "SubjectSchema",
     "SubjectStatus",
     "SubjectStatusRequest",
+    "SubjectStatusRequestV2",
     "SubjectUnwatchRequest",
     "SubjectUpdateRequest",
+    "SubjectUpdateRequestV2",
     "SubjectWatchRequest",
 ]
 
@@ -591,3 +599,32 @@ class SubjectWatchRequest(WireModel):
 
     kind: str | None = Field(default=None, exclude_if=is_null)
     """Report changes of this kind only."""
+
+
+if TYPE_CHECKING:
+    from animus_routes.types.actor import Actor
+    from animus_routes.types.subject_v2 import (
+        SubjectCreateRequestV2,
+        SubjectDeleteRequestV2,
+        SubjectGetRequestV2,
+        SubjectListRequestV2,
+        SubjectRequestContext,
+        SubjectStatusRequestV2,
+        SubjectUpdateRequestV2,
+    )
+else:
+    _LATER = {
+        "Actor": "animus_routes.types.actor",
+        "SubjectCreateRequestV2": "animus_routes.types.subject_v2",
+        "SubjectDeleteRequestV2": "animus_routes.types.subject_v2",
+        "SubjectGetRequestV2": "animus_routes.types.subject_v2",
+        "SubjectListRequestV2": "animus_routes.types.subject_v2",
+        "SubjectRequestContext": "animus_routes.types.subject_v2",
+        "SubjectStatusRequestV2": "animus_routes.types.subject_v2",
+        "SubjectUpdateRequestV2": "animus_routes.types.subject_v2",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            return getattr(__import__(_LATER[name], fromlist=[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,18 +2,19 @@
 
 Written by `python tools/codegen.py`: do not edit. Read from
 - schemas/animus-workflow-runner-protocol/_all.json sha256
-  651b63d265e370f5ab89896eb68043f702b0007f0f7de462dcaeeb565d6927f4
-- schemas/patches.json sha256 3084e2a7b813f0c7c15748a9b9a6abeafab3428ad9677c152cdd9532cfeb4ec4
+  d414e93e6d7f477babbb7ab439c6097667a69bf90e3fa5cc7ae2c34c01f49895
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
 """
 
 from operator import not_
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from animus_routes.types._model import (
     Bool,
     Float,
+    Timestamp,
     UInt32,
     UInt64,
     WireModel,
@@ -23,15 +24,31 @@ from animus_routes.types._model import (
 )
 from animus_routes.types.actor import Actor
 from animus_routes.types.dispatch import SubjectDispatch, SubjectRef
+from animus_routes.types.execution import (
+    ExecutionFence,
+    QueueLeaseFence,
+    RepositoryReservation,
+    SubjectGeneration,
+)
 
 __all__ = [
     "Actor",
+    "ExecutionFence",
     "PhaseCompleted",
     "PhaseDecision",
     "PhaseEvent",
+    "PhaseIssuer",
     "PhaseResultSnapshot",
     "PhaseStarted",
+    "PublicationPullRequest",
+    "PublicationReceipt",
+    "PublicationReceiptIssuer",
+    "PublicationSubjectGeneration",
+    "QueueLeaseFence",
+    "RepositoryReservation",
+    "RunnerIssuer",
     "SubjectDispatch",
+    "SubjectGeneration",
     "SubjectRef",
     "WorkflowExecuteRequest",
     "WorkflowExecuteResult",
@@ -99,6 +116,160 @@ PhaseEvent: TypeAlias = Annotated[
 """
 
 
+class RunnerIssuer(WireModel):
+    """The workflow runner owns publication."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["runner"] = "runner"
+
+    component: str
+    """Concrete runner/plugin name."""
+
+    version: str
+    """Concrete runner/plugin version."""
+
+
+class PhaseIssuer(WireModel):
+    """A named workflow phase owns publication."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["phase"] = "phase"
+
+    phase_id: str
+    """Phase id declared by the workflow publication contract."""
+
+    component: str
+    """Component or command implementation that emitted the receipt."""
+
+    version: str
+    """Concrete component/command version."""
+
+
+PublicationReceiptIssuer: TypeAlias = Annotated[
+    RunnerIssuer | PhaseIssuer,
+    Field(discriminator="kind"),
+]
+"""Component that issued a publication receipt."""
+
+
+class PublicationPullRequest(WireModel):
+    """Pull-request proof attached to a publication receipt."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: UInt64
+    """Repository-local pull request number."""
+
+    url: str
+    """Canonical pull request URL."""
+
+    head_sha: str
+    """Head SHA observed from the pull request provider after create/update."""
+
+    def check(self) -> None:
+        """Hold the rules that the schema cannot say.
+
+        Raises:
+            Invalid: Some do not hold; each issue names the field.
+        """
+        from animus_routes.rules import check
+
+        check(self, "PublicationPullRequest")
+
+
+class PublicationSubjectGeneration(WireModel):
+    """Qualified subject identity and generation fenced into a publication.
+
+    `qualified_id` uses the canonical `<kind>:<native-id>` shape (for example `task:TASK-1173`).
+    `generation` is the subject generation leased for this execution; a receipt for an older
+    generation must never satisfy a newer run.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    qualified_id: str
+    """Canonical qualified subject id."""
+
+    generation: UInt64
+    """Subject generation leased by this workflow execution."""
+
+    def check(self) -> None:
+        """Hold the rules that the schema cannot say.
+
+        Raises:
+            Invalid: Some do not hold; each issue names the field.
+        """
+        from animus_routes.rules import check
+
+        check(self, "PublicationSubjectGeneration")
+
+
+class PublicationReceipt(WireModel):
+    """Durable proof that exactly one owner published a workflow result.
+
+    Compatibility contract: v0.3+ consumers accept schema `animus.publication-receipt.v1`,
+    version `1`. Unknown schema ids or versions fail closed. Older v0.2 consumers ignore the
+    additive optional receipt field on runner results, but MUST NOT be used for workflows whose
+    publication is required because they cannot verify this proof.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_: str = Field(validation_alias="schema", serialization_alias="schema")
+    """Stable schema id; must equal `PUBLICATION_RECEIPT_SCHEMA_ID`."""
+
+    version: UInt32
+    """Receipt version; must equal `PUBLICATION_RECEIPT_VERSION`."""
+
+    workflow_id: str
+    """Workflow execution id."""
+
+    workflow_generation: UInt64
+    """Workflow generation fenced into the publication lease."""
+
+    subject: PublicationSubjectGeneration
+    """Qualified subject/task and its leased generation."""
+
+    commit_sha: str
+    """Commit SHA produced by the workflow."""
+
+    tree_sha: str
+    """Git tree SHA for the published commit."""
+
+    remote: str
+    """Canonical remote URL used for publication."""
+
+    remote_ref: str
+    """Fully qualified remote ref, for example `refs/heads/animus/TASK-1173`."""
+
+    observed_remote_sha: str
+    """SHA independently observed at `remote_ref` after publication."""
+
+    recovery_ref: str
+    """Durable ref from which unpublished/recovery work can be restored."""
+
+    issuer: PublicationReceiptIssuer
+    """Exact owner/component that issued this receipt."""
+
+    issued_at: Timestamp
+    """UTC RFC 3339 issue timestamp."""
+
+    pull_request: PublicationPullRequest | None = Field(default=None, exclude_if=is_null)
+    """Pull-request proof when the publication policy requires a PR."""
+
+    def check(self) -> None:
+        """Hold the rules that the schema cannot say.
+
+        Raises:
+            Invalid: Some do not hold; each issue names the field.
+        """
+        from animus_routes.rules import check
+
+        check(self, "PublicationReceipt")
+
+
 class PhaseResultSnapshot(WireModel):
     """A single phase's result snapshot returned in `WorkflowExecuteResult`."""
 
@@ -123,6 +294,9 @@ class PhaseResultSnapshot(WireModel):
     next_phase_id: str | None = Field(default=None, exclude_if=is_null)
     """Next phase id, if available."""
 
+    publication_receipt: PublicationReceipt | None = Field(default=None, exclude_if=is_null)
+    """Receipt emitted by this phase when it is the declared publication owner."""
+
 
 class WorkflowExecuteRequest(WireModel):
     """Parameters for `METHOD_WORKFLOW_EXECUTE`.
@@ -133,10 +307,19 @@ class WorkflowExecuteRequest(WireModel):
     """
 
     actor: Actor | None = Field(default=None, exclude_if=is_null)
-    """Who asked for the run, if a transport vouched for someone."""
+    """Transport-asserted caller identity, relayed verbatim from the daemon so the runner can pass
+    it to subject/journal/config plugins for scoping. `None` for system-initiated runs with no
+    actor.
+    """
 
     description: str | None = Field(default=None, exclude_if=is_null)
     """For custom ad-hoc subjects."""
+
+    execution_fence: ExecutionFence | None = Field(default=None, exclude_if=is_null)
+    """Exact generation/lease/reservation authority for this execution. Hosts requiring resilient
+    coding MUST provide it and runners MUST fail closed when it is absent or mismatched.
+    Optional only for legacy/non-fenced workflows during migration.
+    """
 
     input: Any = Field(default=None, exclude_if=is_null)
     """Initial input JSON for workflow variables."""
@@ -184,6 +367,16 @@ class WorkflowExecuteRequest(WireModel):
     workflow_ref: str | None = Field(default=None, exclude_if=is_null)
     """Workflow YAML ref (e.g., `"standard"`, `"research-first"`)."""
 
+    def check(self) -> None:
+        """Hold the rules that the schema cannot say.
+
+        Raises:
+            Invalid: Some do not hold; each issue names the field.
+        """
+        from animus_routes.rules import check
+
+        check(self, "WorkflowExecuteRequest")
+
 
 class WorkflowExecuteResult(WireModel):
     """Result of `METHOD_WORKFLOW_EXECUTE`."""
@@ -219,13 +412,25 @@ class WorkflowExecuteResult(WireModel):
     """Per-phase results."""
 
     post_success: Any
-    """Post-success action outcome (push, PR creation, merge, etc.)."""
+    """Legacy opaque post-success action outcome. New publication-aware consumers use
+    `publication_receipt` instead.
+    """
 
     success: Bool
     """True iff `workflow_status == COMPLETED`."""
 
+    execution_fence: ExecutionFence | None = Field(default=None, exclude_if=is_null)
+    """Echo of the validated execution fence. A parent uses this to ensure the terminal result and
+    publication receipt belong to the leased generation.
+    """
+
     phase_events: list[PhaseEvent] = Field(default_factory=new_list)
     """Phase events emitted during execution (replaces in-process callback)."""
+
+    publication_receipt: PublicationReceipt | None = Field(default=None, exclude_if=is_null)
+    """Typed, versioned publication proof. Required by the host before it marks a workflow with
+    `publication.required=true` completed.
+    """
 
 
 class WorkflowPhaseRunRequest(WireModel):
@@ -256,10 +461,13 @@ class WorkflowPhaseRunRequest(WireModel):
     """Attempt counter (0, 1, 2, ...)."""
 
     actor: Actor | None = Field(default=None, exclude_if=is_null)
-    """Who asked for the run, if a transport vouched for someone."""
+    """Transport-asserted caller identity (see `WorkflowExecuteRequest.actor`)."""
 
     dispatch_input: str | None = Field(default=None, exclude_if=is_null)
     """Dispatch input JSON (opaque)."""
+
+    execution_fence: ExecutionFence | None = Field(default=None, exclude_if=is_null)
+    """Exact execution authority inherited from the full workflow request."""
 
     mcp_config: Any = Field(default=None, exclude_if=is_null)
     """Opaque MCP runtime config — same shape as `WorkflowExecuteRequest.mcp_config`. Lets
@@ -290,6 +498,16 @@ class WorkflowPhaseRunRequest(WireModel):
     tool_override: str | None = Field(default=None, exclude_if=is_null)
     """Tool override."""
 
+    def check(self) -> None:
+        """Hold the rules that the schema cannot say.
+
+        Raises:
+            Invalid: Some do not hold; each issue names the field.
+        """
+        from animus_routes.rules import check
+
+        check(self, "WorkflowPhaseRunRequest")
+
 
 class WorkflowPhaseRunResult(WireModel):
     """Result of `METHOD_WORKFLOW_RUN_PHASE`."""
@@ -306,8 +524,14 @@ class WorkflowPhaseRunResult(WireModel):
     metadata: Any
     """Backend-specific metadata."""
 
+    execution_fence: ExecutionFence | None = Field(default=None, exclude_if=is_null)
+    """Echo of the validated execution fence for parent-side generation checks."""
+
     model: str | None = Field(default=None, exclude_if=is_null)
     """Model used."""
+
+    publication_receipt: PublicationReceipt | None = Field(default=None, exclude_if=is_null)
+    """Receipt emitted by this phase when it is the declared publication owner."""
 
     signals: list[Any] = Field(default_factory=new_list)
     """Execution signals emitted during the phase."""
@@ -324,6 +548,11 @@ class WorkflowRunnerCapabilities(WireModel):
     crash_recovery: Bool = False
     """Plugin replays persisted phase markers on restart."""
 
+    execution_fence_v1: Bool = False
+    """Validates and echoes `animus.execution-fence.v1`, and validates any publication receipt
+    against its workflow/subject generation.
+    """
+
     manual_pause_support: Bool = False
     """Plugin honors `manual_pending` phase statuses."""
 
@@ -332,6 +561,11 @@ class WorkflowRunnerCapabilities(WireModel):
 
     post_success_actions: Bool = False
     """Plugin executes post-success actions (push / merge / PR)."""
+
+    publication_receipt_v1: Bool = False
+    """Plugin validates and returns `animus.publication-receipt.v1` and obeys explicit single-owner
+    publication config.
+    """
 
     rework_context_support: Bool = False
     """Plugin propagates `rework_context` to subsequent phases."""

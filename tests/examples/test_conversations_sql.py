@@ -129,6 +129,7 @@ def test_a_turn_of_the_host_is_answered_as_it_decodes_it(chats: TestClient, scop
         "message_count": 2,
         "updated_at": meta["updated_at"],
         "visibility": "private",
+        "revision": 0,
     }
     assert chats.call("conversation/delete", {**scope, "id": meta["id"]}) == {}
     assert history(chats, scope, meta["id"]) == []

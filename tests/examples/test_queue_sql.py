@@ -371,7 +371,11 @@ def test_what_hosts_are_told_is_what_the_queue_does(tmp_path: Path) -> None:
         answer = plugin.initialize_result or {}
     assert answer["kind_capabilities"]["queue"] == {
         "crate_version": "0.3.2",
-        "extra": {"max_lease_batch": 100, "priority_weighted": True},
+        "extra": {
+            "generation_fenced_leases_v1": False,
+            "max_lease_batch": 100,
+            "priority_weighted": True,
+        },
     }
     methods = [name for name in answer["capabilities"]["methods"] if name.startswith("queue/")]
     assert len(methods) == 12

@@ -16,6 +16,7 @@ FLOORS = (
     ("_lean",),
     ("errors", "names"),
     ("timestamps",),
+    ("rules",),
     ("engine", "structs", "types", "host"),
     ("values",),
     ("roles",),
@@ -116,9 +117,18 @@ def test_modules_that_reach_each_other_are_found() -> None:
     assert circles({"a": {"b"}, "b": set()}) == []
 
 
+def is_later_part(name: str, other: str) -> bool:
+    """Does a generated module name the part of its crate that it loads when that is asked for?"""
+    return name.startswith(GENERATED) and other.startswith(f"{dotted(name)}_")
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     arrows = {
-        dotted(name): {other for _, other in imports(name)} - {dotted(name), "animus_routes"}
+        dotted(name): {
+            other
+            for _, other in imports(name)
+            if other not in {dotted(name), "animus_routes"} and not is_later_part(name, other)
+        }
         for name in files("animus_routes/*.py")
         if dotted(name) != "animus_routes"
     }

@@ -120,4 +120,4 @@ def test_a_thread_of_the_lifespan_tells_the_host_of_a_change() -> None:
 def test_the_kind_s_crate_version_is_told() -> None:
     with TestClient(source()) as client:
         kinds = client.initialize_result["kind_capabilities"]
-    assert kinds == {"config_source": {"crate_version": "0.1.1"}}
+    assert kinds == {"config_source": {"crate_version": "0.2.0"}}

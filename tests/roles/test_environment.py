@@ -66,7 +66,7 @@ def test_a_stream_that_is_not_registered_is_not_supported_and_not_advertised(ver
         assert f"environment/{verb}" not in capabilities["methods"]
         assert capabilities["streaming"] is False
         assert client.initialize_result["kind_capabilities"] == {
-            "environment": {"crate_version": "0.1.0"}
+            "environment": {"crate_version": "0.2.0"}
         }
         assert refusal(client, "environment/pause").code == -32601
 

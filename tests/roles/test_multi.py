@@ -63,7 +63,7 @@ def test_initialize_tells_of_every_kind() -> None:
     with TestClient(two_kinds()) as client:
         found = client.initialize_result
     assert found["plugin_info"]["plugin_kinds"] == ["config_source"]
-    assert found["kind_capabilities"] == {"config_source": {"crate_version": "0.1.1"}}
+    assert found["kind_capabilities"] == {"config_source": {"crate_version": "0.2.0"}}
     assert found["capabilities"]["subject_kinds"] == ["task", "issue"]
     assert found["capabilities"]["streaming"] is True
 

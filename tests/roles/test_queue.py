@@ -108,7 +108,11 @@ def test_capabilities_name_the_crates_version_and_every_flag() -> None:
         assert client.initialize_result["kind_capabilities"] == {
             "queue": {
                 "crate_version": "0.3.2",
-                "extra": {"max_lease_batch": 0, "priority_weighted": False},
+                "extra": {
+                    "generation_fenced_leases_v1": False,
+                    "max_lease_batch": 0,
+                    "priority_weighted": False,
+                },
             }
         }
         capabilities = client.initialize_result["capabilities"]
@@ -120,7 +124,11 @@ def test_what_the_author_says_of_the_queue_reaches_the_host(family: Any) -> None
     told = family.QueueCapabilities(max_lease_batch=5, priority_weighted=True)
     with TestClient(queue_app(*REQUIRED, kind_capabilities={"queue": told})) as client:
         extra = client.initialize_result["kind_capabilities"]["queue"]["extra"]
-    assert extra == {"max_lease_batch": 5, "priority_weighted": True}
+    assert extra == {
+        "generation_fenced_leases_v1": False,
+        "max_lease_batch": 5,
+        "priority_weighted": True,
+    }
 
 
 @pytest.mark.parametrize("family", [structs, types])

@@ -84,12 +84,14 @@ def test_capabilities_name_the_crates_version_and_every_flag() -> None:
     told = types.WorkflowRunnerCapabilities(crash_recovery=True)
     with TestClient(runner_app(kind_capabilities={"workflow_runner": told})) as client:
         assert client.initialize_result["kind_capabilities"]["workflow_runner"] == {
-            "crate_version": "0.2.0",
+            "crate_version": "0.4.0",
             "extra": {
                 "crash_recovery": True,
+                "execution_fence_v1": False,
                 "manual_pause_support": False,
                 "phase_decision_parsing": False,
                 "post_success_actions": False,
+                "publication_receipt_v1": False,
                 "rework_context_support": False,
             },
         }

@@ -186,7 +186,7 @@ def test_what_is_registered_is_advertised_and_the_rest_is_told_apart(kind: str) 
                 "strong_consistency": False,
             },
         ),
-        ("conversation_store", "0.1.17", None),
+        ("conversation_store", "0.1.18", None),
         ("workflow_journal", "0.1.15", None),
     ],
 )
@@ -259,7 +259,7 @@ def test_log_storage_has_no_kind_capabilities() -> None:
         (
             "conversation/load_meta",
             plugin.ConversationLoadMetaResponse(meta=plugin.ConversationMeta(**META)),
-            {"meta": META},
+            {"meta": META | {"revision": 0}},
         ),
         ("conversation/save_meta", None, {}),
         ("conversation/append_message", True, {}),

@@ -61,7 +61,7 @@ def test_invalid_json_is_refused(family: str, module: str, name: str) -> None:
 
 @every_type
 def test_the_schema_agrees_on_what_is_invalid(module: str, name: str) -> None:
-    beyond_the_schema = ("too low", "too high", "date-time")
+    beyond_the_schema = ("too low", "too high", "date-time", "a line end")  # as Python reads `$`
     if name in BUNDLES[module].schema["$defs"]:
         accepted = [
             what
@@ -144,12 +144,16 @@ def test_required_any_json_may_be_null_and_is_written_all_the_same(family: str) 
 
 @every_object
 def test_a_model_keeps_unknown_keys(module: str, name: str) -> None:
+    if object_of((module, name)).closed:
+        return  # what it refuses is among what is invalid
     given = payload(module, name, full=True) | {"x-unknown": {"kept": [None, 1]}}
     assert through("types", module, name, given) == given
 
 
 @every_object
 def test_a_struct_drops_unknown_keys(module: str, name: str) -> None:
+    if object_of((module, name)).closed:
+        return
     given = payload(module, name, full=True)
     assert through("structs", module, name, given | {"x-unknown": 1}) == given
 
@@ -206,4 +210,6 @@ def test_no_default_is_shared_between_two_objects(family: str, module: str, name
 def test_an_example_differs_from_every_default() -> None:
     for module, name in OBJECTS:
         for field in object_of((module, name)).fields:
+            if field.type.shape is Shape.REF and field.filled and field.name == "schema":
+                continue  # there is one word for it
             assert example(module, field.type, full=True) != field.default

@@ -95,6 +95,8 @@ def example(module: str, kind: Type, *, full: bool) -> Any:
         return [item] if kind.shape is Shape.ARRAY else {"key": item}
     if kind.shape is Shape.REF:
         return payload(module, kind.name, full=full)
+    if kind.text is not None:
+        return "text"
     if kind.shape is Shape.INT:
         return min(INT_BOUNDS[kind.name][1], 2**63)
     return {
@@ -110,7 +112,7 @@ def payload(module: str, name: str, *, full: bool) -> Any:
     """JSON for a definition: every field, or only those that the schema requires."""
     one = definition(module, name)
     if isinstance(one, Alias):
-        return "anything"
+        return example(module, one.type, full=full)
     if isinstance(one, ClosedEnum):
         return one.values[-1][0]
     if isinstance(one, Union):
@@ -169,7 +171,8 @@ def invalid(module: str, name: str) -> Iterator[tuple[str, Any]]:
     """JSON with one mistake, and what the mistake is."""
     one = definition(module, name)
     if isinstance(one, Alias):
-        yield "a number for a string", 1
+        yield "a list for a scalar", [1]
+        yield from wrong_scalars(one.type)
     elif isinstance(one, ClosedEnum):
         yield "an unknown word", "no-such-word"
         yield "a number for a word", 1
@@ -179,6 +182,8 @@ def invalid(module: str, name: str) -> Iterator[tuple[str, Any]]:
     else:
         base = payload(module, name, full=True)
         yield "a list for an object", [base]
+        if one.closed:
+            yield "an unknown key", base | {"x-unknown": 1}
         if one.tag:
             yield "another tag", base | {one.tag[0]: "no-such-tag"}
         for field in one.fields:
@@ -198,6 +203,16 @@ def wrong_values(field: Field) -> Iterator[tuple[str, Any]]:
         return
     if not kind.nullable:
         yield "null", None
+    yield from wrong_scalars(kind)
+    if kind.shape is Shape.ARRAY:
+        yield from (("a string", "x"), ("an object", {}))
+    elif kind.shape is Shape.MAP:
+        yield from (("a string", "x"), ("a list", []))
+    elif kind.shape is Shape.REF:
+        yield "a fraction", 0.5
+
+
+def wrong_scalars(kind: Type) -> Iterator[tuple[str, Any]]:
     if kind.shape is Shape.INT:
         low, high = INT_BOUNDS[kind.name]
         yield from (("too low", low - 1), ("too high", high + 1), ("far too high", 10**30))
@@ -209,14 +224,12 @@ def wrong_values(field: Field) -> Iterator[tuple[str, Any]]:
     elif kind.shape is Shape.TIMESTAMP:
         yield from ((f"the date-time {text}", text) for text in BAD_TIMES)
         yield "an integer", 1_700_000_000
-    elif kind.shape is Shape.ARRAY:
-        yield from (("a string", "x"), ("an object", {}))
-    elif kind.shape is Shape.MAP:
-        yield from (("a string", "x"), ("a list", []))
     elif kind.shape is Shape.STRING:
         yield from (("an integer", 1), ("a list", ["x"]))
-    else:
-        yield "a fraction", 0.5
+        if kind.text is not None:
+            yield from (("nothing", ""), ("too many letters", "x" * (kind.text.max_length + 1)))
+            if kind.text.pattern is not None:
+                yield from (("a line end", "text\n"), ("a control character", "a\x00b"))
 
 
 BAD_TIMES = (

@@ -12,10 +12,14 @@ INT_BOUNDS: dict[str, tuple[int, int]] = {
     "uint32": (0, 2**32 - 1),
     "uint": (0, 2**64 - 1),
     "uint64": (0, 2**64 - 1),
+    "uint53": (0, 2**53 - 1),
     "int32": (-(2**31), 2**31 - 1),
     "int64": (-(2**63), 2**63 - 1),
 }
-"""Lowest and highest value of each integer format that the schemas use."""
+"""Lowest and highest value of each integer format that the schemas use.
+
+`uint53` is a `uint64` that the schema bounds to what JavaScript can count.
+"""
 
 
 class GenerationError(Exception):
@@ -37,13 +41,35 @@ class Shape(Enum):
 
 
 @dataclass(frozen=True)
+class Text:
+    """What a schema demands of a string: its length in characters, and a pattern."""
+
+    min_length: int
+    max_length: int
+    pattern: str | None = None
+
+    @property
+    def name(self) -> str:
+        """A name for such strings."""
+        kind = "Text" if self.pattern is None else "Token"
+        return f"_{kind}{self.min_length}To{self.max_length}"
+
+
+@dataclass(frozen=True)
 class Type:
-    """The type of one value; ``item`` is what an array or a map holds, ``name`` what a ref names."""
+    """The type of one value.
+
+    Attributes:
+        item: What an array or a map holds.
+        name: What a ref names; the format of an integer.
+        text: What is demanded of a string.
+    """
 
     shape: Shape
     nullable: bool = False
     item: Type | None = None
     name: str = ""
+    text: Text | None = None
 
 
 class Presence(Enum):
@@ -71,7 +97,7 @@ class Field:
         presence: When it is written.
         default: The value when absent; for a required field, what the author may leave out.
         filled: Whether an author who leaves the field out, or writes ``""``, gets ``default``.
-        tristate: Whether absent and null mean different things.
+        tristate: Whether absent means something that no value stands for, null included.
         empty_is_null: Whether an empty object stands for null.
     """
 
@@ -103,10 +129,11 @@ class LegacyForm:
 
 @dataclass(frozen=True)
 class Alias:
-    """A string that has a name: an id, or a vocabulary that may grow."""
+    """A string or a number that has a name: an id, or a vocabulary that may grow."""
 
     name: str
     doc: str
+    type: Type = Type(Shape.STRING)
 
 
 @dataclass(frozen=True)
@@ -120,13 +147,21 @@ class ClosedEnum:
 
 @dataclass(frozen=True)
 class Object:
-    """An object; ``tag`` is the constant key and value that mark an arm of a union."""
+    """An object.
+
+    Attributes:
+        tag: The constant key and value that mark an arm of a union.
+        open_bag: Whether unknown keys are data.
+        closed: Whether unknown keys are refused.
+        legacy: Older forms that are read as well.
+    """
 
     name: str
     doc: str
     fields: tuple[Field, ...]
     tag: tuple[str, str] | None = None
     open_bag: bool = False
+    closed: bool = False
     legacy: tuple[LegacyForm, ...] = ()
 
 
@@ -154,6 +189,7 @@ class Bundle:
         schema: The JSON Schema after all corrections; tests use it as their oracle.
         definitions: The types.
         borrowed: For each of them that another module of the family holds, which one.
+        later: The same, of those that are loaded only when they are asked for.
     """
 
     crate: str
@@ -162,3 +198,4 @@ class Bundle:
     schema: dict[str, Any]
     definitions: tuple[Definition, ...] = ()
     borrowed: dict[str, str] = field(default_factory=dict[str, str])
+    later: dict[str, str] = field(default_factory=dict[str, str])

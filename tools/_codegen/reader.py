@@ -17,6 +17,7 @@ from _codegen.model import (
     Object,
     Presence,
     Shape,
+    Text,
     Type,
     Union,
 )
@@ -91,8 +92,10 @@ class _Reader:
             return
         schema = self._defs[name]
         doc = tidy(schema.get("description", ""))
-        if schema.get("type") == "string":
-            self._done[name] = Alias(name, doc)
+        if "enum" in schema:
+            self._done[name] = ClosedEnum(name, doc, tuple((word, "") for word in schema["enum"]))
+        elif schema.get("type") == "string" or "format" in schema:
+            self._done[name] = Alias(name, doc, self._type(f"{self._crate} {name}", schema))
         elif "oneOf" not in schema:
             self._done[name] = self._object(name, schema)
         elif all(arm.get("type") == "string" for arm in schema["oneOf"]):
@@ -138,6 +141,7 @@ class _Reader:
             fields=tuple(fields),
             tag=constants[0] if constants else None,
             open_bag=schema.get("additionalProperties") is True,
+            closed=schema.get("additionalProperties") is False,
             legacy=tuple(
                 LegacyForm(tag, form["kind"], form["id"])
                 for tag, form in schema.get("x-legacy-forms", {}).items()
@@ -148,11 +152,12 @@ class _Reader:
         self, where: str, name: str, schema: Json, *, required: bool, fill: str | None
     ) -> Field:
         kind = self._type(where, schema)
+        tristate = schema.get("x-absent-is-not-null", False)
         presence = Presence.ALWAYS if "default" in schema else Presence.OMITTED
         default = schema.get("default")
         if required:
             presence, default = Presence.REQUIRED, fill
-        elif presence is Presence.OMITTED and not kind.nullable:
+        elif presence is Presence.OMITTED and not kind.nullable and not tristate:
             if kind.shape not in _EMPTY:
                 raise GenerationError(f"{where}: optional, but no value stands for absent")
             default = _EMPTY[Shape.MAP if schema.get("x-omit-empty") else kind.shape]
@@ -164,7 +169,7 @@ class _Reader:
             presence=presence,
             default=default,
             filled=fill is not None,
-            tristate=schema.get("x-absent-is-not-null", False),
+            tristate=tristate,
             empty_is_null=schema.get("x-omit-empty", False),
         )
 
@@ -189,9 +194,12 @@ class _Reader:
 
     def _plain(self, where: str, name: str, schema: Json, *, nullable: bool) -> Type:
         if name == "integer":
-            if schema.get("format") not in INT_BOUNDS:
-                raise GenerationError(f"{where}: integer format {schema.get('format')!r}")
-            return Type(Shape.INT, nullable, name=schema["format"])
+            form = schema.get("format")
+            if form == "uint64" and schema.get("maximum") == INT_BOUNDS["uint53"][1]:
+                form = "uint53"
+            if form not in INT_BOUNDS:
+                raise GenerationError(f"{where}: integer format {form!r}")
+            return Type(Shape.INT, nullable, name=form)
         if name == "string" and schema.get("format") == "date-time":
             return Type(Shape.TIMESTAMP, nullable)
         if name == "array":
@@ -199,5 +207,17 @@ class _Reader:
         if name == "object":
             return Type(Shape.MAP, nullable, self._type(where, schema["additionalProperties"]))
         if name in _SCALARS:
-            return Type(_SCALARS[name], nullable)
+            return Type(_SCALARS[name], nullable, text=self._text(where, schema))
         raise GenerationError(f"{where}: unknown type {name!r}")
+
+    def _text(self, where: str, schema: Json) -> Text | None:
+        """What is demanded of a string; both lengths or none, and no other keyword."""
+        keys = schema.keys() & {"minLength", "maxLength", "pattern"}
+        if not keys:
+            return None
+        if not {"minLength", "maxLength"} <= keys:
+            raise GenerationError(f"{where}: a string with one bound, or a pattern without bounds")
+        pattern = schema.get("pattern")
+        if pattern is not None and not (pattern.startswith("^") and pattern.endswith("$")):
+            raise GenerationError(f"{where}: a pattern that is not anchored at both ends")
+        return Text(schema["minLength"], schema["maxLength"], pattern)

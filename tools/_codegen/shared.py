@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from _codegen.model import Bundle, GenerationError, Object
+from _codegen.model import Bundle, GenerationError, Object, Shape, Union
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-HOMES = {"Actor": "actor", "SubjectRef": "dispatch", "SubjectDispatch": "dispatch"}
-"""The module that each shared type is written in: as many as no crate loads a type for nothing."""
+    from _codegen.model import Definition, Type
+
+HOMES = {
+    "Actor": "actor",
+    "SubjectRef": "dispatch",
+    "SubjectDispatch": "dispatch",
+    "ExecutionFence": "execution",
+    "QueueLeaseFence": "execution",
+    "RepositoryReservation": "execution",
+    "SubjectGeneration": "execution",
+}
+"""The module that each shared type is written in: as many as no crate loads a type for nothing.
+
+It is a crate's own, or one of shared types alone.
+"""
+
+LATER = {
+    "environment": ("environment_nodes", r"ExecSession.*|.*Node.*|Reap.*"),
+    "plugin": ("plugin_operations", r"ConversationOperation(?!AppendFence).*"),
+    "queue": ("queue_v2", r"FencedQueueEntry|.*V2.*|QueueLease(Block|Mutation|Renew|Recover).*"),
+    "subject": ("subject_v2", r".*V2|SubjectRequestContext"),
+}
+"""What a crate's module loads only when it is asked for, and the module that is written for it.
+
+Most plugins serve hosts of one age, and pay for each type that they load.
+"""
 
 APART = frozenset({"TriggerEvent"})
 """Objects that have a name in common, and nothing else."""
@@ -34,9 +59,10 @@ def apart(bundles: Sequence[Bundle]) -> list[Bundle]:
                 owners[definition.name].append(bundle)
     for name, found in owners.items():
         _judge(name, found)
-    homes = [_home(module, bundles) for module in sorted(set(HOMES.values()))]
+    own = {bundle.module for bundle in bundles}
+    homes = [_home(module, bundles) for module in sorted(set(HOMES.values()) - own)]
     crates = [_borrowing(bundle, {one.name for one in bundle.definitions}) for bundle in bundles]
-    return [*crates, *homes]
+    return [*(part for crate in crates for part in _parts(crate)), *homes]
 
 
 def _judge(name: str, owners: list[Bundle]) -> None:
@@ -70,3 +96,46 @@ def _home(module: str, bundles: Sequence[Bundle]) -> Bundle:
 def _borrowing(bundle: Bundle, names: set[str]) -> Bundle:
     elsewhere = {n: home for n, home in HOMES.items() if n in names and home != bundle.module}
     return replace(bundle, borrowed=elsewhere)
+
+
+def _parts(bundle: Bundle) -> list[Bundle]:
+    """A crate's module, and the one of its types that are loaded later, if there are some."""
+    module, pattern = LATER.get(bundle.module, ("", r"(?!)"))
+    own = {one.name: one for one in bundle.definitions if one.name not in bundle.borrowed}
+    later = {name: one for name, one in own.items() if re.fullmatch(pattern, name)}
+    first = {name: one for name, one in own.items() if name not in later}
+    early = [name for name in _used(first.values()) if name in later]
+    if early:
+        raise GenerationError(f"{bundle.crate}: {', '.join(early)} cannot be loaded later")
+    homes = {bundle.borrowed[name] for name in _used(first.values()) if name in bundle.borrowed}
+    idle = {name: home for name, home in bundle.borrowed.items() if home not in homes}
+    main = replace(
+        bundle,
+        borrowed={name: home for name, home in bundle.borrowed.items() if home in homes},
+        later=idle | dict.fromkeys(later, module),
+    )
+    if not later:
+        return [main]
+    elsewhere = bundle.borrowed | dict.fromkeys(first, bundle.module)
+    needed = {name: elsewhere[name] for name in _used(later.values()) if name in elsewhere}
+    return [
+        main,
+        replace(bundle, module=module, definitions=tuple(later.values()), borrowed=needed),
+    ]
+
+
+def _used(definitions: Iterable[Definition]) -> list[str]:
+    """The names that some definitions refer to."""
+    names: list[str] = []
+    for one in definitions:
+        if isinstance(one, Union):
+            names += one.arms
+        for field in one.fields if isinstance(one, Object) else ():
+            names += _named(field.type)
+    return list(dict.fromkeys(names))
+
+
+def _named(kind: Type | None) -> list[str]:
+    if kind is None:
+        return []
+    return [kind.name] if kind.shape is Shape.REF else _named(kind.item)

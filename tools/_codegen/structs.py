@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING
 
 from _codegen import writing
 from _codegen.model import GenerationError, Object, Presence, Shape
-from _codegen.writing import call, class_body, field_lines, literal
+from _codegen.writing import (
+    call,
+    check_lines,
+    class_body,
+    class_head,
+    field_lines,
+    identifier,
+    literal,
+)
 
 if TYPE_CHECKING:
-    from _codegen.model import Bundle, ClosedEnum, Field, Type, Union
+    from _codegen.model import Bundle, ClosedEnum, Field, Text, Type, Union
 
 _SCALARS = {
     Shape.STRING: "str",
@@ -19,8 +27,8 @@ _SCALARS = {
 }
 _UNBOUNDED = frozenset({"uint", "uint64"})
 _ORIGINS = {
-    "typing": ("TYPE_CHECKING", "Any", "ClassVar", "Literal", "TypeAlias"),
-    "msgspec": ("UNSET", "UnsetType", "field"),
+    "typing": ("TYPE_CHECKING", "Annotated", "Any", "ClassVar", "Literal", "TypeAlias"),
+    "msgspec": ("UNSET", "Meta", "UnsetType", "field"),
     "animus_routes.structs._struct": writing.public_names("animus_routes.structs._struct"),
     "animus_routes.timestamps": ("now",),
 }
@@ -49,6 +57,12 @@ class Structs:
         """The Python type of a value."""
         return writing.annotation(kind, _SCALARS)
 
+    def text(self, demands: Text) -> str:
+        """The type of strings of which more is demanded; `$` would let a line end through."""
+        pattern = demands.pattern and f'r"{demands.pattern[:-1]}\\Z"'
+        lengths = {"min_length": str(demands.min_length), "max_length": str(demands.max_length)}
+        return f"Annotated[str, {call('Meta', **lengths, pattern=pattern or '')}]"
+
     def union(self, definition: Union) -> list[str]:
         """The alias of a tagged union: msgspec reads the arms' tags."""
         arms = [f"    {'| ' if number else ''}{arm}" for number, arm in enumerate(definition.arms)]
@@ -60,9 +74,10 @@ class Structs:
         name = definition.name
         blocks: list[list[str]] = []
         for word, filled in sorted(self._words.get(name, {}).items()):
-            blocks.append([f"def _{word}() -> {name}:", f'    return "{word}"'])
+            plain = identifier(word)
+            blocks.append([f"def _{plain}() -> {name}:", f'    return "{word}"'])
             if filled:
-                signature = f'def _{word}_or(value: {name} | Literal[""]) -> {name}:'
+                signature = f'def _{plain}_or(value: {name} | Literal[""]) -> {name}:'
                 blocks.append([signature, f'    return value or "{word}"'])
                 blocks.append(
                     [
@@ -79,13 +94,15 @@ class Structs:
         base = "OpenStruct" if definition.open_bag else "WireStruct"
         tag = definition.tag
         options = f', tag_field="{tag[0]}", tag="{tag[1]}"' if tag else ""
+        options += ", forbid_unknown_fields=True" if definition.closed else ""
         blocks = [self._field(field) for field in definition.fields]
         if tag:
             blocks.insert(0, [f'    {tag[0]}: ClassVar[Literal["{tag[1]}"]] = "{tag[1]}"'])
         if definition.legacy:
             blocks = _legacy_blocks(definition, blocks)
         blocks.append(_post_init(definition))
-        lines = [f"class {definition.name}({base}, kw_only=True{options}):"]
+        blocks.append(check_lines(definition))
+        lines = class_head(definition.name, base, f"kw_only=True{options}")
         lines += class_body(definition)
         for block in filter(None, blocks):
             lines += ["", *block]
@@ -118,15 +135,23 @@ def _factory(field: Field) -> str:
     """A factory that msgspec does not know, so that it writes the value even at the default."""
     if field.type.shape is Shape.TIMESTAMP:
         return str(field.default)
-    if isinstance(field.default, str):
-        return f"_{field.default}"
-    if isinstance(field.default, bool | int):
-        return type(field.default).__name__
+    if isinstance(field.default, str | int):
+        return _constant(field)
+    if field.default == {} and field.type.shape is Shape.REF:
+        return field.type.name
     if field.default == []:
         return "new_list"
     if field.default is None:
         return "null"
     raise GenerationError(f"{field.name}: no factory for the default {field.default!r}")
+
+
+def _constant(field: Field) -> str:
+    if field.type.shape is Shape.REF:
+        return f"_{identifier(field.default)}"
+    if not field.default:
+        return type(field.default).__name__
+    return f"always({literal(field.default)})"
 
 
 def _check(field: Field) -> tuple[str, str] | None:
@@ -142,7 +167,7 @@ def _check(field: Field) -> tuple[str, str] | None:
     if field.type.shape is Shape.INT and field.type.name in _UNBOUNDED:
         return f"{null}{value} <= MAX_UINT64", f"uint64{suffix}"
     if field.filled:
-        return value, f"_{field.default}_or"
+        return value, f"_{identifier(field.default)}_or"
     if field.empty_is_null:
         return f"{value} is not None", "object_or_empty"
     return None

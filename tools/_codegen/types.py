@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from _codegen import writing
 from _codegen.model import Presence, Shape
-from _codegen.writing import call, class_body, field_lines, literal
+from _codegen.writing import call, check_lines, class_body, field_lines, literal
 
 if TYPE_CHECKING:
-    from _codegen.model import ClosedEnum, Field, Object, Type, Union
+    from _codegen.model import ClosedEnum, Field, Object, Text, Type, Union
 
 _SCALARS = {
     Shape.STRING: "str",
@@ -19,9 +19,9 @@ _SCALARS = {
 }
 _ORIGINS = {
     "operator": ("not_",),
-    "typing": ("Annotated", "Any", "ClassVar", "Literal", "TypeAlias"),
+    "typing": ("TYPE_CHECKING", "Annotated", "Any", "ClassVar", "Literal", "TypeAlias"),
     "msgspec": ("UnsetType",),
-    "pydantic": ("Field", "model_validator"),
+    "pydantic": ("ConfigDict", "Field", "model_validator"),
     "animus_routes.timestamps": ("now",),
     "animus_routes.types._model": writing.public_names("animus_routes.types._model"),
 }
@@ -37,6 +37,12 @@ class Types:
     def annotation(self, kind: Type) -> str:
         """The Python type of a value."""
         return writing.annotation(kind, _SCALARS)
+
+    def text(self, demands: Text) -> str:
+        """The type of strings of which more is demanded."""
+        pattern = demands.pattern and f'r"{demands.pattern}"'
+        lengths = {"min_length": str(demands.min_length), "max_length": str(demands.max_length)}
+        return f"Annotated[str, {call('Field', **lengths, pattern=pattern or '')}]"
 
     def union(self, definition: Union) -> list[str]:
         """The alias of a tagged union, told apart by the arms' tags."""
@@ -56,6 +62,8 @@ class Types:
     def object(self, definition: Object) -> list[str]:
         """A model."""
         lines = [f"class {definition.name}(WireModel):", *class_body(definition)]
+        if definition.closed:
+            lines += ["", '    model_config = ConfigDict(extra="forbid")']
         if definition.tag:
             name, value = definition.tag
             lines += ["", f'    {name}: Literal["{value}"] = "{value}"']
@@ -70,7 +78,8 @@ class Types:
             for form in definition.legacy:
                 lines.append(f'            {form.tag}=("{form.kind}", "{form.id_from}"),')
             lines += ["        )", "    )"]
-        return lines
+        check = check_lines(definition)
+        return [*lines, "", *check] if check else lines
 
     def _field(self, field: Field) -> list[str]:
         annotation = self.annotation(field.type)
@@ -104,6 +113,8 @@ def _value(field: Field) -> dict[str, str]:
         return {"default_factory": "unset"}
     if field.type.shape is Shape.TIMESTAMP and field.filled:
         return {"default_factory": str(field.default)}
+    if field.default == {} and field.type.shape is Shape.REF:
+        return {"default_factory": field.type.name}
     if field.default in ([], {}):
         return {"default_factory": f"new_{type(field.default).__name__}"}
     return {"default": literal(field.default)}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from _codegen.model import Alias, ClosedEnum, GenerationError, Object, Shape, Type
+from _codegen.model import Alias, ClosedEnum, GenerationError, Object, Shape, Text, Type
 from _codegen.prose import docstring
+from animus_routes.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +23,7 @@ INT_NAMES = {
     "uint32": "UInt32",
     "uint": "UInt64",
     "uint64": "UInt64",
+    "uint53": "UInt53",
     "int32": "Int32",
     "int64": "Int64",
 }
@@ -38,6 +41,14 @@ class Family(Protocol):
 
     def object(self, definition: Object) -> list[str]:
         """The lines of a class."""
+        ...
+
+    def annotation(self, kind: Type) -> str:
+        """The Python type of a value."""
+        ...
+
+    def text(self, demands: Text) -> str:
+        """The type of strings of which more is demanded."""
         ...
 
     def union(self, definition: Union) -> list[str]:
@@ -69,21 +80,24 @@ def module(bundle: Bundle, family: Family) -> str:
     Returns:
         The module's source.
     """
-    blocks: list[list[str]] = []
-    for definition in bundle.definitions:
-        if definition.name in bundle.borrowed:
-            continue
+    own = [one for one in bundle.definitions if one.name not in bundle.borrowed | bundle.later]
+    blocks = [_alias(demands.name, family.text(demands)) for demands in _texts(own)]
+    for definition in own:
         blocks.append(_definition(definition, family))
         if isinstance(definition, ClosedEnum):
             blocks += family.enum_helpers(definition)
+    if bundle.later:
+        blocks += _hand_on(bundle, family)
+    names = {one.name for one in bundle.definitions}
+    exported = names & {*bundle.borrowed, *bundle.later}
     body = "\n\n\n".join("\n".join(block) for block in blocks)
     head = [
         *docstring(_header(bundle, family), ""),
         "",
-        *imports(body, {**family.origins, **_homes(bundle, family)}, bundle.borrowed),
+        *imports(body, {**family.origins, **_homes(bundle.borrowed, family)}, exported),
         "",
         "__all__ = [",
-        *(f'    "{name}",' for name in sorted(one.name for one in bundle.definitions)),
+        *(f'    "{name}",' for name in sorted(exported | {one.name for one in own})),
         "]",
         "",
     ]
@@ -98,14 +112,32 @@ def _header(bundle: Bundle, family: Family) -> str:
     )
 
 
+def _texts(definitions: Iterable[Definition]) -> list[Text]:
+    """What is demanded of the strings in some objects, each once."""
+    types = [field.type for one in definitions if isinstance(one, Object) for field in one.fields]
+    found = {kind.text.name: kind.text for kind in types if kind.text is not None}
+    return [found[name] for name in sorted(found)]
+
+
 def _definition(definition: Definition, family: Family) -> list[str]:
     if isinstance(definition, Alias):
-        return [f"{definition.name}: TypeAlias = str", *doc_lines(definition.doc)]
+        demands = definition.type.text
+        kind = family.annotation(definition.type) if demands is None else family.text(demands)
+        return [*_alias(definition.name, kind), *doc_lines(definition.doc)]
     if isinstance(definition, ClosedEnum):
         return _enum(definition)
     if isinstance(definition, Object):
         return family.object(definition)
     return family.union(definition)
+
+
+def _alias(name: str, kind: str) -> list[str]:
+    line = f"{name}: TypeAlias = {kind}"
+    if len(line) <= MAX_COLUMNS:
+        return [line]
+    outer, _, inner = kind.partition("[")
+    first, _, rest = inner.removesuffix("]").partition(", ")
+    return [f"{name}: TypeAlias = {outer}[", f"    {first},", f"    {rest},", "]"]
 
 
 def _enum(definition: ClosedEnum) -> list[str]:
@@ -120,6 +152,39 @@ def _enum(definition: ClosedEnum) -> list[str]:
 def class_body(definition: Object) -> list[str]:
     """The docstring of a class, which is its whole body if it has no fields."""
     return doc_lines(definition.doc or f"A {definition.name} on the wire.", "    ")
+
+
+def class_head(name: str, base: str, options: str) -> list[str]:
+    """The line that begins a class, broken if it is too long."""
+    line = f"class {name}({base}, {options}):"
+    if len(line) <= MAX_COLUMNS:
+        return [line]
+    inner = f"    {base}, {options}"
+    if len(inner) <= MAX_COLUMNS:
+        return [f"class {name}(", inner, "):"]
+    return [f"class {name}(", f"    {base},", *(f"    {one}," for one in options.split(", ")), "):"]
+
+
+def check_lines(definition: Object) -> list[str]:
+    """The method that holds what a schema cannot say, for types that have such rules."""
+    if definition.name not in RULES:
+        return []
+    return [
+        "    def check(self) -> None:",
+        '        """Hold the rules that the schema cannot say.',
+        "",
+        "        Raises:",
+        "            Invalid: Some do not hold; each issue names the field.",
+        '        """',
+        "        from animus_routes.rules import check",
+        "",
+        f'        check(self, "{definition.name}")',
+    ]
+
+
+def identifier(word: str) -> str:
+    """A word of the protocol as a part of a Python name."""
+    return re.sub(r"\W", "_", word)
 
 
 def doc_lines(text: str, indent: str = "") -> list[str]:
@@ -167,7 +232,13 @@ def _fit(line: str) -> list[str]:
     head, call_open, arguments = line.rpartition("ield(")
     if not call_open:
         raise GenerationError(f"too long to write: {line}")
-    return [f"{head}{call_open}", f"        {arguments[:-1]}", "    )"]
+    inner = f"        {arguments[:-1]}"
+    each = [inner] if len(inner) <= MAX_COLUMNS else _each(arguments[:-1], "        ")
+    return [f"{head}{call_open}", *each, "    )"]
+
+
+def _each(arguments: str, indent: str) -> list[str]:
+    return [f"{indent}{one}," for one in arguments.split(", ")]
 
 
 def call(name: str, /, **arguments: str) -> str:
@@ -199,6 +270,8 @@ def annotation(kind: Type, names: dict[Shape, str]) -> str:
         text = INT_NAMES[kind.name]
     elif kind.shape is Shape.REF:
         text = kind.name
+    elif kind.text is not None:
+        text = kind.text.name
     elif kind.item is None:
         text = names[kind.shape]
     else:
@@ -222,14 +295,44 @@ def public_names(module: str) -> tuple[str, ...]:
     raise GenerationError(f"{module} has no __all__")
 
 
-def _homes(bundle: Bundle, family: Family) -> dict[str, tuple[str, ...]]:
-    """The modules that hold what a bundle borrows."""
+def _homes(elsewhere: dict[str, str], family: Family) -> dict[str, tuple[str, ...]]:
+    """The modules that hold what a bundle does not, and the names in each."""
     return {
         f"{family.package}.{home}": tuple(
-            sorted(name for name, other in bundle.borrowed.items() if other == home)
+            sorted(name for name, other in elsewhere.items() if other == home)
         )
-        for home in sorted(set(bundle.borrowed.values()))
+        for home in sorted(set(elsewhere.values()))
     }
+
+
+def _hand_on(bundle: Bundle, family: Family) -> list[list[str]]:
+    """What loads the types that are asked for later."""
+    homes = _homes(bundle.later, family)
+    reads = [line for origin, names in homes.items() for line in _from(origin, names, "    ")]
+    table = [f'        "{name}": "{origin}",' for origin, names in homes.items() for name in names]
+    return [
+        [
+            "if TYPE_CHECKING:",
+            *reads,
+            "else:",
+            "    _LATER = {",
+            *table,
+            "    }",
+            "",
+            "    def __getattr__(name: str) -> Any:",
+            "        if name in _LATER:",
+            "            return getattr(__import__(_LATER[name], fromlist=[name]), name)",
+            '        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")',
+        ],
+    ]
+
+
+def _from(origin: str, names: Iterable[str], indent: str = "") -> list[str]:
+    line = f"{indent}from {origin} import {', '.join(names)}"
+    if len(line) <= MAX_COLUMNS:
+        return [line]
+    rest = [f"{indent}    {name}," for name in names]
+    return [f"{indent}from {origin} import (", *rest, f"{indent})"]
 
 
 def imports(
@@ -256,11 +359,7 @@ def imports(
         group = _import_group(origin)
         lines += [""] if lines and group != last_group else []
         last_group = group
-        line = f"from {origin} import {', '.join(used)}"
-        if len(line) <= MAX_COLUMNS:
-            lines.append(line)
-        else:
-            lines += [f"from {origin} import (", *(f"    {name}," for name in used), ")"]
+        lines += _from(origin, used)
     return lines
 
 

@@ -1,0 +1,208 @@
+"""The wire types of animus-environment-protocol, as msgspec Structs.
+
+Written by `python tools/codegen.py`: do not edit. Read from
+- schemas/animus-environment-protocol/_all.json sha256
+  5a9b187666fa4c98c27999017ca8a3bfe79fe9196114d16004b218e6dc48f327
+- schemas/patches.json sha256 41af2951c97922bedea1c6b2dba1cd34786cdc0742f45a0d9fb40f337d4b5e40
+"""
+
+from msgspec import field
+
+from animus_routes.structs._struct import (
+    MAX_UINT64,
+    UInt64,
+    WireStruct,
+    mend,
+    new_list,
+    null,
+    uint64_or_null,
+)
+from animus_routes.structs.environment import EnvironmentHandle
+from animus_routes.structs.execution import ExecutionFence
+
+__all__ = [
+    "EnvironmentNode",
+    "ExecSessionRequest",
+    "ExecSessionResponse",
+    "GetNodeRequest",
+    "GetNodeResponse",
+    "ListNodesRequest",
+    "ListNodesResponse",
+    "ReapRequest",
+    "ReapResponse",
+    "TeardownNodeRequest",
+    "TeardownNodeResponse",
+]
+
+
+class EnvironmentNode(WireStruct, kw_only=True):
+    """A managed environment instance (a "node") as reported by the node-management surface.
+    Substrate-agnostic: a Railway service, a Docker container, a k8s pod.
+    """
+
+    id: str
+    """Substrate-native id (railway service id, container id, ...)."""
+
+    name: str
+    """Human-facing name (e.g. `animus-run-<hash>`)."""
+
+    state: str
+    """Lifecycle state as the substrate reports it (`SUCCESS`, `FAILED`, `CRASHED`, `unknown`,
+    ...).
+    """
+
+    orphan: bool
+    """True when the node has no live owning run (a reap candidate)."""
+
+    created_at: str | None = None
+    """Creation timestamp (ISO 8601) when the substrate exposes it."""
+
+    image: str | None = None
+    """Image / impl ref backing the node, when known."""
+
+    run_id: str | None = None
+    """The animus run id this node serves, when recoverable."""
+
+
+class ExecSessionRequest(WireStruct, kw_only=True):
+    """Request payload for `METHOD_ENVIRONMENT_EXEC_SESSION` — dispatch a subject to the
+    environment's own animus (REQ-052 remote-animus).
+    """
+
+    handle: EnvironmentHandle
+    """The prepared context (whose in-container animus runs the subject)."""
+
+    subject_id: str
+    """The subject to dispatch, qualified `kind:id` (e.g. `task:TASK-1`)."""
+
+    dispatch_input: str | None = None
+    """Optional dispatch input forwarded to the node's run."""
+
+    execution_fence: ExecutionFence | None = None
+    """Exact workflow/subject/queue generation authority delegated to the remote node.
+    Generation-aware environments MUST validate that `workflow_id` matches this fence and pass
+    it unchanged to node Animus.
+    """
+
+    workflow_id: str | None = None
+    """The DELEGATING run's workflow id (REQ-052 one-id). When set, the node MUST execute INTO this
+    already-bootstrapped run (resume-existing) rather than minting its own, so exactly ONE
+    journal row exists for the dispatch and the node's transcript lands on the id the portal
+    reads. `None` keeps the legacy behavior (the node mints its own run id).
+    """
+
+    workflow_ref: str | None = None
+    """Workflow to run the subject through. `None` uses the node's default routing for the
+    subject's kind.
+    """
+
+    def check(self) -> None:
+        """Hold the rules that the schema cannot say.
+
+        Raises:
+            Invalid: Some do not hold; each issue names the field.
+        """
+        from animus_routes.rules import check
+
+        check(self, "ExecSessionRequest")
+
+
+class ExecSessionResponse(WireStruct, kw_only=True):
+    """Response payload for `METHOD_ENVIRONMENT_EXEC_SESSION`: the node-local run id the dispatch
+    spawned and its terminal status.
+    """
+
+    status: str
+    """Terminal status of the node-local run (e.g. `completed`, `failed`, `escalated`, `cancelled`,
+    or `no-run` when nothing was dispatched).
+    """
+
+    execution_fence: ExecutionFence | None = None
+    """Echo of the generation fence validated by the node. The parent rejects a terminal response
+    that omits or changes a required fence.
+    """
+
+    workflow_id: str | None = None
+    """The node-local workflow run id, when one was spawned."""
+
+
+class GetNodeRequest(WireStruct, kw_only=True):
+    """Request payload for `METHOD_ENVIRONMENT_GET`."""
+
+    id: str
+    """Substrate id or name of the node to describe."""
+
+
+class GetNodeResponse(WireStruct, kw_only=True):
+    """Response payload for `METHOD_ENVIRONMENT_GET`."""
+
+    node: EnvironmentNode | None = field(default_factory=null)
+    """The node, or null when no node matched."""
+
+
+class ListNodesRequest(WireStruct, kw_only=True):
+    """Request payload for `METHOD_ENVIRONMENT_LIST` (no parameters)."""
+
+
+class ListNodesResponse(WireStruct, kw_only=True):
+    """Response payload for `METHOD_ENVIRONMENT_LIST`."""
+
+    nodes: list[EnvironmentNode] = field(default_factory=new_list)
+    """Every known environment node."""
+
+
+class ReapRequest(WireStruct, kw_only=True):
+    """Request payload for `METHOD_ENVIRONMENT_REAP`. With no fields set, reap deletes only dead
+    nodes (always safe — a live node is never dead).
+    """
+
+    all: bool = False
+    """Also reap non-dead nodes that have no live owning run (needs `force`)."""
+
+    dry_run: bool = False
+    """Report what WOULD be reaped without deleting anything."""
+
+    force: bool = False
+    """Required alongside `all` — guards a fresh (no-liveness) reaper from treating every healthy
+    node as an orphan.
+    """
+
+    older_than_secs: UInt64 | None = None
+    """Only reap nodes at least this many seconds old."""
+
+    def __post_init__(self) -> None:
+        try:
+            if self.older_than_secs is None or self.older_than_secs <= MAX_UINT64:
+                return
+        except TypeError:
+            pass
+        mend(self, older_than_secs=uint64_or_null)
+
+
+class ReapResponse(WireStruct, kw_only=True):
+    """Response payload for `METHOD_ENVIRONMENT_REAP`."""
+
+    deleted: list[str] = field(default_factory=new_list)
+    """Substrate ids deleted (or that WOULD be deleted, when `dry_run`)."""
+
+    dry_run: bool = field(default_factory=bool)
+    """Echoes the request's `dry_run`."""
+
+    kept: list[EnvironmentNode] = field(default_factory=new_list)
+    """Nodes spared."""
+
+
+class TeardownNodeRequest(WireStruct, kw_only=True):
+    """Request payload for `METHOD_ENVIRONMENT_TEARDOWN_NODE`."""
+
+    id: str
+    """Substrate id or name of the node to destroy."""
+
+
+class TeardownNodeResponse(WireStruct, kw_only=True):
+    """Response payload for `METHOD_ENVIRONMENT_TEARDOWN_NODE`. Idempotent — an already-gone node
+    yields an empty `deleted`.
+    """
+
+    deleted: list[str] = field(default_factory=new_list)
+    """Substrate ids actually deleted."""
