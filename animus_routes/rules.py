@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from animus_routes.errors import Invalid
 from animus_routes.timestamps import RFC3339, parse
@@ -158,9 +158,10 @@ def held(*paths: str) -> Rule:
 
     def inside(value: Any) -> Iterator[Problem]:
         for path in paths:
-            found = _at(value, path)
+            found: Any = _at(value, path)
             if isinstance(found, list):
-                for number, item in enumerate(cast("list[Any]", found)):
+                items: list[Any] = found
+                for number, item in enumerate(items):
                     yield from _of(f"{path}.{number}", item)
             elif found is not None:
                 yield from _of(path, found)
