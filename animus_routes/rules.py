@@ -158,13 +158,14 @@ def held(*paths: str) -> Rule:
 
     def inside(value: Any) -> Iterator[Problem]:
         for path in paths:
-            found: Any = _at(value, path)
-            if isinstance(found, list):
-                items: list[Any] = found
-                for number, item in enumerate(items):
-                    yield from _of(f"{path}.{number}", item)
-            elif found is not None:
+            found = _at(value, path)
+            if found is None:
+                continue
+            if hasattr(found, "check"):
                 yield from _of(path, found)
+                continue
+            for number, item in enumerate(found):
+                yield from _of(f"{path}.{number}", item)
 
     return inside
 

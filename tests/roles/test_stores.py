@@ -291,6 +291,17 @@ def test_a_result_goes_out_as_the_host_decodes_it(method: str, result: Any, wire
     assert answer(kind_of(method), method, result) == wire
 
 
+def test_a_handler_that_declares_to_return_nothing_is_answered_as_its_role_says() -> None:
+    app = app_of("conversation_store", {})
+
+    def save(params: dict[str, Any]) -> None: ...
+
+    app.registrations[:] = [r for r in app.registrations if r.name != "conversation/save_meta"]
+    app.method("conversation/save_meta")(save)
+    with TestClient(app) as client:
+        assert client.call("conversation/save_meta", {"meta": META}) == {}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_params_reach_a_typed_handler_as_they_were_sent(kind: str) -> None:
     seen: list[Any] = []
