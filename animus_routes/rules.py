@@ -20,12 +20,10 @@ __all__ = [
     "PUBLICATION_RECEIPT",
     "RULES",
     "VERSION",
+    "at",
     "check",
-    "check_coding",
-    "check_queue_backed",
-    "check_receipt",
-    "collision_key",
-    "same_execution_generation",
+    "hold",
+    "present",
 ]
 
 EXECUTION_FENCE: Final = "animus.execution-fence.v1"
@@ -53,16 +51,16 @@ def check(value: Any, name: str) -> None:
     Raises:
         Invalid: Some do not hold; there is an issue for each, with the path of its field.
     """
-    _hold(found for rule in RULES[name] for found in rule(value))
+    hold(found for rule in RULES[name] for found in rule(value))
 
 
-def _hold(problems: Iterator[Problem]) -> None:
+def hold(problems: Iterator[Problem]) -> None:
     issues = [{"path": path, "message": said, "code": "value"} for path, said in problems]
     if issues:
         raise Invalid(issues)
 
 
-def _at(value: Any, path: str) -> Any:
+def at(value: Any, path: str) -> Any:
     """What a dotted path leads to; None where something on the way is absent."""
     for name in path.split("."):
         value = getattr(value, "schema_" if name == "schema" else name, None)
@@ -77,7 +75,7 @@ def _rule(said: str, fits: Callable[[Any], object]) -> Callable[..., Rule]:
     def of(*paths: str) -> Rule:
         def broken(value: Any) -> Iterator[Problem]:
             for path in paths:
-                found = _at(value, path)
+                found = at(value, path)
                 if found is not None and not fits(found):
                     yield path, said
 
@@ -125,7 +123,7 @@ def present(path: str) -> Rule:
     """It may not be absent here."""
 
     def absent(value: Any) -> Iterator[Problem]:
-        if _at(value, path) is None:
+        if at(value, path) is None:
             yield path, "Field required"
 
     return absent
@@ -135,7 +133,7 @@ def same(path: str, other: str) -> Rule:
     """The two agree where both are present."""
 
     def differ(value: Any) -> Iterator[Problem]:
-        found, wanted = _at(value, path), _at(value, other)
+        found, wanted = at(value, path), at(value, other)
         if None not in (found, wanted) and found != wanted:
             yield path, f"Expected the value of `{other}`"
 
@@ -146,7 +144,7 @@ def apart(path: str, other: str) -> Rule:
     """The two differ."""
 
     def agree(value: Any) -> Iterator[Problem]:
-        found, taken = _at(value, path), _at(value, other)
+        found, taken = at(value, path), at(value, other)
         if None not in (found, taken) and found.strip() == taken.strip():
             yield path, f"Expected another value than that of `{other}`"
 
@@ -158,7 +156,7 @@ def held(*paths: str) -> Rule:
 
     def inside(value: Any) -> Iterator[Problem]:
         for path in paths:
-            found = _at(value, path)
+            found = at(value, path)
             if found is None:
                 continue
             if hasattr(found, "check"):
@@ -316,86 +314,3 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "ChannelStatusParams": (*MESSAGE, filled("delivery_id")),
 }
 """The rules of each type that has some, in the order in which they are held."""
-
-
-def check_queue_backed(fence: Any) -> None:
-    """Hold a fence's rules, and that it has a queue's lease.
-
-    Args:
-        fence: An `ExecutionFence` of either family.
-
-    Raises:
-        Invalid: Each issue names a field.
-    """
-    fence.check()
-    _hold(present("queue_lease")(fence))
-
-
-def check_coding(fence: Any) -> None:
-    """Hold what a run that changes a repository needs: lease, subject and reservation.
-
-    Args:
-        fence: An `ExecutionFence` of either family.
-
-    Raises:
-        Invalid: Each issue names a field.
-    """
-    fence.check()
-    rules = (present("queue_lease"), present("subject"), present("repository"))
-    _hold(found for rule in rules for found in rule(fence))
-
-
-def check_receipt(receipt: Any, fence: Any) -> None:
-    """Hold that a receipt is one of the execution that a fence stands for.
-
-    Args:
-        receipt: A `PublicationReceipt` of either family.
-        fence: An `ExecutionFence` of either family.
-
-    Raises:
-        Invalid: It breaks a rule of its own, or is of another workflow, subject, generation or
-            ref; each issue names a field of the receipt.
-    """
-    receipt.check()
-    wanted = {
-        "workflow_id": fence.workflow_id,
-        "workflow_generation": fence.workflow_generation,
-        "subject.qualified_id": _at(fence, "subject.qualified_id"),
-        "subject.generation": _at(fence, "subject.generation"),
-    }
-    reserved = _at(fence, "repository.head_ref")
-    if reserved is not None:
-        wanted["remote_ref"] = reserved
-    _hold(
-        (path, f"Expected the execution fence's: {value}")
-        for path, value in wanted.items()
-        if _at(receipt, path) != value
-    )
-
-
-def same_execution_generation(one: Any, other: Any) -> bool:
-    """Do two fences stand for the same execution?
-
-    Compares the workflow's id and generation and the subject; neither the lease nor the
-    repository.
-
-    Args:
-        one: An `ExecutionFence` of either family.
-        other: Another.
-    """
-    paths = (
-        "workflow_id",
-        "workflow_generation",
-        "subject.qualified_id",
-        "subject.generation",
-    )
-    return all(_at(one, path) == _at(other, path) for path in paths)
-
-
-def collision_key(reservation: Any) -> str:
-    """What no two active executions may share: the repository, ignoring case, and the head ref.
-
-    Args:
-        reservation: A `RepositoryReservation` of either family.
-    """
-    return f"{reservation.repository.strip().lower()}\n{reservation.head_ref}"

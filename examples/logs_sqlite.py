@@ -93,12 +93,12 @@ AND (:text IS NULL OR seq IN (SELECT rowid FROM words WHERE words MATCH :text))
 COLUMNS: Final = "seq, moment, size, id, ts, level, source, source_name, target, message, fields"
 # The parts put together here are constants of this file; values are always bound.
 PAGE: Final = f"""SELECT {COLUMNS} FROM entries WHERE seq <= :end
-    AND (moment, seq) > (:moment, :seq) AND {MATCHES} ORDER BY moment, seq"""  # noqa: S608
+    AND (moment, seq) > (:moment, :seq) AND {MATCHES} ORDER BY moment, seq"""
 NEWS: Final = f"""SELECT {COLUMNS} FROM entries WHERE seq > :seq AND seq <= :end
-    AND {MATCHES} ORDER BY seq"""  # noqa: S608
+    AND {MATCHES} ORDER BY seq"""
 NEWEST: Final = f"""SELECT moment, seq FROM entries WHERE seq <= :end
     AND (moment, seq) > (:moment, :seq) AND {MATCHES}
-    ORDER BY moment DESC, seq DESC LIMIT 1 OFFSET :limit"""  # noqa: S608
+    ORDER BY moment DESC, seq DESC LIMIT 1 OFFSET :limit"""
 END: Final = "SELECT coalesce(max(seq), 0) FROM entries"
 STORE: Final = """INSERT INTO entries
     (id, moment, ts, level, source, source_name, target, message, fields, size)

@@ -114,12 +114,12 @@ CHILDREN: Final = """(SELECT json_group_array(id)
     FROM (SELECT c.id FROM tasks c WHERE c.parent = tasks.id ORDER BY c.seq))"""
 # The parts put together here are constants of this file; values are always bound.
 PAGE: Final = f"""SELECT subject, {CHILDREN}, seq FROM tasks
-    WHERE seq > :after AND {MATCHES} ORDER BY seq LIMIT :limit"""  # noqa: S608
-ONE: Final = f"SELECT subject, {CHILDREN}, seq FROM tasks WHERE id = ?"  # noqa: S608
+    WHERE seq > :after AND {MATCHES} ORDER BY seq LIMIT :limit"""
+ONE: Final = f"SELECT subject, {CHILDREN}, seq FROM tasks WHERE id = ?"
 NEXT: Final = f"""SELECT subject, {CHILDREN}, seq FROM tasks WHERE status = 'ready'
-    ORDER BY coalesce(priority, 0) DESC, created_at, seq LIMIT 1"""  # noqa: S608
+    ORDER BY coalesce(priority, 0) DESC, created_at, seq LIMIT 1"""
 NEWS: Final = f"""SELECT seq, change_kind, previous_native_status, previous_dispatch_label, subject
-    FROM changes WHERE seq > :after AND {MATCHES} ORDER BY seq"""  # noqa: S608
+    FROM changes WHERE seq > :after AND {MATCHES} ORDER BY seq"""
 
 LOG: Final = """INSERT INTO changes
     (change_kind, previous_native_status, previous_dispatch_label, subject) VALUES (?, ?, ?, ?)"""

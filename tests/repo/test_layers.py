@@ -17,6 +17,7 @@ FLOORS = (
     ("errors", "names"),
     ("timestamps",),
     ("rules",),
+    ("fences",),
     ("engine", "structs", "types", "host"),
     ("values",),
     ("roles",),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from wire_payloads import FAMILIES, decode, payload, python_type
 
-from animus_routes import rules
+from animus_routes import fences, rules
 from animus_routes.errors import Invalid
 
 Json = dict[str, Any]
@@ -321,16 +321,16 @@ def test_every_broken_rule_is_told_at_once(family: str) -> None:
 @family
 def test_what_only_some_calls_need_is_held_where_it_is_asked_for(family: str) -> None:
     whole = made(family, "execution.ExecutionFence", FENCE)
-    rules.check_queue_backed(whole)
-    rules.check_coding(whole)
+    fences.check_queue_backed(whole)
+    fences.check_coding(whole)
     for missing in ("queue_lease", "subject", "repository"):
         fence = made(family, "execution.ExecutionFence", changed(FENCE, missing, None))
         fence.check()
         with pytest.raises(Invalid, match=f"{missing}: Field required"):
-            rules.check_coding(fence)
+            fences.check_coding(fence)
         if missing == "queue_lease":
             with pytest.raises(Invalid, match=f"{missing}: Field required"):
-                rules.check_queue_backed(fence)
+                fences.check_queue_backed(fence)
 
 
 @family
@@ -346,10 +346,10 @@ def test_what_only_some_calls_need_is_held_where_it_is_asked_for(family: str) ->
 )
 def test_a_receipt_of_another_execution_is_told(family: str, path: str, value: Any) -> None:
     fence = made(family, "execution.ExecutionFence", FENCE)
-    rules.check_receipt(made(family, "workflow_runner.PublicationReceipt", RECEIPT), fence)
+    fences.check_receipt(made(family, "workflow_runner.PublicationReceipt", RECEIPT), fence)
     other = made(family, "workflow_runner.PublicationReceipt", changed(RECEIPT, path, value))
     with pytest.raises(Invalid, match=f"{path}: Expected the execution fence's"):
-        rules.check_receipt(other, fence)
+        fences.check_receipt(other, fence)
 
 
 @family
@@ -369,7 +369,7 @@ def test_an_execution_is_told_by_workflow_and_subject(
 ) -> None:
     one = made(family, "execution.ExecutionFence", FENCE)
     other = made("structs", "execution.ExecutionFence", changed(FENCE, path, value))
-    assert rules.same_execution_generation(one, other) is same
+    assert fences.same_execution_generation(one, other) is same
 
 
 @family
@@ -380,5 +380,5 @@ def test_reservations_collide_whatever_the_case_of_the_repository(family: str) -
         "execution.RepositoryReservation",
         RESERVATION | {"repository": " GitHub.com/Acme/App "},
     )
-    assert rules.collision_key(one) == rules.collision_key(other)
-    assert rules.collision_key(one) == "github.com/acme/app\nrefs/heads/animus/TASK-1"
+    assert fences.collision_key(one) == fences.collision_key(other)
+    assert fences.collision_key(one) == "github.com/acme/app\nrefs/heads/animus/TASK-1"
