@@ -14,6 +14,7 @@ import animus_routes.cli.manifest
 import animus_routes.cli.routes
 import animus_routes.cli.run
 import animus_routes.errors
+import animus_routes.fences
 import animus_routes.handlers.context
 import animus_routes.handlers.depends
 import animus_routes.roles.config_source
