@@ -350,11 +350,14 @@ def test_a_lock_that_is_not_free_is_said_so(
 ) -> None:
     monkeypatch.setattr(example("queue_sql"), "LOCK_S", 0.1)
     with TestClient(example_app("queue_sql"), init_extensions=bound(tmp_path)) as queue:
-        add(queue, "T1")
+        entry = {"entry_id": add(queue, "T1")["entry_id"]}
         with closing(sqlite3.connect(tmp_path / ".animus" / "queue.sqlite3")) as db:
             db.execute("BEGIN IMMEDIATE")
-            assert refusal(queue, "queue/stats").code == -32205
-        assert queue.call("queue/stats")["total"] == 1
+            error = refusal(queue, "queue/hold", entry)
+            assert (error.code, "not free within 0.1 s" in error.message) == (-32205, True)
+            # Reading takes no lock.
+            assert queue.call("queue/stats")["total"] == 1
+        assert queue.call("queue/hold", entry)["changed"] is True
 
 
 def test_a_project_that_is_not_there_is_refused_at_the_handshake(tmp_path: Path) -> None:
@@ -383,15 +386,15 @@ def test_what_hosts_are_told_is_what_the_queue_does(tmp_path: Path) -> None:
     assert methods == [name for name in manifest["capabilities"] if name.startswith("queue/")]
 
 
-def test_the_database_library_is_loaded_for_the_database_alone(tmp_path: Path) -> None:
+def test_the_driver_is_loaded_for_the_database_alone(tmp_path: Path) -> None:
     script = f"""
 import runpy, sys
 from animus_routes.testing import TestClient
 sys.path.insert(0, {str(EXAMPLES)!r})
 from queue_sql import app
 with TestClient(app) as client:
-    print("sqlalchemy" in sys.modules)
+    print("sqlite3" in sys.modules)
     client.call("queue/stats")
-    print("sqlalchemy" in sys.modules)
+    print("sqlite3" in sys.modules, "psycopg" in sys.modules)
 """
-    assert run([sys.executable, "-c", script], tmp_path)[1] == "False\nTrue\n"
+    assert run([sys.executable, "-c", script], tmp_path)[1] == "False\nTrue False\n"
