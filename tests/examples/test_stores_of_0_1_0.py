@@ -1,0 +1,215 @@
+"""Stores that 0.1.0 wrote, and its processes that still run beside newer ones.
+
+`stores_0_1_0.json` holds the statements of 0.1.0's SQL examples as their library sent them to each
+database: those that make the tables, those that fill them, and those of further calls.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from example_apps import example_app
+from sql_databases import postgres
+
+from animus_routes.testing import TestClient
+
+Statement = tuple[str, Any, bool]
+RECORDED: Final = json.loads((Path(__file__).parent / "stores_0_1_0.json").read_text("utf-8"))
+FILES: Final = {
+    "queue_sql": "queue",
+    "durable_sql": "durable",
+    "conversations_sql": "conversations",
+}
+VARIABLES: Final = {name: f"ANIMUS_{file.upper()}" for name, file in FILES.items()}
+MOVED: Final = ["queue_sql"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgres() as url:
+        yield url
+
+
+class Old:
+    """A process of 0.1.0, with a connection of its own."""
+
+    def __init__(self, kind: str, place: str) -> None:
+        self.kind = kind
+        self.db: Any
+        if kind == "sqlite":
+            self.db = sqlite3.connect(place, isolation_level=None, timeout=10)
+        else:
+            import psycopg
+
+            self.db = psycopg.connect(place, autocommit=True)
+
+    def run(self, statements: list[Statement]) -> None:
+        """One call's transaction."""
+        self.db.execute("BEGIN IMMEDIATE" if self.kind == "sqlite" else "BEGIN")
+        try:
+            for sql, values, many in statements:
+                cursor = self.db.cursor()
+                (cursor.executemany if many else cursor.execute)(sql, values)
+                if cursor.description is not None:
+                    cursor.fetchall()
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def dump(self) -> dict[str, list[Any]]:
+        """Every row of every table."""
+        tables = (
+            "SELECT name FROM sqlite_schema WHERE type = 'table'"
+            if self.kind == "sqlite"
+            else "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        )
+        names = [name for (name,) in self.db.execute(tables).fetchall()]
+        return {
+            n: sorted(map(repr, self.db.execute(f"SELECT * FROM {n}").fetchall())) for n in names
+        }
+
+
+@contextmanager
+def old_process(example: str, kind: str, root: Path, server: str) -> Iterator[Old]:
+    place = server if kind == "postgresql" else str(file_of(example, root))
+    Path(root, ".animus").mkdir(exist_ok=True)
+    old = Old(kind, place)
+    with closing(old.db):
+        yield old
+
+
+def file_of(example: str, root: Path) -> Path:
+    return root / ".animus" / f"{FILES[example]}.sqlite3"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture(params=MOVED)
+def name(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def old(name: str, kind: str, tmp_path: Path, server: str) -> Iterator[Old]:
+    """A process of 0.1.0 on an empty database."""
+    with old_process(name, kind, tmp_path, server) as process:
+        if kind == "postgresql":
+            process.db.execute("DROP SCHEMA public CASCADE")
+            process.db.execute("CREATE SCHEMA public")
+        yield process
+
+
+Opener = Callable[[], TestClient]
+
+
+@pytest.fixture
+def newer(
+    name: str, kind: str, tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> Opener:
+    """Opens the store with today's example."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(f"{VARIABLES[name]}_NAME", "shop")
+    if kind == "postgresql":
+        monkeypatch.setenv(f"{VARIABLES[name]}_URL", server)
+    bound = {"project_binding": {"project_root": str(tmp_path), "repo_scope": "scope"}}
+    return lambda: TestClient(example_app(name), init_extensions=bound)
+
+
+def read_queue(client: TestClient) -> Any:
+    entries = client.call("queue/list")["entries"]
+    found = [(e["subject_id"], e["status"], e.get("workflow_id")) for e in entries]
+    return found, client.call("queue/stats"), client.call("queue/next_deadline")
+
+
+QUEUE: Final = (
+    [
+        ("b", "assigned", "w1"),
+        ("c", "held", None),
+        ("d", "pending", None),
+        ("later", "pending", None),
+        ("a", "pending", None),
+    ],
+    {"pending": 3, "assigned": 1, "held": 1, "total": 5, "deferred": 1},
+    {"next_run_at": "2999-01-01T00:00:00Z"},
+)
+CONTENTS: Final[dict[str, tuple[Callable[[TestClient], Any], Any]]] = {
+    "queue_sql": (read_queue, QUEUE),
+}
+
+
+def test_a_store_of_0_1_0_opens_with_all_that_is_in_it(
+    name: str, kind: str, old: Old, newer: Opener
+) -> None:
+    recorded = RECORDED[name][kind]
+    old.run([*recorded["make"], *recorded["fill"]])
+    read, contents = CONTENTS[name]
+    for _ in range(2):
+        with newer() as client:
+            assert read(client) == contents
+
+
+@pytest.mark.parametrize("made_by", ["0.1.0", "today"])
+def test_processes_of_0_1_0_fail_after_a_migration_and_write_nothing(
+    name: str, kind: str, old: Old, newer: Opener, made_by: str
+) -> None:
+    recorded = RECORDED[name][kind]
+    if made_by == "0.1.0":
+        old.run([*recorded["make"], *recorded["fill"]])
+    with newer() as client:
+        CONTENTS[name][0](client)
+        before = old.dump()
+        for call, statements in recorded["calls"].items():
+            with pytest.raises(
+                old.db.Error if kind == "sqlite" else Exception,
+                match=r"no such|not exist|no column",
+            ) as raised:
+                old.run(statements)
+            assert raised.value, call
+        assert old.dump() == before
+
+
+def test_a_migration_waits_for_what_0_1_0_has_under_way(
+    name: str, kind: str, old: Old, newer: Opener
+) -> None:
+    recorded = RECORDED[name][kind]
+    old.run([*recorded["make"], *recorded["fill"]])
+    call = next(statements for m, statements in recorded["calls"].items() if WRITES[name] in m)
+    old.db.execute("BEGIN IMMEDIATE" if kind == "sqlite" else "BEGIN")
+    for sql, values, many in call[:-1]:
+        cursor = old.db.cursor()
+        (cursor.executemany if many else cursor.execute)(sql, values)
+        if cursor.description is not None:
+            cursor.fetchall()
+    answered = threading.Event()
+    found: list[Any] = []
+
+    def open_newer() -> None:
+        with newer() as client:
+            found.append(CONTENTS[name][0](client))
+        answered.set()
+
+    thread = threading.Thread(target=open_newer)
+    thread.start()
+    try:
+        assert not answered.wait(0.3)  # not a wait for something: it must not come
+        sql, values, many = call[-1]
+        (old.db.cursor().executemany if many else old.db.cursor().execute)(sql, values)
+        old.db.execute("COMMIT")
+        assert answered.wait(30)
+    finally:
+        thread.join(30)
+    assert found != [CONTENTS[name][1]]
+
+
+WRITES: Final = {"queue_sql": "0 queue/enqueue"}
