@@ -62,12 +62,18 @@ class Alarms:
         self._main = get_ident()
         self._kept: tuple[BaseException, Request] | None = None
         self._pid = os.getpid()
+        self._guarded: set[int] = set()
 
-    def guard(self) -> None:
-        """Guard what is set already, and what will be; the engine's own stay as they are."""
+    def guard(self) -> Callable[[], None]:
+        """Guard what is set already, and what will be; the engine's own stay as they are.
+
+        Returns:
+            What takes the guards away.
+        """
         set_handler, handler_of = signal.signal, signal.getsignal
 
         def guarded(number: int, handler: Any) -> Any:
+            self._guarded.add(number)
             return _bare(
                 set_handler(number, Guard(self, handler) if callable(handler) else handler)
             )
@@ -88,6 +94,13 @@ class Alarms:
         set_handler(NUDGE, nudge)
         module: Any = signal
         module.signal, module.getsignal = guarded, bare
+
+        def unguard() -> None:
+            module.signal, module.getsignal = set_handler, handler_of
+            for number in self._guarded:
+                set_handler(number, _bare(handler_of(number)))
+
+        return unguard
 
     def may_raise(self, frame: FrameType | None) -> bool:
         """Is it an author's code that a signal has interrupted?"""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock, start_new_thread
+from _thread import allocate_lock
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from animus_routes.engine import threads
 from animus_routes.engine.answers import adapt, decode_again
 from animus_routes.engine.emitter import Emitter
 from animus_routes.engine.exit import Interrupted
@@ -120,7 +121,7 @@ class Call:
             self._first_step = first_step = allocate_lock()
             first_step.acquire()
             try:
-                start_new_thread(self._open_late, (first_step,))
+                threads.start(self._open_late, first_step)
             except RuntimeError:  # there are no more threads
                 self.open_stream()
         return self._emitter

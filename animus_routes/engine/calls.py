@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from _thread import start_new_thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
+from animus_routes.engine import threads
 from animus_routes.engine.frames import id_key
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Calls:
                 self._pool = Pool(self._app.concurrency, self._run)
             self._pool.put(call)
         else:
-            start_new_thread(self._run, (call,))
+            threads.start(self._run, call)
 
     def _forget(self, call: Call) -> None:
         """A call has ended; its id may be used again."""
@@ -157,6 +157,13 @@ class Calls:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+
+    def end(self, deadline: float) -> None:
+        """Release the threads at the end of the process, as far as they let go until then."""
+        if self._pool is not None:
+            self._pool.close()
+        if self._loop is not None:
+            self._loop.close(deadline - monotonic())
 
     def _cancel_all(self) -> None:
         for call in tuple(self.active.values()):

@@ -10,6 +10,7 @@ from _thread import allocate_lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from animus_routes.engine import reserve
 from animus_routes.engine.answers import Answers
 from animus_routes.engine.calls import Calls
 from animus_routes.engine.exit import End
@@ -91,6 +92,7 @@ class Connection:
         """
         if not self._end_once.acquire(blocking=False):
             return
+        reserve.give_back()
         self.ended_at = since or monotonic()
         self.ended = reason
         self.turn.hold = 0

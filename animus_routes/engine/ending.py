@@ -1,17 +1,20 @@
 """The bounds of the end, and the watch for a host that goes away without a word.
 
-All of it happens on threads of its own; but for the watch, they exist only once a shutdown or the
-end has begun.
+All of it happens on one thread, which is there from the start, because none may be had at the end.
+It has no timer before a shutdown or the end has begun, or the host has closed its end of the pipe.
 
 Whatever is left is ended in steps: first `ctx.cancelled` is set, then `Interrupted` is raised in a
-handler that is still running on the main thread, then the process is ended by force.
+handler that is still running on the main thread, then the process is ended by force. What holds the
+interpreter by then, so that no thread runs, is ended by a timer that does not need it.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 from _thread import get_ident, start_new_thread
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +22,7 @@ from animus_routes.engine.control import SHUTDOWN
 from animus_routes.engine.exit import (
     END_FINISH_S,
     END_FORCE_S,
+    END_HELD_S,
     END_INTERRUPT_S,
     LAST_WORD_S,
     SHUTDOWN_INTERRUPT_S,
@@ -28,7 +32,7 @@ from animus_routes.engine.exit import (
     End,
     Interrupted,
 )
-from animus_routes.engine.stderr import log
+from animus_routes.engine.stderr import last_word
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -45,78 +49,136 @@ class Ending:
     """Ends what does not end on its own. Made on the main thread."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self._connection: Connection | None = connection
         self._main = get_ident()
         self._overdue = False
+        self._code = 1
+        self._reason: End | None = None
+        self._ended_at = 0.0
+        self._write, self._since = -1, 0.0
+        self._hung_up = False
+        self._wake_in, self._wake_out = os.pipe()
+        os.set_blocking(self._wake_out, False)
+        self._timer_out = os.open(os.devnull, os.O_WRONLY)
         signal.signal(NUDGE, self._nudged)
+        start_new_thread(self._run, ())
 
-    def watch(self) -> None:
-        """End serving if the host is gone and what is being written finds no reader.
+    # Called by other threads, and by a signal's handler ---------------------------------------------
 
-        A thread of its own, because any other may be the one that writes. It has no timer before
-        the host has closed its end; usually the end of input is read a moment later, and that is
-        all.
-        """
-        start_new_thread(self._watch, ())
+    def begin(self) -> None:
+        """A shutdown has begun: see to it that it is answered."""
+        with suppress(BlockingIOError):
+            os.write(self._wake_out, b"\0")
 
     def end(self) -> None:
-        """Serving is over: bound what is left of the process."""
-        start_new_thread(self._bound_end, ())
+        """The end has begun, which may be all that the interpreter gets to run."""
+        from faulthandler import dump_traceback_later
 
-    def shutdown(self) -> None:
-        """The host asked for a shutdown: make sure that it is answered in time."""
-        start_new_thread(self._bound_shutdown, ())
+        assert self._connection is not None
+        self._ended_at, self._reason = self._connection.ended_at, self._connection.ended
+        left_s = max(END_HELD_S - (monotonic() - self._ended_at), STEP_S)
+        with suppress(RuntimeError):  # there are no more threads
+            dump_traceback_later(left_s, exit=True, file=self._timer_out)
+        self.begin()
 
-    def _watch(self) -> None:
-        connection, wire = self._connection, self._connection.wire
-        wire.wait_for_hang_up()
-        write, since = -1, 0.0
-        while not connection.ended:
-            # It has to be the same write: a host that reads what it asked for is not gone.
-            moment = monotonic()
-            if wire.writes != write or not wire.lock.locked():
-                write, since = wire.writes, moment
-            elif moment - since > STALLED_S:
-                connection.end(End.INPUT, since)
-            sleep(WATCH_STEP_S)
+    def forget(self, code: int) -> None:
+        """Serving is over: nothing is held of the app, and only the interpreter's own end is left.
 
-    def _bound_end(self) -> None:
+        Args:
+            code: The exit code, if that has to be cut off.
+        """
+        self._code = code
+        self._connection = None
+
+    # The thread -----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        # Between two steps nothing of the app is held here.
+        while True:
+            try:
+                step_s = self._step()
+                if step_s is None:
+                    self._wait()
+                else:
+                    sleep(step_s)
+            except Exception:  # noqa: BLE001 - there is no memory
+                if self._reason is not None:
+                    os._exit(1)
+                sleep(STEP_S)
+
+    def _step(self) -> float | None:
+        """Do what is due; how long until the next step, or None if nothing has begun."""
         connection = self._connection
-        if connection.ended is End.INPUT:
-            sleep(END_FINISH_S)
-        connection.trip()
-        late = 0.0
-        while late < END_FORCE_S:
+        if connection is None or self._reason is not None:
+            return self._bound_end(connection)
+        if connection.shutdown_at and not connection.stopped:
+            return self._bound_shutdown(connection)
+        self._overdue = False
+        return self._watch(connection) if self._hung_up else None
+
+    def _wait(self) -> None:
+        """Wait until something begins, or the host closes its end."""
+        poller = select.poll()
+        poller.register(self._wake_in, select.POLLIN)
+        connection = self._connection
+        if connection is not None and not self._hung_up:
+            connection.wire.watch_for_hang_up(poller)
+        del connection
+        for fd, _ in poller.poll():
+            if fd == self._wake_in:
+                os.read(fd, 64)
+            else:
+                self._hung_up = True
+
+    def _watch(self, connection: Connection) -> float:
+        """End serving if the host is gone and what is being written finds no reader.
+
+        Any other thread may be the one that writes. Usually the end of input is read a moment
+        after the host has closed its end, and that is all.
+        """
+        wire = connection.wire
+        # It has to be the same write: a host that reads what it asked for is not gone.
+        moment = monotonic()
+        if wire.writes != self._write or not wire.lock.locked():
+            self._write, self._since = wire.writes, moment
+        elif moment - self._since > STALLED_S:
+            connection.end(End.INPUT, self._since)
+        return WATCH_STEP_S
+
+    def _bound_end(self, connection: Connection | None) -> float:
+        late = monotonic() - self._ended_at
+        if late >= END_FORCE_S:
+            self._force(late)
+        if connection is not None and not (self._reason is End.INPUT and late < END_FINISH_S):
+            connection.trip()
             self._overdue = late >= END_INTERRUPT_S
             # A read that began at the same moment misses the first signal: hence again and again.
             self._nudge()
-            sleep(STEP_S)
-            late = monotonic() - connection.ended_at
-        # On a thread of its own: nobody may be reading stderr.
-        text = f"ended by force {late * 1000:.0f} ms after {connection.ended}"
-        start_new_thread(log, (text,))
-        sleep(LAST_WORD_S)
-        os._exit(1)
+        return max(0.0, min(STEP_S, END_FORCE_S - late))
 
-    def _bound_shutdown(self) -> None:
-        connection = self._connection
-        sleep(SHUTDOWN_TRIP_S)
-        while not (connection.stopped or connection.ended):
-            connection.trip()
-            late = monotonic() - connection.shutdown_at
-            leaving = connection.turn.method == SHUTDOWN
-            self._overdue = late >= (SHUTDOWN_LIFESPAN_S if leaving else SHUTDOWN_INTERRUPT_S)
-            if self._overdue:
-                self._nudge()
-            sleep(STEP_S)
-        self._overdue = bool(connection.ended)
+    def _force(self, late: float) -> None:
+        last_word(f"ended by force {late * 1000:.0f} ms after {self._reason}")
+        sleep(LAST_WORD_S)
+        os._exit(self._code)
+
+    def _bound_shutdown(self, connection: Connection) -> float:
+        late = monotonic() - connection.shutdown_at
+        if late < SHUTDOWN_TRIP_S:
+            return min(STEP_S, SHUTDOWN_TRIP_S - late)
+        connection.trip()
+        leaving = connection.turn.method == SHUTDOWN
+        self._overdue = late >= (SHUTDOWN_LIFESPAN_S if leaving else SHUTDOWN_INTERRUPT_S)
+        if self._overdue:
+            self._nudge()
+        return STEP_S
 
     def _nudge(self) -> None:
         """Interrupt the main thread, a blocking call included."""
         signal.pthread_kill(self._main, NUDGE)
 
     def _nudged(self, _number: int, frame: FrameType | None) -> None:
-        if not self._overdue or not self._connection.turn.interruptible:
+        connection = self._connection
+        if not self._overdue or connection is None or not connection.turn.interruptible:
             return
         if frame is not None and not frame.f_code.co_filename.startswith(ENGINE):
             raise Interrupted

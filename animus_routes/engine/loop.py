@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from _thread import allocate_lock, start_new_thread
+from _thread import allocate_lock
 from contextlib import suppress
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
+from animus_routes.engine import threads
 from animus_routes.engine.call import Refused
-from animus_routes.engine.exit import LOOP_CLOSE_S
+from animus_routes.engine.exit import LOOP_CLOSE_S, STEP_S, Strikes
 from animus_routes.engine.stderr import log
 
 if TYPE_CHECKING:
@@ -28,17 +30,24 @@ class Loop:
         self._closed.acquire()
         started = allocate_lock()
         started.acquire()
-        start_new_thread(self._serve, (started.release,))
+        try:
+            threads.start(self._serve, started.release)
+        except RuntimeError:  # there are no more threads
+            self._loop.close()
+            raise
         started.acquire()
 
     def _serve(self, started: Callable[[], None]) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.call_soon(started)
+        strikes = Strikes()
         while not self._closing:
             try:
                 self._loop.run_forever()
             except BaseException as error:  # noqa: BLE001 - an author's own task raised SystemExit
                 log(f"a task raised {type(error).__name__}, which is ignored here")
+                if strikes.out():
+                    sleep(STEP_S)
         with suppress(BaseException):
             self._loop.run_until_complete(self._wind_up())
         self._loop.close()
@@ -52,11 +61,11 @@ class Loop:
         await asyncio.gather(*left, return_exceptions=True)
         await self._loop.shutdown_asyncgens()
 
-    def close(self) -> None:
-        """End the loop and its thread; nothing may run on it any more."""
+    def close(self, bound_s: float = LOOP_CLOSE_S) -> None:
+        """End the loop and its thread; what still runs on it is cancelled."""
         self._closing = True
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._closed.acquire(timeout=LOOP_CLOSE_S)
+        self._closed.acquire(timeout=max(bound_s, 0.0))
 
     def start(self, call: Call, finished: Callable[[Call], None]) -> None:
         """Run a call as a task."""

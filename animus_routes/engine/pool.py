@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from _queue import SimpleQueue
-from _thread import allocate_lock, start_new_thread
+from _thread import allocate_lock
 from typing import TYPE_CHECKING
 
+from animus_routes.engine import threads
 from animus_routes.engine.frames import MAX_INBOUND_BYTES
 from animus_routes.engine.turn import MOST_WAITING
 
@@ -35,13 +36,23 @@ class Pool:
     def put(self, call: Call) -> None:
         """Run a call on a free thread, or when one gets free."""
         with self._lock:
-            self._waiting_bytes += len(call.request.params)
             self._spare -= 1
             if self._spare < 0 and self._started < self._size:
-                start_new_thread(self._serve, ())
-                self._started += 1
-                self._spare += 1
+                self._start()
+            self._waiting_bytes += len(call.request.params)
         self._queue.put(call)
+
+    def _start(self) -> None:
+        """One more thread; if there is none to be had, the others do the work."""
+        try:
+            threads.start(self._serve)
+        except RuntimeError:
+            if not self._started:
+                self._spare += 1
+                raise
+        else:
+            self._started += 1
+            self._spare += 1
 
     @property
     def full(self) -> bool:

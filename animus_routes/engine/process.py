@@ -1,5 +1,8 @@
 """The serving process: reads until the end, and ends cleanly within its bound.
 
+It ends as every Python program does: what an author has open is flushed, exit hooks run. Before that
+nothing of the engine holds the author's module any more.
+
 Exit codes: 0 for the end of input, `exit`, SIGTERM, SIGINT, SIGHUP and a closed stdout; 1 for a broken
 stream that the host cannot be told about, and if something had to be cut off at the end.
 """
@@ -8,11 +11,22 @@ from __future__ import annotations
 
 import os
 import signal
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from animus_routes.engine import reserve, threads
 from animus_routes.engine.connection import Connection
 from animus_routes.engine.ending import NUDGE, Ending
-from animus_routes.engine.exit import END_CLEAN_UP_S, END_INTERRUPT_S, LAST_FRAME_S, End, leave
+from animus_routes.engine.exit import (
+    END_CLEAN_UP_S,
+    END_INTERRUPT_S,
+    END_JOIN_S,
+    FAILURES,
+    JOIN_S,
+    LAST_FRAME_S,
+    End,
+    Strikes,
+)
 from animus_routes.engine.frames import Splitter
 from animus_routes.engine.server import Server
 from animus_routes.engine.standby import ENDING_SIGNALS, Standby
@@ -20,6 +34,7 @@ from animus_routes.engine.stderr import hurry, log
 from animus_routes.engine.wire import Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from animus_routes.engine.ports import ServedApp
@@ -39,12 +54,18 @@ class Process:
         self._ending = Ending(self._connection)
         self._mask: set[int] = set()
         self._found: dict[int, Any] = {}
+        self._unguard: Callable[[], object] = _nothing
 
     def serve(self) -> NoReturn:
-        """Serve until the host is done, then end the process."""
+        """Serve until the host is done.
+
+        Raises:
+            SystemExit: Always; the interpreter's own end is bounded, too.
+        """
+        reserve.take()
         connection = self._connection
         connection.on_end = self._ended
-        connection.on_shutdown = self._ending.shutdown
+        connection.on_shutdown = self._ending.begin
         self._wire.on_close = lambda: connection.end(End.CLOSED)
         self._found = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
         for number, found in self._found.items():
@@ -54,20 +75,24 @@ class Process:
         standby = Standby(self._server, self._splitter)
         connection.turn.wake = standby.nudge
         connection.calls.expect = standby.expect
-        self._ending.watch()
         signal.set_wakeup_fd(standby.signal_fd, warn_on_full_buffer=False)
-        os.register_at_fork(
-            before=self._hold_signals,
-            after_in_parent=self._release_signals,
-            after_in_child=self._forked,
-        )
+        _watch_forks(self)
         self._guard_alarms()
+        strikes = Strikes()
         while not connection.ended:
             try:
                 self._read_all(standby)
             except BaseException as error:  # noqa: BLE001 - a bug of the engine's, or no memory
+                if strikes.out():
+                    connection.end(End.FAILED)
                 self._recover(error)
-        self._end()
+        try:
+            self._end(standby)
+        except MemoryError:
+            os._exit(1)
+        code = 1 if connection.ended in FAILURES else 0
+        self._ending.forget(code)
+        raise SystemExit(code)
 
     def _guard_alarms(self) -> None:
         """Nothing that an author's signal handlers raise may reach the engine."""
@@ -78,7 +103,7 @@ class Process:
             from animus_routes.engine.alarms import Alarms
 
             module.signal = set_handler
-            Alarms(self._connection.turn).guard()
+            self._unguard = Alarms(self._connection.turn).guard()
 
         def set_first(number: int, handler: Any) -> Any:
             guard()
@@ -87,8 +112,12 @@ class Process:
         others = signal.valid_signals() - {*ENDING_SIGNALS, NUDGE}
         if any(callable(signal.getsignal(number)) for number in others):
             guard()
-        else:
-            module.signal = set_first
+            return
+
+        def unguard() -> None:
+            module.signal = set_handler
+
+        module.signal, self._unguard = set_first, unguard
 
     def _read_all(self, standby: Standby) -> None:
         connection, wire, turn = self._connection, self._wire, self._connection.turn
@@ -132,12 +161,14 @@ class Process:
 
     def _recover(self, error: BaseException) -> None:
         """Something was raised into the engine's own code: go on with the next request."""
+        reserve.give_back()
         log(f"{type(error).__name__} was raised outside a handler: {error}")
         turn = self._connection.turn
         turn.recover()
         self._server.process(turn.unread())
 
-    def _end(self) -> NoReturn:
+    def _end(self, standby: Standby) -> None:
+        """Finish what was begun, then let go of the app."""
         connection = self._connection
         connection.flush()
         if connection.ended is End.INPUT:
@@ -146,7 +177,22 @@ class Process:
         self._app.stop()
         connection.flush()
         self._wire.close(LAST_FRAME_S)
-        leave(1 if connection.ended is End.BROKEN_STREAM else 0)
+        deadline = max(connection.ended_at + END_JOIN_S, monotonic() + JOIN_S)
+        standby.stop()
+        connection.calls.end(deadline)
+        threads.join(deadline)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """What the interpreter keeps until its very end no longer leads to the app."""
+        _processes.clear()
+        self._unguard()
+        signal.set_wakeup_fd(-1)
+        signal.signal(NUDGE, signal.SIG_DFL)
+        for number, found in self._found.items():
+            if found is not signal.SIG_IGN:
+                # Not the default: the process is about to end in order.
+                signal.signal(number, _nothing)
 
     def _ended(self) -> None:
         """Called by whoever found the end: wake the main thread from its read, bound the rest."""
@@ -158,17 +204,49 @@ class Process:
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         self._connection.end(End(signal.Signals(number).name))
 
-    def _hold_signals(self) -> None:
+    def hold_signals(self) -> None:
         """A child that is sent a signal at once must not handle it as the plugin would."""
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
 
-    def _release_signals(self) -> None:
+    def release_signals(self) -> None:
+        """In the parent, once the child is there."""
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
-    def _forked(self) -> None:
+    def forked(self) -> None:
         """In a forked child, which has nothing to do with the wire or the signals."""
         self._wire.sever()
         signal.set_wakeup_fd(-1)
         for number, found in self._found.items():
             signal.signal(number, signal.SIG_DFL if found is None else found)
-        self._release_signals()
+        self.release_signals()
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+_processes: list[Process] = []
+
+
+def _watch_forks(process: Process) -> None:
+    """The interpreter keeps these functions for ever: so they find the process while it serves."""
+    if not _processes:
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child
+        )
+    _processes.append(process)
+
+
+def _before_fork() -> None:
+    for process in _processes:
+        process.hold_signals()
+
+
+def _after_in_parent() -> None:
+    for process in _processes:
+        process.release_signals()
+
+
+def _after_in_child() -> None:
+    for process in _processes:
+        process.forked()

@@ -7,10 +7,12 @@ of what may wait, and kept as it is for whoever reads next. Loaded when it is fi
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock, start_new_thread
+from _thread import allocate_lock
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
+from animus_routes.engine import threads
 from animus_routes.engine.control import EXIT, parse
 from animus_routes.engine.exit import End
 from animus_routes.engine.frames import MAX_INBOUND_BYTES
@@ -39,15 +41,27 @@ class Stall:
         self._splitter = splitter
         self._called = allocate_lock()
         self._called.acquire()
-        start_new_thread(self._watch, ())
+
+    def begin(self) -> None:
+        """Be ready to be called.
+
+        Raises:
+            RuntimeError: There are no more threads.
+        """
+        threads.start(self._watch)
 
     def attend(self) -> None:
         """The caller, or the main thread, may have to wait for the host; by one thread only."""
         if self._called.locked():
             self._called.release()
 
+    def stop(self) -> None:
+        """Serving is over: end the thread."""
+        with suppress(RuntimeError):  # it was called at this moment
+            self._called.release()
+
     def _watch(self) -> None:
-        while True:
+        while not self._connection.ended:
             self._called.acquire()
             self._look()
 

@@ -13,13 +13,14 @@ import os
 import select
 import signal
 import sys
-from _thread import start_new_thread
 from collections import deque
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from animus_routes.engine import reserve, threads
 from animus_routes.engine.control import HEALTH, SHUTDOWN, read_odd
-from animus_routes.engine.exit import SHUTDOWN_LATE_S, End
+from animus_routes.engine.exit import SHUTDOWN_LATE_S, End, Strikes
 from animus_routes.engine.frames import UNREADABLE, decode_plain, encoder, id_key, result_frame
 from animus_routes.engine.server import STILL_WANTED
 from animus_routes.engine.stderr import log
@@ -59,6 +60,7 @@ class Standby:
             method: deque() for method in BOUNDED
         }
         self._stall: Stall | None = None
+        self._over = False
         self._wake_in, self._wake_out = os.pipe()
         self._signal_in, self.signal_fd = os.pipe()
         os.set_blocking(self.signal_fd, False)
@@ -66,7 +68,7 @@ class Standby:
         self._poller.register(self._wake_in, select.POLLIN)
         self._poller.register(self._signal_in, select.POLLIN)
         self._out = bytearray()
-        start_new_thread(self._watch, ())
+        threads.start(self._watch)
 
     # Called by other threads ----------------------------------------------------------------------
 
@@ -85,13 +87,25 @@ class Standby:
         """The main thread wants the wire back: look at `Turn.asked`."""
         os.write(self._wake_out, b"\0")
 
+    def stop(self) -> None:
+        """Serving is over: end the thread."""
+        self._over = True
+        self.nudge()
+        if self._stall is not None:
+            self._stall.stop()
+
     # The thread -----------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        while True:
+        strikes = Strikes()
+        while not self._over:
             try:
                 self._tick()
             except Exception as error:  # noqa: BLE001 - without this thread nothing stays live
+                reserve.give_back()
+                if strikes.out():
+                    self._connection.end(End.FAILED)
+                    return
                 log(f"the standby thread failed: {error!r}")
 
     def _tick(self) -> None:
@@ -115,8 +129,12 @@ class Standby:
         if self._stall is None:
             from animus_routes.engine.stall import Stall
 
-            self._stall = Stall(self._connection, self._splitter)
-        self._stall.attend()
+            stall = Stall(self._connection, self._splitter)
+            with suppress(RuntimeError):  # there are no more threads: perhaps the next time
+                stall.begin()
+                self._stall = stall
+        if self._stall is not None:
+            self._stall.attend()
 
     def _rest(self) -> None:
         """Wait without a timer, after looking once more at what `wake` is called for."""

@@ -17,7 +17,7 @@ import select
 import sys
 from _thread import allocate_lock, start_new_thread
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
 STDOUT: Final = 1
@@ -64,15 +64,26 @@ class Relay:
 
     def run(self) -> None:
         """Pass lines on until nobody can write any longer."""
-        while self._take():
-            self._moved = monotonic()
-            while self._lines:
-                if not self._put():
-                    self._wait()
-            if self._marked:
-                self._marked = False
-                with suppress(RuntimeError):  # whoever was waiting has given up
-                    self.settled.release()
+        while True:
+            try:
+                if not self._pass_on():
+                    return
+            except MemoryError:  # without this thread, whoever writes would hang
+                sleep(LOOK_S)
+
+    def _pass_on(self) -> bool:
+        """Pass on what arrives next; False at the end."""
+        if not self._take():
+            return False
+        self._moved = monotonic()
+        while self._lines:
+            if not self._put():
+                self._wait()
+        if self._marked:
+            self._marked = False
+            with suppress(RuntimeError):  # whoever was waiting has given up
+                self.settled.release()
+        return True
 
     def _take(self) -> bool:
         """Add what has arrived, or wait for something to arrive; False at the end."""
@@ -277,6 +288,12 @@ def utf8(text: str) -> bytes:
 def log(text: str) -> None:
     """One line for the operator, on stderr, past every buffer."""
     write(utf8(f"animus-routes: {text}\n"))
+
+
+def last_word(text: str) -> None:
+    """As `log`, if that is possible at once: the process is about to end by force."""
+    if _writable(STDERR, 0):
+        say(f"animus-routes: {text}")
 
 
 def say(text: str) -> None:

