@@ -134,7 +134,7 @@ def test_on_initialize_sees_the_greeting_whole_by_field_and_with_a_context() -> 
 
     with TestClient(app, init_extensions={"a": 1}):
         pass
-    assert seen == ["1.1.0", ("animus-routes-test", {"a": 1}), "animus-routes-test"]
+    assert seen == ["1.2.0", ("animus-routes-test", {"a": 1}), "animus-routes-test"]
 
 
 def test_on_initialize_may_refuse() -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 import threading
 from collections.abc import Iterator
 
@@ -20,7 +21,8 @@ def shout(how: str) -> None:
         program = f"for _ in range({COUNT}): print({LINE!r})"
         subprocess.run([sys.executable, "-c", program], check=True)
     elif how == "fork":
-        pid = os.fork()
+        with warnings.catch_warnings(action="ignore"):  # it forks beside threads on purpose
+            pid = os.fork()
         if pid == 0:
             for _ in range(COUNT):
                 os.write(1, f"{LINE}\n".encode())
