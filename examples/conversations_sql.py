@@ -12,8 +12,8 @@ conversation without an owner belongs to the administrator, which is anybody who
 The `seq` of a message belongs to the host and is never changed. If two hosts append the same one to
 a conversation, one of them is refused: its turn visibly fails, and the history stays intact.
 
-A host starts this process afresh for every call. Importing SQLAlchemy is by far the longest part of
-the start, so it waits for a call that needs the database: the manifest and the handshake do not.
+A host starts this process afresh for every call, so a call costs the same however much is kept. What
+is answered in one piece has a bound: see LIST_BYTES and HISTORY_BYTES.
 """
 
 import os
@@ -22,32 +22,23 @@ from contextlib import contextmanager
 from datetime import UTC
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 from uuid import uuid4
 
 import msgspec
 
-from animus_routes import (
-    App,
-    Context,
-    Depends,
-    InvalidRequest,
-    NotFound,
-    PermissionDenied,
-    Unavailable,
-)
+from animus_routes import App, Context, Depends, InvalidRequest, NotFound, PermissionDenied
+from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, Unreachable, marks
 from animus_routes.structs import plugin as wire
 from animus_routes.timestamps import now, parse
-
-if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Engine, Row, Table
-    from sqlalchemy.exc import DBAPIError
 
 URL_NAME: Final = "ANIMUS_CONVERSATIONS_URL"
 LOCK_S: Final = 10.0
 HEALTH_LOCK_S: Final = 0.5  # the host gives a health check 2 s, a locked database included
-LAYOUT_LOCK: Final = 0x616E_6963  # one of PostgreSQL's advisory locks, taken to create the tables
 LIST_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
+HISTORY_BYTES: Final = 7 * 1024 * 1024  # the messages of one conversation, which have no pages
+SUMMARY_BYTES: Final = 64  # no summary is shorter
+SLICE: Final = 500  # messages of a deleted conversation that go in one transaction
 MAX_SEQ: Final = 2**63 - 1  # the widest integer of SQL
 
 
@@ -64,61 +55,128 @@ def moment(text: str) -> str:
         return parse(now()).isoformat(timespec="microseconds")
 
 
-def layout() -> "tuple[Table, Table]":
-    """The tables: documents as they were given, and the columns by which they are queried."""
-    from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
-
-    def place() -> "list[Column[Any]]":
-        return [Column(name, Text, primary_key=True) for name in ("tenant", "scope", "id")]
-
-    conversations = Table(
-        "conversations",
-        MetaData(),
-        *place(),
-        Column("owner", Text),
-        Column("visibility", Text, nullable=False),
-        Column("updated_at", Text, nullable=False),
-        Column("moment", Text, nullable=False),
-        Column("meta", Text, nullable=False),
-    )
-    columns = conversations.c
-    Index("conversations_by_moment", columns.tenant, columns.scope, columns.moment)
-    messages = Table(
-        "conversation_messages",
-        conversations.metadata,
-        *place(),
-        Column("seq", BigInteger, primary_key=True, autoincrement=False),
-        Column("message", Text, nullable=False),
-    )
-    return conversations, messages
+def json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
-def connect(url: str | None, file: Path, lock_s: float) -> "Engine":
-    """An engine whose writing transactions lock the database on SQLite, and rows elsewhere."""
-    from sqlalchemy import URL, create_engine, event, make_url
+# ---- the tables ---------------------------------------------------------------------------------
 
-    place = make_url(url) if url else URL.create("sqlite", database=str(file))
-    if place.get_backend_name() in {"postgres", "postgresql"}:
-        wait = {"options": f"-c lock_timeout={int(lock_s * 1000)}", "connect_timeout": "2"}
-        return create_engine(place.set(drivername="postgresql+psycopg"), connect_args=wait)
-    if place.get_backend_name() != "sqlite":
-        raise Unavailable(f"{URL_NAME}: {place.get_backend_name()} is not supported")
-    Path(place.database or "").parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(place, connect_args={"timeout": lock_s, "isolation_level": None})
+# Messages hang on a conversation's number, which is never used again: whoever makes a conversation
+# with the id of a deleted one does not see what is still to be removed.
+TABLES: Final = """
+CREATE TABLE conversations (number {number}, tenant_id TEXT NOT NULL, scope TEXT NOT NULL,
+    id TEXT NOT NULL, owner TEXT, visibility TEXT NOT NULL, updated_at TEXT NOT NULL,
+    moment TEXT NOT NULL, meta TEXT NOT NULL, summary TEXT NOT NULL, counted BIGINT NOT NULL,
+    messages BIGINT NOT NULL DEFAULT 0, bytes BIGINT NOT NULL DEFAULT 0,
+    UNIQUE (tenant_id, scope, id));
+CREATE INDEX conversations_by_moment ON conversations (tenant_id, scope, moment DESC, id);
+CREATE INDEX conversations_by_owner ON conversations (tenant_id, scope, owner, moment DESC, id);
+CREATE INDEX conversations_shared ON conversations (tenant_id, scope, moment DESC, id)
+    WHERE visibility = 'shared';
+CREATE TABLE conversation_messages (conversation BIGINT NOT NULL, seq BIGINT NOT NULL,
+    message TEXT NOT NULL, size BIGINT NOT NULL, PRIMARY KEY (conversation, seq));
+CREATE TABLE conversations_deleted (number BIGINT PRIMARY KEY)
+"""
+ON_SQLITE: Final = "INTEGER PRIMARY KEY AUTOINCREMENT"
+ON_POSTGRESQL: Final = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+# Processes of 0.1.0 may still run: each of their calls begins with a column that is not there now.
+SET_ASIDE: Final = """
+DROP INDEX conversations_by_moment;
+ALTER TABLE conversations RENAME TO conversations_0_1_0;
+ALTER TABLE conversation_messages RENAME TO conversation_messages_0_1_0
+"""
+MESSAGES_OF_0_1_0: Final = """
+INSERT INTO conversation_messages (conversation, seq, message, size)
+    SELECT c.number, m.seq, m.message, {size} FROM conversation_messages_0_1_0 m
+    JOIN conversations c ON c.tenant_id = m.tenant AND c.scope = m.scope AND c.id = m.id;
+UPDATE conversations SET
+    messages = (SELECT count(*) FROM conversation_messages WHERE conversation = number),
+    bytes = (SELECT coalesce(sum(size + 1), 0) FROM conversation_messages
+        WHERE conversation = number);
+DROP TABLE conversations_0_1_0;
+DROP TABLE conversation_messages_0_1_0
+"""
 
-    @event.listens_for(engine, "begin")
-    def begin(db: "Connection") -> None:
-        reads = db.get_execution_options().get("reads", False)
-        db.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
-    return engine
+def build(db: Transaction, found: int) -> None:
+    def run(script: str) -> None:
+        for statement in script.split(";"):
+            db.run(statement)
+
+    if found and db.postgresql:
+        run("LOCK TABLE conversations, conversation_messages IN ACCESS EXCLUSIVE MODE")
+    if found:
+        run(SET_ASIDE)
+    run(TABLES.format(number=ON_POSTGRESQL if db.postgresql else ON_SQLITE))
+    if found:
+        rows = db.rows("SELECT tenant, scope, updated_at, moment, meta FROM conversations_0_1_0")
+        for tenant, scope, updated_at, at, meta in rows:
+            kept = columns_of(msgspec.json.decode(meta)) | {"updated_at": updated_at, "moment": at}
+            insert(db, (tenant, scope), kept)
+        size = "octet_length(m.message)" if db.postgresql else "length(CAST(m.message AS BLOB))"
+        run(MESSAGES_OF_0_1_0.format(size=size))
 
 
-def refusal(problem: "DBAPIError") -> InvalidRequest | Unavailable:
-    from sqlalchemy.exc import DataError
+LAYOUT: Final = Layout("conversations", 2, "conversations", build, lock=0x616E_6963)
 
-    # Such as a NUL in an id, which PostgreSQL does not take.
-    return (InvalidRequest if isinstance(problem, DataError) else Unavailable)(str(problem.orig))
+
+class Conversation(NamedTuple):
+    """A row of the table."""
+
+    number: int
+    owner: str | None
+    visibility: str
+    updated_at: str
+    meta: str
+    messages: int
+    bytes: int
+
+    def meta_now(self) -> dict[str, Any]:
+        """The meta as it was saved, updated with the turns that have been appended since.
+
+        The host numbers its next turn by `message_count`. After a crash between the two, a count
+        that is too low would cause every turn to be refused forever.
+        """
+        meta: dict[str, Any] = {"visibility": "private"} | msgspec.json.decode(self.meta)
+        count = max(meta.get("message_count", 0), self.messages)
+        return meta | {"updated_at": self.updated_at, "message_count": count}
+
+
+def columns_of(meta: dict[str, Any]) -> dict[str, Any]:
+    """A conversation's columns, from its meta as it was given."""
+    meta = {"visibility": "private"} | meta
+    summary = msgspec.to_builtins(msgspec.convert(meta, wire.ConversationSummary))
+    del summary["message_count"], summary["updated_at"]
+    return {
+        "id": meta["id"],
+        "owner": meta.get("owner"),
+        "visibility": meta["visibility"],
+        "updated_at": meta["updated_at"],
+        "moment": moment(meta["updated_at"]),
+        "meta": json(meta),
+        "summary": json(summary),
+        "counted": min(meta["message_count"], MAX_SEQ),
+    }
+
+
+def insert(db: Transaction, place: tuple[str, ...], columns: dict[str, Any]) -> bool:
+    """Keep a new conversation; False if there already is one with its id."""
+    names = ["tenant_id", "scope", *columns]
+    statement = f"INSERT INTO conversations ({', '.join(names)}) VALUES ({marks(len(names))})"
+    return db.run(f"{statement} ON CONFLICT DO NOTHING", *place, *columns.values()) > 0
+
+
+def clear(db: Transaction) -> bool:
+    """Remove some messages of a deleted conversation; whether there may be more."""
+    lock = "FOR UPDATE SKIP LOCKED" if db.postgresql else ""
+    number = db.value(f"SELECT number FROM conversations_deleted ORDER BY number LIMIT 1 {lock}")
+    if number is None:
+        return False
+    some = "SELECT seq FROM conversation_messages WHERE conversation = ? ORDER BY seq LIMIT ?"
+    delete = f"DELETE FROM conversation_messages WHERE conversation = ? AND seq IN ({some})"
+    if db.run(delete, number, number, SLICE) < SLICE:
+        db.run("DELETE FROM conversations_deleted WHERE number = ?", number)
+    return True
 
 
 class Store:
@@ -129,32 +187,20 @@ class Store:
         self.file = file
 
     @cached_property
-    def engine(self) -> "Engine":
+    def database(self) -> Database:
         return self.connect(LOCK_S)
 
-    def connect(self, lock_s: float) -> "Engine":
-        from sqlalchemy.exc import ArgumentError
-
+    def connect(self, lock_s: float) -> Database:
+        if not self.url:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return connect(self.url, self.file, lock_s)
-        except (ArgumentError, ImportError) as problem:
-            raise Unavailable(f"{URL_NAME}: {problem}") from problem
-
-    @cached_property
-    def tables(self) -> "tuple[Table, Table]":
-        from sqlalchemy import func, inspect
-
-        conversations, messages = layout()
-        if not inspect(self.engine).has_table(messages.name):
-            with self.engine.begin() as db:
-                if db.dialect.name == "postgresql":
-                    db.execute(func.pg_advisory_xact_lock(LAYOUT_LOCK).select())
-                conversations.metadata.create_all(db)
-        return conversations, messages
+            return Database(self.url or self.file, LAYOUT, wait_s=lock_s)
+        except Unreachable as problem:
+            raise Unreachable(f"{URL_NAME}: {problem.message}") from problem
 
     def close(self) -> None:
-        if "engine" in self.__dict__:
-            self.engine.dispose()
+        if "database" in self.__dict__:
+            self.database.close()
 
 
 class Archive(NamedTuple):
@@ -165,131 +211,109 @@ class Archive(NamedTuple):
     scope: str
 
     @contextmanager
-    def open(self, user: str | None = None, *, reads: bool = False) -> Iterator["Shelf"]:
-        """A transaction with what a user may see and do; None is the administrator."""
-        from sqlalchemy.exc import DBAPIError
+    def read(self, user: str | None = None) -> Iterator["Shelf"]:
+        """A transaction with what a user may see; None is the administrator."""
+        with self.store.database.read() as db:
+            yield Shelf(db, (self.tenant, self.scope), user)
 
-        try:
-            tables = self.store.tables
-            with self.store.engine.execution_options(reads=reads).begin() as db:
-                yield Shelf(db, tables, {"tenant": self.tenant, "scope": self.scope}, user)
-        except DBAPIError as problem:
-            raise refusal(problem) from problem
+    @contextmanager
+    def write(self, user: str | None = None) -> Iterator["Shelf"]:
+        """A transaction with what a user may see and do, which also goes on with what was deleted."""
+        with self.store.database.write() as db:
+            yield Shelf(db, (self.tenant, self.scope), user)
+            clear(db)
 
 
-class Shelf:
+class Shelf(NamedTuple):
     """An archive within one transaction."""
 
-    def __init__(
-        self,
-        db: "Connection",
-        tables: "tuple[Table, Table]",
-        place: dict[str, str],
-        user: str | None,
-    ) -> None:
-        self.db = db
-        self.conversations, self.messages = tables
-        self.place = place
-        self.user = user
+    db: Transaction
+    place: tuple[str, str]
+    user: str | None
 
-    def here(self, table: "Table", conversation_id: str | None = None) -> "ColumnElement[bool]":
-        from sqlalchemy import and_
-
-        given = {**self.place, "id": conversation_id}
-        return and_(*(table.c[name] == v for name, v in given.items() if v is not None))
-
-    def find(self, conversation_id: str, *, change: bool = False) -> "Row[Any] | None":
+    def find(self, conversation_id: str, *, change: bool = False) -> Conversation | None:
         """A conversation that the user may read; with `change`, may change, and its lock."""
-        statement = self.conversations.select().where(
-            self.here(self.conversations, conversation_id)
+        lock = "FOR UPDATE" if change and self.db.postgresql else ""
+        found = self.db.row(
+            f"SELECT {', '.join(Conversation._fields)} FROM conversations"
+            f" WHERE tenant_id = ? AND scope = ? AND id = ? {lock}",
+            *self.place,
+            conversation_id,
         )
-        row = self.db.execute(statement.with_for_update() if change else statement).first()
+        row = None if found is None else Conversation(*found)
         if row is None or self.user in {None, row.owner}:
             return row
         if change or row.visibility != "shared":
             raise PermissionDenied(f"conversation '{conversation_id}' is not {self.user}'s")
         return row
 
-    def own(self, conversation_id: str) -> "Row[Any]":
+    def own(self, conversation_id: str) -> Conversation:
         row = self.find(conversation_id, change=True)
         if row is None:
             raise NotFound(f"conversation '{conversation_id}'")
         return row
 
-    def add(self, meta: dict[str, Any]) -> bool:
-        """Keep a new conversation; False if there already is one with its id."""
-        return self._insert(self.conversations, id=meta["id"], **columns_of(meta))
+    def update(self, row: Conversation, **columns: Any) -> None:
+        assigned = ", ".join(f"{name} = ?" for name in columns)
+        statement = f"UPDATE conversations SET {assigned} WHERE number = ?"
+        self.db.run(statement, *columns.values(), row.number)
 
-    def update(self, conversation_id: str, **columns: Any) -> None:
-        here = self.here(self.conversations, conversation_id)
-        self.db.execute(self.conversations.update().where(here).values(**columns))
+    def append(self, row: Conversation, message: dict[str, Any]) -> int | None:
+        """Keep a message; its size, or None if there already is one with its `seq`."""
+        document = msgspec.json.encode(message)
+        kept = self.db.run(
+            "INSERT INTO conversation_messages VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            row.number,
+            message["seq"],
+            document.decode(),
+            len(document),
+        )
+        return len(document) if kept else None
 
-    def append(self, conversation_id: str, message: dict[str, Any]) -> bool:
-        """Keep a message; False if there already is one with its `seq`."""
-        document = msgspec.json.encode(message).decode()
-        return self._insert(self.messages, id=conversation_id, seq=message["seq"], message=document)
+    def history(self, row: Conversation) -> list[msgspec.Raw]:
+        """The messages, or the newest that fit into an answer."""
+        first = 0
+        if row.bytes > HISTORY_BYTES:
+            first = self.db.value(
+                "SELECT min(seq) FROM (SELECT seq, sum(size + 1) OVER (ORDER BY seq DESC) AS bytes"
+                " FROM conversation_messages WHERE conversation = ?) AS newest WHERE bytes <= ?",
+                row.number,
+                HISTORY_BYTES,
+            )
+        rows = self.db.rows(
+            "SELECT message FROM conversation_messages WHERE conversation = ? AND seq >= ?"
+            " ORDER BY seq",
+            row.number,
+            MAX_SEQ if first is None else first,
+        )
+        return [msgspec.Raw(message.encode()) for (message,) in rows]
 
-    def _insert(self, table: "Table", **columns: Any) -> bool:
-        from sqlalchemy.dialects import postgresql, sqlite
-
-        dialect = postgresql if self.db.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(table).values(**self.place, **columns)
-        kept = statement.on_conflict_do_nothing().returning(table.c.id)
-        return self.db.execute(kept).first() is not None
-
-    def history(self, conversation_id: str) -> list[dict[str, Any]]:
-        columns = self.messages.c
-        here = self.here(self.messages, conversation_id)
-        rows = self.db.execute(self.messages.select().where(here).order_by(columns.seq))
-        return [msgspec.json.decode(row.message) for row in rows]
-
-    def metas(self) -> Iterator[dict[str, Any]]:
+    def summaries(self) -> Iterator[bytes]:
         """What the user may read, newest first."""
-        from sqlalchemy import or_
+        seen, values = self._seen("summary, counted, messages, updated_at, moment, id")
+        most = LIST_BYTES // SUMMARY_BYTES
+        rows = self.db.rows(f"{seen} ORDER BY moment DESC, id LIMIT ?", *values, most)
+        for summary, counted, messages, updated_at, _, _ in rows:
+            now = f'"message_count":{max(counted, messages)},"updated_at":{json(updated_at)}'
+            yield f"{summary[:-1]},{now}}}".encode()
 
-        columns = self.conversations.c
-        seen = self.here(self.conversations)
-        if self.user is not None:
-            seen &= or_(columns.owner == self.user, columns.visibility == "shared")
-        order = (columns.moment.desc(), columns.id)
-        rows = self.db.execute(self.conversations.select().where(seen).order_by(*order)).all()
-        turns = self.turns()
-        return (meta_of(row, turns.get(row.id, 0)) for row in rows)
+    def total(self) -> int:
+        seen, values = self._seen("id")
+        return int(self.db.value(f"SELECT count(*) FROM ({seen}) AS seen", *values))
 
-    def turns(self, conversation_id: str | None = None) -> dict[str, int]:
-        from sqlalchemy import func, select
+    def _seen(self, columns: str) -> tuple[str, list[str]]:
+        """A query of what the user may read: the own, and what others share."""
+        all_of_them = f"SELECT {columns} FROM conversations WHERE tenant_id = ? AND scope = ?"
+        if self.user is None:
+            return all_of_them, [*self.place]
+        others = "visibility = 'shared' AND (owner IS NULL OR owner <> ?)"
+        both = f"{all_of_them} AND owner = ? UNION ALL {all_of_them} AND {others}"
+        return f"SELECT {columns} FROM ({both}) AS seen", [*self.place, self.user] * 2
 
-        columns = self.messages.c
-        here = self.here(self.messages, conversation_id)
-        counted = select(columns.id, func.count()).where(here).group_by(columns.id)
-        return {row[0]: row[1] for row in self.db.execute(counted)}
-
-    def delete(self, conversation_id: str) -> None:
-        for table in (self.conversations, self.messages):
-            self.db.execute(table.delete().where(self.here(table, conversation_id)))
-
-
-def columns_of(meta: dict[str, Any]) -> dict[str, Any]:
-    """A conversation's meta as it was given, and the other columns."""
-    return {
-        "owner": meta.get("owner"),
-        "visibility": meta.get("visibility", "private"),
-        "updated_at": meta["updated_at"],
-        "moment": moment(meta["updated_at"]),
-        "meta": msgspec.json.encode(meta).decode(),
-    }
-
-
-def meta_of(row: "Row[Any]", turns: int) -> dict[str, Any]:
-    """The meta as it was saved, updated with the turns that have been appended since.
-
-    The host numbers its next turn by `message_count`. After a crash between the two, a count that
-    is too low would cause every turn to be refused forever.
-    """
-    meta: dict[str, Any] = msgspec.json.decode(row.meta)
-    count = max(meta.get("message_count", 0), turns)
-    private = {"visibility": "private"}
-    return private | meta | {"updated_at": row.updated_at, "message_count": count}
+    def delete(self, row: Conversation) -> None:
+        """Nobody sees it any more; its messages are removed by and by."""
+        self.db.run("DELETE FROM conversations WHERE number = ?", row.number)
+        self.db.run("INSERT INTO conversations_deleted VALUES (?)", row.number)
 
 
 # ---- the plugin ---------------------------------------------------------------------------------
@@ -342,26 +366,24 @@ def create(request: wire.ConversationCreateRequest, chats: Chats) -> dict[str, A
     }
     if request.owner is not None:
         meta["owner"] = request.owner
-    with chats.open() as shelf:
-        if not shelf.add(meta):
+    with chats.write() as shelf:
+        if not insert(shelf.db, shelf.place, columns_of(meta)):
             raise invalid("id", f"there already is a conversation '{request.id}'")
     return {"meta": meta}
 
 
 @app.method("conversation/load_meta")
 def load_meta(request: wire.ConversationLoadMetaRequest, chats: Chats) -> dict[str, Any]:
-    with chats.open(request.as_user, reads=True) as shelf:
+    with chats.read(request.as_user) as shelf:
         row = shelf.find(request.id)
-        turns = shelf.turns(request.id)
-    return {"meta": meta_of(row, turns.get(request.id, 0))} if row is not None else {}
+    return {} if row is None else {"meta": row.meta_now()}
 
 
 @app.method("conversation/save_meta")
 def save_meta(request: wire.ConversationSaveMetaRequest, ctx: Context, chats: Chats) -> None:
     """Keep the meta, including unknown keys; a deleted conversation stays deleted."""
-    with chats.open(request.as_user) as shelf:
-        shelf.own(request.meta.id)
-        shelf.update(request.meta.id, **columns_of(ctx.params["meta"]))
+    with chats.write(request.as_user) as shelf:
+        shelf.update(shelf.own(request.meta.id), **columns_of(ctx.params["meta"]))
 
 
 @app.method("conversation/append_message")
@@ -369,47 +391,65 @@ def append_message(
     request: wire.ConversationAppendMessageRequest, ctx: Context, chats: Chats
 ) -> None:
     """Keep one turn exactly as given, at its own `seq`; a `seq` that is taken is refused."""
-    seq = request.message.seq
+    seq, at = request.message.seq, request.message.recorded_at
     if seq > MAX_SEQ:
         raise invalid("message.seq", f"expected no more than {MAX_SEQ}")
-    with chats.open(request.as_user) as shelf:
-        shelf.own(request.id)
-        if not shelf.append(request.id, ctx.params["message"]):
+    with chats.write(request.as_user) as shelf:
+        row = shelf.own(request.id)
+        size = shelf.append(row, ctx.params["message"])
+        if size is None:
             text = f"conversation '{request.id}' already has a message {seq}; load it again"
             raise invalid("message.seq", text)
-        at = request.message.recorded_at
-        shelf.update(request.id, updated_at=at, moment=moment(at))
+        total = row.bytes + size + 1
+        if total > HISTORY_BYTES:
+            text = f"conversation '{request.id}' is full: its messages would have {total} bytes"
+            raise invalid("message", f"{text}, and {HISTORY_BYTES} can be loaded; begin another")
+        grown = {"messages": row.messages + 1, "bytes": total}
+        shelf.update(row, updated_at=at, moment=moment(at), **grown)
 
 
 @app.method("conversation/load_messages")
-def load_messages(request: wire.ConversationLoadMessagesRequest, chats: Chats) -> dict[str, Any]:
-    with chats.open(request.as_user, reads=True) as shelf:
-        return {"messages": [] if shelf.find(request.id) is None else shelf.history(request.id)}
+def load_messages(
+    request: wire.ConversationLoadMessagesRequest, ctx: Context, chats: Chats
+) -> dict[str, Any]:
+    with chats.read(request.as_user) as shelf:
+        row = shelf.find(request.id)
+        messages = [] if row is None else shelf.history(row)
+    if row is None or len(messages) == row.messages:
+        return {"messages": messages}
+    return cut(ctx, "messages", messages, row.messages)
 
 
 @app.method("conversation/list")
 def list_conversations(
-    request: wire.ConversationListRequest, chats: Chats
-) -> wire.ConversationListResponse:
+    request: wire.ConversationListRequest, ctx: Context, chats: Chats
+) -> dict[str, Any]:
     """The user's own and the shared ones, newest first, as many as fit into a frame."""
-    found: list[wire.ConversationSummary] = []
+    found: list[msgspec.Raw] = []
     size = 0
-    with chats.open(request.as_user, reads=True) as shelf:
-        for meta in shelf.metas():
-            summary = msgspec.convert(meta, wire.ConversationSummary)
-            size += len(msgspec.json.encode(summary))
+    with chats.read(request.as_user) as shelf:
+        for summary in shelf.summaries():
+            size += len(summary) + 1
             if size > LIST_BYTES:
-                break
-            found.append(summary)
-    return wire.ConversationListResponse(conversations=found)
+                return cut(ctx, "conversations", found, shelf.total())
+            found.append(msgspec.Raw(summary))
+    return {"conversations": found}
 
 
-@app.method("conversation/delete")
-def delete(request: wire.ConversationDeleteRequest, chats: Chats) -> None:
+def cut(ctx: Context, name: str, found: list[msgspec.Raw], total: int) -> dict[str, Any]:
+    """An answer with the newest, which says that there are more; hosts skip keys they do not know."""
+    ctx.log("warn", f"{ctx.method} answers the newest {len(found)} of {total} {name}")
+    return {name: found, "truncated": True, "total": total}
+
+
+@app.method("conversation/delete", concurrent=True)
+def delete(request: wire.ConversationDeleteRequest, ctx: Context, chats: Chats) -> None:
     """Forget a conversation; an unknown one counts as forgotten."""
-    with chats.open(request.as_user) as shelf:
-        shelf.find(request.id, change=True)
-        shelf.delete(request.id)
+    with chats.write(request.as_user) as shelf:
+        row = shelf.find(request.id, change=True)
+        if row is not None:
+            shelf.delete(row)
+    chats.store.database.write_in_slices(lambda db: clear(db) and not ctx.cancelled)
 
 
 @app.health
@@ -418,23 +458,17 @@ def health(ctx: Context[Store | None]) -> str | None:
 
     Returning a reason means degraded, raising one means unhealthy.
     """
-    from sqlalchemy.exc import DBAPIError
-
     if ctx.state is None:
         return "the database is opened at the first call"
-    engine = ctx.state.connect(HEALTH_LOCK_S)
+    database = ctx.state.connect(HEALTH_LOCK_S)
     try:
-        with engine.begin() as db:
-            if db.dialect.name == "postgresql":
-                locked = db.exec_driver_sql("SHOW transaction_read_only").scalar() == "on"
-                return "the server is read-only now" if locked else None
-    except DBAPIError as problem:
-        if getattr(problem.orig, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
-            return str(problem.orig)
-        raise refusal(problem) from problem
+        with database.write() as db:
+            locked = db.postgresql and db.value("SHOW transaction_read_only") == "on"
+            return "the server is read-only now" if locked else None
+    except Busy as problem:
+        return problem.message
     finally:
-        engine.dispose()
-    return None
+        database.close()
 
 
 if __name__ == "__main__":

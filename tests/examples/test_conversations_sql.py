@@ -1,3 +1,4 @@
+import os
 import sqlite3
 import sys
 from collections import Counter
@@ -8,13 +9,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
-from example_apps import example_app
+from example_apps import example, example_app
 from example_host import EXAMPLES, INSTALLED, ROOT, run, served
 from sql_databases import postgres
 
 from animus_routes import RpcError
 from animus_routes.host import Plugin
+from animus_routes.structs import plugin as wire
 from animus_routes.testing import TestClient
 
 CHATS = [sys.executable, str(EXAMPLES / "conversations_sql.py")]
@@ -59,6 +62,10 @@ def scope(tmp_path: Path) -> dict[str, Any]:
         "actor": {"user_id": "kim", "claims": {}, "tenant_id": "acme"},
         "tenant_id": "acme",
     }
+
+
+def database_of() -> str | Path:
+    return os.environ.get("ANIMUS_CONVERSATIONS_URL") or Path.cwd() / DATABASE
 
 
 def create(chats: Caller, scope: Any, **fields: Any) -> dict[str, Any]:
@@ -344,6 +351,79 @@ def test_a_kill_loses_nothing_that_was_answered(
     assert len(kept) >= 25
 
 
+def test_a_list_that_is_cut_says_so(
+    chats: TestClient, scope: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(6):
+        meta = create(chats, scope, id=str(number))
+        at = f"2026-01-31T09:30:0{number}Z"
+        meta |= {"title": "t" * 1_000_000, "updated_at": at}
+        chats.call("conversation/save_meta", {**scope, "meta": meta})
+    answer = chats.call("conversation/list", scope)
+    assert [summary["id"] for summary in answer["conversations"]] == ["5", "4", "3", "2"]
+    assert (answer["truncated"], answer["total"]) == (True, 6)
+    assert "answers the newest 4 of 6 conversations" in capfd.readouterr().err
+    decoded = msgspec.convert(answer, wire.ConversationListResponse, strict=True)
+    assert len(decoded.conversations) == 4
+    for name in "345":
+        chats.call("conversation/delete", {**scope, "id": name})
+    assert chats.call("conversation/list", scope).keys() == {"conversations"}
+
+
+def test_a_conversation_takes_as_much_as_can_be_loaded(chats: TestClient, scope: Any) -> None:
+    create(chats, scope, id="x")
+    for seq in range(7):
+        append(chats, scope, "x", seq, content="c" * 1_000_000)
+    message = {"seq": 7, "role": "user", "content": "c" * 500_000, "recorded_at": ""}
+    error = refusal(chats, "append_message", {**scope, "id": "x", "message": message})
+    assert (error.code, "conversation 'x' is full" in error.message) == (-32602, True)
+    assert len(history(chats, scope, "x")) == meta_of(chats, scope, "x")["message_count"] == 7
+    append(chats, scope, "x", 7)
+
+
+def test_a_conversation_that_is_too_large_already_answers_with_the_newest(
+    chats: TestClient, scope: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(chats, scope, id="x")
+    monkeypatch.setattr(example("conversations_sql"), "HISTORY_BYTES", 2**30)
+    for seq in range(10):
+        append(chats, scope, "x", seq, content="c" * 1_000_000)
+    monkeypatch.undo()
+    answer = chats.call("conversation/load_messages", {**scope, "id": "x"})
+    assert [message["seq"] for message in answer["messages"]] == [3, 4, 5, 6, 7, 8, 9]
+    assert (answer["truncated"], answer["total"]) == (True, 10)
+    decoded = msgspec.convert(answer, wire.ConversationLoadMessagesResponse, strict=True)
+    assert len(decoded.messages) == 7
+
+
+def test_what_is_deleted_is_gone_at_once_and_its_rows_by_and_by(
+    chats: TestClient, scope: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = example("conversations_sql")
+    monkeypatch.setattr(module, "SLICE", 3)
+    create(chats, scope, id="x")
+    create(chats, scope, id="other")
+    for seq in range(10):
+        append(chats, scope, "x", seq)
+
+    def interrupted(_database: Any, _work: Any) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as killed:
+        killed.setattr(module.Database, "write_in_slices", interrupted)
+        refusal(chats, "delete", {**scope, "id": "x"})
+    assert listed(chats, scope) == ["other"]
+    create(chats, scope, id="x")
+    assert (history(chats, scope, "x"), meta_of(chats, scope, "x")["message_count"]) == ([], 0)
+    for seq in range(5):
+        append(chats, scope, "other", seq)
+    with closing(module.Database(database_of(), module.LAYOUT)) as database, database.read() as db:
+        left = "SELECT count(*) FROM conversation_messages m WHERE NOT EXISTS"
+        owners = "(SELECT 1 FROM conversations WHERE number = m.conversation)"
+        assert db.value(f"{left} {owners}") == 0
+        assert db.value("SELECT count(*) FROM conversations_deleted") == 0
+
+
 def test_health_asks_the_database(chats: TestClient, tmp_path: Path, database: str | None) -> None:
     assert chats.call("health/check")["status"] == "healthy"
     if database is not None:
@@ -352,7 +432,8 @@ def test_health_asks_the_database(chats: TestClient, tmp_path: Path, database: s
         db.execute("BEGIN IMMEDIATE")
         held = chats.call("health/check")
         db.execute("ROLLBACK")
-    assert (held["status"], held["last_error"]) == ("degraded", "database is locked")
+    late = "the database was not free within 0.5 s"
+    assert (held["status"], held["last_error"]) == ("degraded", late)
     (tmp_path / DATABASE).write_text("no database " * 100)
     assert chats.call("health/check")["status"] == "unhealthy"
 
@@ -375,8 +456,8 @@ def test_a_database_out_of_reach_is_unavailable_but_the_process_lives(
         assert plugin.call("health/check")["status"] == "unhealthy"
 
 
-def test_the_handshake_imports_no_sqlalchemy(tmp_path: Path) -> None:
-    probe = "import sys, conversations_sql; print('sqlalchemy' in sys.modules)"
+def test_the_handshake_imports_no_driver(tmp_path: Path) -> None:
+    probe = "import sys, conversations_sql; print(bool({'sqlite3', 'psycopg'} & {*sys.modules}))"
     path = {"PYTHONPATH": f"{ROOT}:{EXAMPLES}"}
     assert run([sys.executable, "-c", probe], tmp_path, path)[:2] == (0, "False\n")
 

@@ -26,7 +26,7 @@ FILES: Final = {
     "conversations_sql": "conversations",
 }
 VARIABLES: Final = {name: f"ANIMUS_{file.upper()}" for name, file in FILES.items()}
-MOVED: Final = ["queue_sql"]
+MOVED: Final = ["queue_sql", "conversations_sql"]
 
 
 @pytest.fixture(scope="module")
@@ -143,8 +143,30 @@ QUEUE: Final = (
     {"pending": 3, "assigned": 1, "held": 1, "total": 5, "deferred": 1},
     {"next_run_at": "2999-01-01T00:00:00Z"},
 )
+SCOPE: Final = {"repo_scope": "scope", "tenant_id": "acme"}
+
+
+def read_conversations(client: TestClient) -> Any:
+    found = []
+    for summary in client.call("conversation/list", SCOPE)["conversations"]:
+        one = {**SCOPE, "id": summary["id"]}
+        meta = client.call("conversation/load_meta", one)["meta"]
+        messages = client.call("conversation/load_messages", one)["messages"]
+        counts = summary["message_count"], meta["message_count"]
+        said = [(message["seq"], message["content"]) for message in messages]
+        found.append((meta.get("owner"), meta.get("title"), summary["visibility"], *counts, said))
+    return sorted(found, key=str)
+
+
+TURNS: Final = [(seq, f"turn {seq}") for seq in range(3)]
+CONVERSATIONS: Final = [
+    ("kim", None, "private", 3, 3, TURNS),
+    ("sam", "Hi", "shared", 3, 3, TURNS),
+    (None, None, "private", 3, 3, TURNS),
+]
 CONTENTS: Final[dict[str, tuple[Callable[[TestClient], Any], Any]]] = {
     "queue_sql": (read_queue, QUEUE),
+    "conversations_sql": (read_conversations, CONVERSATIONS),
 }
 
 
@@ -212,4 +234,7 @@ def test_a_migration_waits_for_what_0_1_0_has_under_way(
     assert found != [CONTENTS[name][1]]
 
 
-WRITES: Final = {"queue_sql": "0 queue/enqueue"}
+WRITES: Final = {
+    "queue_sql": "0 queue/enqueue",
+    "conversations_sql": "5 conversation/append_message",
+}

@@ -3,8 +3,8 @@
 import os
 import subprocess
 import sys
-import warnings
 import threading
+import warnings
 from collections.abc import Iterator
 
 from animus_routes import App, Context
