@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from animus_routes.errors import unknown
-from animus_routes.roles import KINDS
+from animus_routes.roles import KINDS, role
 from animus_routes.values.hints import is_model
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ OPTIONS: Final[dict[str, Any]] = {
 def of_arguments(app: Declaration) -> Iterator[str]:
     """What each argument should be and is not; without the place, which is the same for all."""
     yield from app.unlisted.values()
+    yield from _of_letters(app)
     for name, fits, wrong in ARGUMENTS:
         value = getattr(app, name)
         if not fits(value):
@@ -51,6 +52,14 @@ def of_arguments(app: Declaration) -> Iterator[str]:
         yield from _of_kind_capabilities(app.kind_capabilities, app.kinds)
 
 
+def _of_letters(app: Declaration) -> Iterator[str]:
+    """Strings that were added to a list."""
+    for name in ("kinds", *(name for name, _, _ in ITEMS)):
+        letters = getattr(getattr(app, name), "letters", None)
+        if letters is not None:
+            yield f"app.{name} += {letters!r} adds letters: write app.{name} += [{letters!r}]"
+
+
 def _of_keys(variable: Mapping[object, object]) -> Iterator[str]:
     """What a dict says of a variable goes into the manifest as it is."""
     for key, value in variable.items():
@@ -65,7 +74,12 @@ def _of_kind_capabilities(given: object, kinds: list[str]) -> Iterator[str]:
     if not isinstance(given, Mapping):
         return
     for kind, extra in cast("Mapping[object, object]", given).items():
-        if kind not in kinds:
+        if kind in kinds and role(str(kind)).crate_version is None:
+            yield (
+                f"App(kind_capabilities={{{kind!r}: ...}}): a plugin of this kind has no entry in "
+                "kind_capabilities, so hosts would not see it: leave it out"
+            )
+        elif kind not in kinds:
             found = unknown("kind", str(kind), kinds)
             what = found if "did you mean" in found else f"the app is not of kind {kind!r}"
             yield f"App(kind_capabilities={{{kind!r}: ...}}): {what}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from animus_routes.describe.arguments import of_arguments, of_included
 from animus_routes.engine.program import is_used, working_directory
 from animus_routes.errors import ConfigurationError, unknown
+from animus_routes.handlers.depends import BARE_CONTEXTS, unfilled
 from animus_routes.handlers.signature import (
     NOTHING,
     Parameter,
@@ -23,8 +24,6 @@ from animus_routes.values.hints import (
     is_open,
     json_type,
     members,
-    mixed_struct,
-    needs_pydantic,
     shown,
 )
 
@@ -119,15 +118,18 @@ def _of_names(app: Declaration, registry: Registry) -> Iterator[str]:
             yield f"{where}: '{name}' is registered twice, first at {seen[name].where}"
             continue
         seen.setdefault(name, registration)
-        if name in LIFECYCLE:
+        if name.split() != [name]:
+            yield f"{where}: {name!r} is not a method's name: it is one word, such as 'group/verb'"
+        elif name in LIFECYCLE:
             yield f"{where}: '{name}' is not for handlers: {LIFECYCLE[name]}"
         elif name.startswith("$/"):
             yield f"{where}: '{name}': names that start with $/ belong to the protocol"
         elif registration.tool and not any(role.tools for role in registry.roles):
             yield f"{where}: tool '{name}': only a plugin of kind 'custom' has MCP tools"
         elif not _known(registry, registration) and registration not in foreign:
-            names = [n for row in registry.rows for n in (row, *registry.aliases(row))]
-            yield f"{where}: {unknown('method', name, names)}"
+            from animus_routes.describe.advice import on_unknown_method
+
+            yield f"{where}: {on_unknown_method(name, registry)}"
 
 
 def _of_other_kinds(app: Declaration) -> Iterator[Router]:
@@ -150,6 +152,10 @@ def _of_required(app: Declaration, registry: Registry, said: list[str]) -> Itera
     """Required methods that nobody serves, unless what was said already explains why."""
     if app.unserved:
         return
+    if not app.registrations and all(role.open for role in registry.roles):
+        from animus_routes.describe.advice import on_no_methods
+
+        yield from (f"{app.where}: {problem}" for problem in on_no_methods(app))
     meant = {problem.rpartition("did you mean '")[2] for problem in said}
     for role in registry.roles:
         for row in role.methods:
@@ -162,19 +168,35 @@ def _of_required(app: Declaration, registry: Registry, said: list[str]) -> Itera
                 near = f'@app.method("{row.name}")'
                 some = len(missing) < len(registry.aliases(row.name))
                 what = ", ".join(f"'{name}'" for name in missing) if some else f"'{row.name}'"
-                yield f"{app.where}: {what} is required for kind '{role.kind}': add {near}"
+                advice = _in_a_router(app, {row.name, *missing}) or f"add {near}"
+                yield f"{app.where}: {what} is required for kind '{role.kind}': {advice}"
+
+
+def _in_a_router(app: Declaration, names: set[str]) -> str:
+    """Where a missing method is, if a router has it that nobody includes."""
+    if len(routers()) == 1:
+        return ""
+    from animus_routes.describe.twice import left_out
+
+    for router in left_out(app):
+        if not names.isdisjoint(row.name for row in router.registrations):
+            return (
+                f"the Router made at {router.written.file}:{router.written.line} has it: include it"
+            )
+    return ""
 
 
 def _of_handlers(registry: Registry) -> Iterator[str]:
     for name, registration in registry.handlers.items():
         signature = registry.signature(registration)
         _, row = registry.row(name)
+        meant = [*_of_meant(signature)]
         found = [
             *signature.problems,
             *_of_kind(registration, signature, row),
-            *(_of_params(signature, row) if row is not None else ()),
+            *(meant or (_of_params(signature, row) if row is not None else ())),
             *(_of_result(signature, row) if row is not None else ()),
-            *_undecodable(signature),
+            *(() if meant else _undecodable(signature)),
         ]
         for problem in found:
             yield f"{registration.where}: '{name}': {problem}"
@@ -188,7 +210,8 @@ def _of_hooks(app: Declaration, plain: Sequence[str] = ()) -> Iterator[str]:
 
     for hook in app.initialize_hooks:
         signature = read_hook(hook)
-        found = [*signature.problems, *_of_params(signature, INITIALIZE)]
+        meant = [*_of_meant(signature)]
+        found = [*signature.problems, *(meant or _of_params(signature, INITIALIZE))]
         yield from told(app, "on_initialize", hook, found)
     yield from of_hooks(app, plain)
 
@@ -200,15 +223,32 @@ def _plain(registry: Registry) -> Iterator[str]:
             yield name
 
 
+def _of_meant(signature: Signature) -> Iterator[str]:
+    """Parameters without a hint whose names say what the author takes them for."""
+    for place, field in enumerate(signature.fields):
+        if field.hint is not NOTHING or field.has_default:
+            continue
+        if field.name in BARE_CONTEXTS:
+            yield unfilled(field.name, hinted=False)
+        elif field.name in ("self", "cls") and place == 0:
+            yield (
+                f"it takes '{field.name}': handlers are plain functions; for the methods of an "
+                "object, use app.include(obj)"
+            )
+
+
 def _of_kind(
     registration: Registration, signature: Signature, row: MethodRow | None
 ) -> Iterator[str]:
     streams = registration.items_as is not None or (row is not None and row.stream is not None)
     if signature.is_generator and signature.certain and not streams:
-        yield (
-            "a generator needs somewhere for its items to go: "
-            'name their notification with @app.method(..., notification="...")'
-        )
+        from animus_routes.describe.advice import on_generator
+
+        yield on_generator(row)
+    elif row is not None and row.stream is not None and row.stream.ack is not None:
+        for base in () if signature.is_generator else members(signature.returns):
+            if base in (*SCALARS, list, tuple, set):
+                yield f"returns {base.__name__}, but {row.name} is a stream: yield the items"
     if registration.concurrent and signature.is_async:
         yield "concurrent=True is for plain functions; async ones always run concurrently"
 
@@ -232,13 +272,26 @@ def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
     for field in signature.fields:
         if field.wire_name in fields:
             yield from _of_field(field, wire)
-            continue
-        what = unknown("field", field.wire_name, list(fields))
-        # A default makes room for keys beyond the schema, but not for a typing error.
-        if not field.has_default or "did you mean" in what:
-            named = f": {', '.join(fields)}" if fields else ", which has no fields"
-            article = "an" if wire.__name__.startswith(tuple("AEIOU")) else "a"
-            yield f"{what}; the params are {article} {wire.__name__}{named}"
+        else:
+            yield from _of_unknown(field, wire)
+
+
+def _of_unknown(field: Parameter, wire: Any) -> Iterator[str]:
+    """A parameter that the params have no field for."""
+    fields: dict[str, Any] = wire.__annotations__
+    hint = bare(field.hint)
+    if _is_wire(hint) and hint.__name__ == wire.__name__:
+        yield (
+            f"parameter '{field.name}' is the whole params, which only a lone parameter gets: "
+            f"write it alone, or the fields by their names: {', '.join(fields)}"
+        )
+        return
+    what = unknown("field", field.wire_name, list(fields))
+    # A default makes room for keys beyond the schema, but not for a typing error.
+    if not field.has_default or "did you mean" in what:
+        named = f": {', '.join(fields)}" if fields else ", which has no fields"
+        article = "an" if wire.__name__.startswith(tuple("AEIOU")) else "a"
+        yield f"{what}; the params are {article} {wire.__name__}{named}"
 
 
 def _of_slip(name: str, fields: dict[str, Any]) -> Iterator[str]:
@@ -296,37 +349,6 @@ def _undecodable(signature: Signature) -> Iterator[str]:
             continue
         if get_origin(base) is list and get_args(base) and get_args(base)[0] in SCALARS:
             continue
-        yield from _try_decoder(field)
+        from animus_routes.describe.undecodable import why_not
 
-
-def _try_decoder(field: Parameter) -> Iterator[str]:
-    from animus_routes.values.codecs import decoder
-
-    mixed = mixed_struct(field.hint)
-    if mixed is not None:
-        yield (
-            f"the Struct '{mixed}' has constraints of pydantic's making, which msgspec cannot read: "
-            "make it a dataclass or a pydantic model"
-        )
-        return
-    kind = "params" if is_object(field.hint) and not field.aliases else f"parameter '{field.name}'"
-    try:
-        decoder(field.hint)
-    except Exception as error:  # noqa: BLE001 - whatever a library raises for a type it cannot read
-        reason = str(error).partition("\n")[0]
-        yield f"the hint of {kind} cannot be decoded from JSON: {reason}"
-        return
-    for name in _hopeless(field.hint):
-        yield (
-            f"the hint of {kind} cannot be decoded from JSON: nothing there becomes a `{name}`; "
-            "take what it is made of, or get it from a dependency"
-        )
-
-
-def _hopeless(hint: Any) -> list[str]:
-    """What of a hint nothing can be decoded into."""
-    if needs_pydantic(hint):
-        return []  # pydantic has said so itself
-    from animus_routes.values.everyday import hopeless
-
-    return list(hopeless(hint))
+        yield from why_not(field)

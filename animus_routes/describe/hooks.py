@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, get_origin
 
+from animus_routes.handlers.depends import BARE_CONTEXTS, unfilled
 from animus_routes.handlers.signature import (
     ASYNC_GENERATOR,
     COROUTINE,
@@ -24,6 +24,7 @@ from animus_routes.values.hints import bare, described_by, is_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from types import CodeType
 
     from animus_routes.handlers.signature import Parameter, Signature
     from animus_routes.routing.declaration import Declaration
@@ -59,10 +60,11 @@ def told(app: Declaration, used: str, function: Any, found: Sequence[str]) -> It
         found: What is wrong with its parameters.
     """
     wrong = [*_of_sort(used.partition("(")[0], function)] or found
-    place = app.place_of(function) or location(function) if wrong else ""
+    item = app.item_of(function)
+    place = item.where or location(function)
     named = f" '{name_of(function)}'" if callable(function) else ""
     for problem in wrong:
-        yield f"{place}: @app.{used}{named}: {problem}"
+        yield f"{place}: @{item.called}.{used}{named}: {problem}"
 
 
 def _of_sort(decorator: str, function: Any) -> Iterator[str]:
@@ -105,7 +107,7 @@ def of_hooks(app: Declaration, plain: Sequence[str]) -> Iterator[str]:
         what = f"exception_handler({error.__name__})"
         if is_coroutine_function(handler):
             yield (
-                f"{location(handler)}: @app.{what}: write it as a "
+                f"{location(handler)}: @{app.item_of(handler).called}.{what}: write it as a "
                 "plain function; it turns an exception into an answer and has nothing to await"
             )
         else:
@@ -141,10 +143,8 @@ def _of_health(check: Callable[..., Any]) -> Iterator[str]:
     yield from signature.problems
     for field in signature.fields:
         if not field.has_default:
-            yield (
-                f"parameter '{field.name}' is neither a Context nor a Depends, "
-                "and health/check has no params"
-            )
+            said = unfilled(field.name, hinted=field.hint is not NOTHING)
+            yield said if "write" in said else f"{said}, and health/check has no params"
 
 
 def _of_lifespan(lifespan: Any) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _of_lifespan(lifespan: Any) -> Iterator[str]:
     rest = [field for field in needed if field not in apps]
     fits = len(needed) == 1 and not any(_is_value(field.hint) for field in rest)
     for field in rest:
-        if field.hint is NOTHING and field.name in ("ctx", "context"):
+        if field.hint is NOTHING and field.name in BARE_CONTEXTS:
             yield f"gets the app for its parameter '{field.name}': write `{field.name}: Context`"
         elif not fits:
             yield f"has a parameter '{field.name}' that nothing fills: it gets the app or a Context"
@@ -185,10 +185,19 @@ def _makes_nothing(lifespan: Any, returns: Any) -> bool:
         return True
     if getattr(lifespan, "__wrapped__", None) is None and returns in SCALARS:
         return True
-    # Without a name from elsewhere, there is nothing that it could call.
-    inner = any(isinstance(constant, CodeType) for constant in code.co_consts)
-    defaults = getattr(lifespan, "__defaults__", None) or getattr(lifespan, "__kwdefaults__", None)
-    return not (code.co_names or code.co_freevars or inner or defaults)
+    return _returns_constants(code)
+
+
+def _returns_constants(code: CodeType) -> bool:
+    """Does every `return` of it give None, or something else that stands in the text?"""
+    from dis import get_instructions  # loaded for a lifespan that is no generator alone
+
+    before = ""
+    for step in get_instructions(code):
+        if step.opname == "RETURN_VALUE" and before != "LOAD_CONST":
+            return False
+        before = step.opname
+    return True
 
 
 def _written(parameters: list[Parameter], *, more: bool) -> str:

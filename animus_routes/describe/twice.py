@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from animus_routes.handlers.signature import location
-from animus_routes.routing.router import Registration
+from animus_routes.routing.router import Registration, routers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,14 @@ def lost(app: Router, routers: list[Router]) -> Iterator[str]:
                 )
 
 
+def left_out(app: Router) -> list[Router]:
+    """Routers with handlers that no app includes, where this app is the only one that could."""
+    made = [router for router in routers() if _is_loaded(router)]
+    if any(router is not app and hasattr(router, "kinds") for router in made):
+        return []
+    return [r for r in made if r is not app and r.registrations and not r.is_included]
+
+
 def _is_loaded(router: Router) -> bool:
     """Is the module that it was made in still the one of that name?"""
     module = sys.modules.get(router.written.module)
@@ -59,5 +67,5 @@ def _shown(router: Router) -> list[str]:
         if isinstance(value, Registration):
             found.append(f"'{value.name}' ({value.where})")
         elif callable(value):
-            found.append(f"@app.{item.what} ({location(value)})")
+            found.append(f"@{item.called}.{item.what} ({location(value)})")
     return found

@@ -79,6 +79,29 @@ def working_directory() -> str:
         return ""
 
 
+def calling_place(made: object = None) -> str:
+    """`file:line` of the author's line that called into the package.
+
+    Args:
+        made: An object under construction: its classes' own `__init__` are passed over.
+    """
+    # `inspect` costs more at start than the rest of this module.
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if not name.startswith("animus_routes.") and not _makes(frame, made):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+def _makes(frame: FrameType, made: object) -> bool:
+    code = frame.f_code
+    if made is None or code.co_name != "__init__" or not code.co_argcount:
+        return False
+    return frame.f_locals.get(code.co_varnames[0]) is made
+
+
 def _started_by_a_host() -> bool:
     """No arguments and something to read on stdin, or the manifest flag."""
     arguments = sys.argv[1:]

@@ -105,7 +105,7 @@ class Server:
                     try:
                         encode_into(Response(request_id, result), out, -1)
                         out += b"\n"
-                    except UnicodeEncodeError:
+                    except Exception:  # noqa: BLE001 - it mends it, or says what is wrong
                         del out[mark:]
                         route.answer(request_id, result, out)
                 else:

@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+BARE_CONTEXTS: Final = frozenset({"ctx", "context"})  # what an unhinted context is usually called
+
+
+def unfilled(name: str, *, hinted: bool) -> str:
+    """What is said of a parameter that gets nothing, because it has no params to be filled from."""
+    if name in BARE_CONTEXTS and not hinted:
+        return f"parameter '{name}' has no hint: write `{name}: Context`"
+    return f"parameter '{name}' is neither a Context nor a Depends"
+
+
+class Dependency(Struct):
+    """A dependency's function, read once."""
+
+    function: Callable[..., Any]
+    name: str
+    is_async: bool = False
+    is_generator: bool = False
+    contexts: list[str] = []
+    dependencies: dict[str, Dependency] = {}
+    certain: bool = True
 
 
 class Depends:
@@ -21,3 +45,15 @@ class Depends:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+
+    def misused(self) -> str | None:
+        """What is wrong with what it was given."""
+        given: object = self.function
+        if callable(given):
+            return None
+        kind = type(given).__name__
+        if hasattr(given, "close") and (hasattr(given, "__await__") or hasattr(given, "__next__")):
+            given.close()  # type: ignore[attr-defined]  # nobody is going to run it
+        return (
+            f"Depends(...) was given a {kind}, not a function: write Depends(f), not Depends(f())"
+        )

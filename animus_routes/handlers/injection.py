@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from animus_routes.handlers.context import Context
-    from animus_routes.handlers.signature import Dependency
+    from animus_routes.handlers.depends import Dependency
 
     Overrides = dict[Callable[..., Any], Callable[..., Any]]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, get_origin, get_type_hints
 from msgspec import Struct
 
 from animus_routes.handlers.context import Context
-from animus_routes.handlers.depends import Depends
+from animus_routes.handlers.depends import Dependency, Depends, unfilled
 from animus_routes.values.hints import bare, expanded, extras, is_object
 
 if TYPE_CHECKING:
@@ -59,18 +59,6 @@ class Parameter(Struct):
     def has_default(self) -> bool:
         """May it be left out?"""
         return self.default is not NOTHING
-
-
-class Dependency(Struct):
-    """A dependency's function, read once."""
-
-    function: Callable[..., Any]
-    name: str
-    is_async: bool = False
-    is_generator: bool = False
-    contexts: list[str] = []
-    dependencies: dict[str, Dependency] = {}
-    certain: bool = True
 
 
 class Signature(Struct):
@@ -309,6 +297,9 @@ def _sort_parameters(
         if unnamed or _origin(parameter.hint) is Context:
             signature.contexts = [*signature.contexts, parameter.name]
         elif marker is not None:
+            if (misused := marker.misused()) is not None:
+                signature.problems.append(f"parameter '{parameter.name}': {misused}")
+                continue
             dependency = resolve(marker.function, signature.problems, chain)
             signature.dependencies = {**signature.dependencies, parameter.name: dependency}
             if dependency.is_async and not signature.is_async:
@@ -359,7 +350,7 @@ def resolve(
         f"dependency '{name}': {problem}" for problem in read.problems if problem != NOT_PYTHON
     )
     problems.extend(
-        f"dependency '{name}': parameter '{field.name}' is neither a Context nor a Depends"
+        f"dependency '{name}': {unfilled(field.name, hinted=field.hint is not NOTHING)}"
         for field in read.fields
         if not field.has_default
     )

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from animus_routes.engine.program import expect_run
+from animus_routes.engine.program import calling_place, expect_run
 from animus_routes.errors import ConfigurationError
+from animus_routes.handlers.depends import BARE_CONTEXTS
 from animus_routes.routing.registry import Registry
-from animus_routes.routing.router import Router, calling_place
+from animus_routes.routing.router import Router
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from animus_routes.names import Kind, PluginNotification
     from animus_routes.roles import Role
+
+
+class Names(list[Any]):
+    """A list that a string is added to as one item, and not letter by letter; the report says so."""
+
+    letters: str | bytes | None = None
+
+    def extend(self, more: Iterable[Any]) -> None:
+        """As of any list."""
+        if isinstance(more, str | bytes):
+            self.letters = more
+            more = [more]
+        super().extend(more)
+
+    def __iadd__(self, more: Iterable[Any]) -> Self:  # type: ignore[misc]
+        self.extend(more)
+        return self
 
 
 class Listed:
@@ -27,11 +45,13 @@ class Listed:
         self._name = name
 
     def __set__(self, app: Declaration, given: Any) -> None:
+        if isinstance(given, Names) and given is app.__dict__.get(self._name):
+            return  # after `+=`
         app.unlisted.pop(self._name, None)
         if hasattr(given, "__iter__") and not isinstance(given, str | bytes | Mapping):
-            app.__dict__[self._name] = list(given)
+            app.__dict__[self._name] = Names(given)
             return
-        app.__dict__[self._name] = kept = _meant(given)
+        app.__dict__[self._name] = kept = Names(_meant(given))
         advice = f": write {self._name}={kept!r}" if kept else ""
         app.unlisted[self._name] = f"App({self._name}={given!r}) is not a list{advice}"
 
@@ -191,7 +211,7 @@ class Declaration(Router):
                     row.name,
                     function,
                     one_way=row.one_way and row.stops is None and row.result is None,
-                    context_names=frozenset({"ctx", "context"}),
+                    context_names=BARE_CONTEXTS,
                 )
         check = getattr(backend, "health", None)
         if callable(check):
@@ -204,6 +224,9 @@ class Declaration(Router):
             problem = f"{where}: include({type(backend).__qualname__}): it has {needed}"
             self._tell(problem, unserved=True)
 
+
+# What Python says of arguments that are missing or unknown names what the author wrote.
+Declaration.__init__.__qualname__ = "App"
 
 # Not in the class's body: type checkers are to see the lists that are read.
 for argument in ("kinds", "subject_kinds", "env_required", "capabilities", "projections"):

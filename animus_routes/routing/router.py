@@ -6,10 +6,11 @@ import sys
 from _weakref import ref
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from msgspec import Struct
 
+from animus_routes.engine.program import calling_place
 from animus_routes.handlers.signature import location, name_of
 
 if TYPE_CHECKING:
@@ -48,12 +49,17 @@ class Item(Struct, frozen=True, eq=False):
         what: The router's attribute that holds it.
         only: Set where there can be one of its sort: what it would be the second of.
         where: `file:line` of a hook, or of the call that registered it.
+        called: What the author's code has registered it with: `app` or `router`.
     """
 
     what: str
     value: Any
     only: type[BaseException] | str | None = None
     where: str = ""
+    called: str = "app"
+
+
+NO_ITEM: Final = Item("", None)
 
 
 class Written(Struct, frozen=True):
@@ -92,29 +98,6 @@ def _written() -> Written:
             return Written(module, file, frame.f_lineno, id(names))
         frame = frame.f_back
     return Written("", "", 0, 0)
-
-
-def calling_place(made: object = None) -> str:
-    """`file:line` of the author's line that called into the package.
-
-    Args:
-        made: An object under construction: its classes' own `__init__` are passed over.
-    """
-    # `inspect` costs more at start than the rest of this module.
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if not name.startswith("animus_routes.") and not _makes(frame, made):
-            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        frame = frame.f_back
-    return ""
-
-
-def _makes(frame: FrameType, made: object) -> bool:
-    code = frame.f_code
-    if made is None or code.co_name != "__init__" or not code.co_argcount:
-        return False
-    return frame.f_locals.get(code.co_varnames[0]) is made
 
 
 def _bare(decorator: Handler) -> Handler:
@@ -197,6 +180,11 @@ class Router:
         self.written = _written()
         LIVE[ref(self, _collected)] = None
 
+    @property
+    def is_included(self) -> bool:
+        """Does another router have what this one collects?"""
+        return bool(self._includers)
+
     def collected(self) -> list[Item]:
         """Everything that was registered, in order."""
         return list(self._items)
@@ -270,9 +258,13 @@ class Router:
         if unserved:
             self._collect(Item("unserved", problem))
 
-    def place_of(self, function: Any) -> str:
-        """`file:line` of a hook; where it was registered if it has no Python code."""
-        return next((item.where for item in self._items if item.value is function), "")
+    def item_of(self, function: Any) -> Item:
+        """How a hook was registered."""
+        return next((item for item in self._items if item.value is function), NO_ITEM)
+
+    def _hook(self, what: str, function: Any, only: type[BaseException] | str | None = None) -> Any:
+        self._collect(Item(what, function, only, _place(function), self._called))
+        return function
 
     @_bare
     def middleware(self, function: Handler) -> Handler:
@@ -281,8 +273,7 @@ class Router:
         A plain middleware wraps both plain and async handlers. An async one, which awaits
         `call_next(ctx)`, can wrap only async handlers.
         """
-        self._collect(Item("middlewares", function, where=_place(function)))
-        return function
+        return cast("Handler", self._hook("middlewares", function))
 
     @_needs("error", _is_exception, "name the exception: @{0}(SomeError)")
     def exception_handler(self, error: type[BaseException]) -> Callable[[Handler], Handler]:
@@ -293,8 +284,7 @@ class Router:
         """
 
         def register(function: Handler) -> Handler:
-            self._collect(Item("exception_handlers", function, error, _place(function)))
-            return function
+            return cast("Handler", self._hook("exception_handlers", function, error))
 
         return register
 
@@ -304,8 +294,7 @@ class Router:
 
         The function may take the `initialize` params (whole or by field) and a `Context`.
         """
-        self._collect(Item("initialize_hooks", function, where=_place(function)))
-        return function
+        return cast("Handler", self._hook("initialize_hooks", function))
 
     @_bare
     def health(self, function: Handler) -> Handler:
@@ -314,8 +303,7 @@ class Router:
         The function returns None or True for healthy, False for unhealthy, a string for degraded
         with that reason, or a `HealthCheckResult`. If it raises, the plugin is unhealthy.
         """
-        self._collect(Item("health_check", function, "health", _place(function)))
-        return function
+        return cast("Handler", self._hook("health_check", function, "health"))
 
     def include(self, other: Router | object) -> None:
         """Add another router, or an object whose methods are named after the role's verbs.
@@ -372,8 +360,8 @@ class Router:
         if first is not function:
             of = "health" if isinstance(sort, str) else f"exception_handler({sort.__name__})"
             self.problems.append(
-                f"{item.where}: @app.{of} '{name_of(function)}': there is one already, "
-                f"'{name_of(first)}' at {self.place_of(first)}"
+                f"{item.where}: @{item.called}.{of} '{name_of(function)}': there is one already, "
+                f"'{name_of(first)}' at {self.item_of(first).where}"
             )
         elif isinstance(sort, str):
             self.health_check = function

@@ -66,7 +66,7 @@ def this_line() -> str:
         ({"kind_capabilities": {"subject_backen": {}}}, "did you mean 'subject_backend'?"),
         ({"kind": "subjec_backend", "kind_capabilities": {"subject_backend": {}}}, "did you mean"),
         ({"kind_capabilities": {"queue": {}}}, "...}): the app is not of kind 'queue'"),
-        ({"kind_capabilities": {"subject_backend": 1}}, "'subject_backend': 1}): write a dict"),
+        ({"kind_capabilities": {"subject_backend": {}}}, "of this kind has no entry in"),
         ({"subject_kinds": ["task", "task"]}, "=['task', 'task']) names 'task' twice"),
         ({"subject_kinds": ["Task Kind"]}, "App(subject_kinds=['Task Kind']): a kind is exact"),
         ({"subject_kinds": None}, "App(subject_kinds=None) is not a list"),
@@ -117,6 +117,7 @@ def test_lists_of_every_sort_are_left_alone() -> None:
 
 def test_the_place_is_where_the_app_was_called() -> None:
     where = this_line(), App(kind="custom", name="n", version="1", description="d")
+    where[1].method("x/do")(lambda: None)
     assert report(where[1]) == [f"{where[0]}: App(version='1') is not semver, such as '1.0.0'"]
 
 
@@ -179,8 +180,30 @@ def test_a_string_that_is_assigned_later_is_told_until_a_list_takes_its_place(
 
 def test_what_each_kind_declares_may_be_a_dict_or_the_wire_type() -> None:
     extra = QueueCapabilities(priority_weighted=True)
-    app = custom_app(kinds=["queue"], kind_capabilities={"queue": extra, "custom": {"a": 1}})
+    app = custom_app(
+        kinds=["queue", "notifier"], kind_capabilities={"queue": extra, "notifier": {"a": 1}}
+    )
     assert not any("kind_capabilities" in problem for problem in report(app))
+
+
+def test_what_a_kind_declares_is_a_dict_or_the_wire_type() -> None:
+    app = custom_app(kinds=["notifier"], kind_capabilities={"notifier": 1})
+    assert (
+        "App(kind_capabilities={'notifier': 1}): write a dict, or the kind's type" in report(app)[0]
+    )
+
+
+def test_a_string_that_is_added_to_a_list_is_told_and_is_not_its_letters() -> None:
+    app = full_app()
+    app.subject_kinds += "note"
+    assert app.subject_kinds == ["task", "note"]
+    (problem,) = report(app)
+    assert problem.endswith(
+        "app.subject_kinds += 'note' adds letters: write app.subject_kinds += ['note']"
+    )
+    app.subject_kinds = ["task"]
+    app.subject_kinds += ["note"]
+    app.check()
 
 
 def test_a_subject_kind_that_is_no_string_does_not_stop_the_report() -> None:

@@ -138,7 +138,11 @@ def generator_result(id: str) -> Iterator[int]:
         ("subject/get", wrong_result, "returns SubjectList, but the result is a Subject"),
         ("subject/get", scalar_result, "returns str, but the result is a Subject"),
         ("subject/list", typo_with_default, "unknown field 'stauts'; did you mean 'status'?"),
-        ("subject/get", generator_result, "a generator needs somewhere for its items to go"),
+        (
+            "subject/get",
+            generator_result,
+            "it is a generator, but subject/get is answered once: return",
+        ),
     ],
 )
 def test_a_hint_that_does_not_fit_the_wire_is_told(
@@ -295,6 +299,14 @@ def lone(hint: str) -> Callable[..., Any]:
     def params(params): ...  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
 
     return {"confg": confg, "stauts": unhinted, "everything": other, "params": params}[hint]
+
+
+def test_a_lone_parameter_without_a_hint_that_is_nearly_a_field_is_told() -> None:
+    app = full_app()
+    app.registrations[:] = [row for row in app.registrations if row.name != "subject/list"]
+    app.method("subject/list")(lone("stauts"))
+    (problem,) = report(app)
+    assert problem.endswith("'stauts' would get the whole params; did you mean 'status'?")
 
 
 def test_a_lone_parameter_that_is_nearly_a_field_is_told() -> None:

@@ -5,6 +5,7 @@ The numbers in the tests beside this are those of the list of mistakes that auth
 
 from __future__ import annotations
 
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ def loaded(folder: Path, source: str) -> App:
     assert spec is not None
     assert spec.loader is not None
     module: Any = module_from_spec(spec)
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     app: App = module.app
     return app
