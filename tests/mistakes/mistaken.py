@@ -5,6 +5,8 @@ The numbers in the tests beside this are those of the list of mistakes that auth
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING, Any
@@ -40,7 +42,7 @@ RUN = """
 if __name__ == "__main__":
     app.run()
 """
-FIRST = 5  # the line where what is given begins
+BOUND_S = 30
 
 
 def subjects(given: str = "", *, without: str = "", app: str | None = None, run: str = RUN) -> str:
@@ -67,3 +69,19 @@ def loaded(folder: Path, source: str) -> App:
     spec.loader.exec_module(module)
     app: App = module.app
     return app
+
+
+def animus_routes(
+    folder: Path, *arguments: str, stdin: str = "", **env: str
+) -> subprocess.CompletedProcess[str]:
+    """A command at a shell that has these variables beside PATH."""
+    return subprocess.run(
+        [sys.executable, "-m", "animus_routes", *arguments],
+        cwd=folder,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=False,
+        env={"PATH": os.defpath, **env},
+    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
 
 import pytest
-from mistaken import APP, HANDLERS, custom, loaded, subjects
+from mistaken import APP, HANDLERS, animus_routes, custom, loaded, subjects
 
 from animus_routes import ConfigurationError
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    gc.collect()  # apps of other tests are gone, as they are in a program of one's own
 
 
 def report(folder: Path, source: str) -> list[str]:
@@ -283,18 +281,6 @@ SHOULD_BE_A_CONTEXT = "parameter 'ctx' has no hint: write `ctx: Context`"
             id="41-a-lifespan-without-a-yield",
         ),
         pytest.param(
-            custom(ROUTER.format("x/do")),
-            "m.py:4: the app has no methods: the Router made at m.py:5 has 'x/do': write "
-            "app.include(...)",
-            id="47-a-router-that-nobody-includes",
-        ),
-        pytest.param(
-            subjects(ROUTER.format("subject/get"), without="get"),
-            MADE + "'subject/get' is required for kind 'subject_backend': the Router made at "
-            "m.py:5 has it: include it",
-            id="47-a-router-with-a-required-method",
-        ),
-        pytest.param(
             custom(),
             'm.py:4: the app has no methods: add @app.method("group/verb"), or include what has '
             "some",
@@ -317,6 +303,29 @@ def test_a_mistake_is_told_in_one_line_with_its_place(
     source: str, said: str, tmp_path: Path
 ) -> None:
     assert report(tmp_path, source) == [said]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            custom(ROUTER.format("x/do")),
+            "m.py:4: the app has no methods: the Router made at m.py:5 has 'x/do': write "
+            "app.include(...)",
+        ),
+        (
+            subjects(ROUTER.format("subject/get"), without="get"),
+            MADE + "'subject/get' is required for kind 'subject_backend': the Router made at "
+            "m.py:5 has it: include it",
+        ),
+    ],
+)
+def test_47_a_router_that_nobody_includes_is_named(source: str, said: str, tmp_path: Path) -> None:
+    """In a process of its own: only the app that is alone could have meant to include it."""
+    (tmp_path / "m.py").write_text(source)
+    done = animus_routes(tmp_path, "manifest", "m.py")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == ["1 problem in the app:", f"  {said}"]
 
 
 def test_09_and_10_what_python_says_of_arguments_names_the_app(tmp_path: Path) -> None:
