@@ -310,8 +310,10 @@ def test_a_mistake_is_told_in_one_line_with_its_place(
     [
         (
             custom(ROUTER.format("x/do")),
-            "m.py:4: the app has no methods: the Router made at m.py:5 has 'x/do': write "
-            "app.include(...)",
+            (
+                "m.py:4: the app has no methods: the Router made at m.py:5 has 'x/do': write "
+                "app.include(...)"
+            ),
         ),
         (
             subjects(ROUTER.format("subject/get"), without="get"),
