@@ -7,6 +7,7 @@ The gate: closed until the host has said `initialize` and `initialized`, closed 
 from __future__ import annotations
 
 from _thread import allocate_lock
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,7 @@ class Connection:
         self.on_end: Callable[[], object] = _nothing
         self.on_shutdown: Callable[[], object] = _nothing
         self._end_once = allocate_lock()
+        self._when_over: list[Callable[[], object]] = []
         app.connect(self)
 
     # The gate -------------------------------------------------------------------------------------
@@ -80,6 +82,7 @@ class Connection:
         if not self.shutdown_at:
             self.shutdown_at = monotonic()
             self.on_shutdown()
+            self._tell_of_the_end()
 
     def end(self, reason: End, since: float = 0.0) -> None:
         """Stop serving; the first reason stays. Safe on any thread and in a signal's handler.
@@ -99,6 +102,11 @@ class Connection:
         if reason is not End.INPUT:
             self.turn.drop()
         self.on_end()
+        self._tell_of_the_end()
+
+    def _tell_of_the_end(self) -> None:
+        for act in tuple(self._when_over):
+            act()
 
     def trip(self) -> None:
         """Tell the handler on the main thread that nobody will want its answer."""
@@ -119,6 +127,13 @@ class Connection:
     def over(self) -> bool:
         """Has a shutdown or the end begun?"""
         return self.closing or self.ended is not None
+
+    def when_over(self, act: Callable[[], object], /) -> Callable[[], None]:
+        """Have a function called as soon as a shutdown or the end begins; see `engine.ports.Link`."""
+        self._when_over.append(act)
+        if self.shutdown_at or self.ended is not None:
+            act()
+        return partial(self._when_over.remove, act)
 
     def streams(self) -> list[StreamCall]:
         """The calls of streams that are under way."""

@@ -304,5 +304,12 @@ class Link(Protocol):
         """
         ...
 
+    def when_over(self, act: Callable[[], object], /) -> Callable[[], None]:
+        """Have a function called as soon as a shutdown or the end begins; it takes it back.
+
+        It may be called twice, and in a signal's handler: it may only set something off.
+        """
+        ...
+
     def end(self, reason: End) -> None:
         """Stop serving."""

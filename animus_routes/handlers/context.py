@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from _thread import allocate_lock
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, NotRequired, Protocol, TypedDict, cast
 
 from animus_routes.engine.frames import id_key, notification_frame
@@ -12,9 +13,10 @@ from animus_routes.values import codecs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from animus_routes.engine.frames import Request
-    from animus_routes.engine.ports import Outlet
+    from animus_routes.engine.ports import Link
     from animus_routes.names import Level, PluginNotification
 
 if TYPE_CHECKING:
@@ -78,12 +80,12 @@ class Surroundings:
         subject_kind: The subject kind of a request whose method does not name it.
 
     Attributes:
-        wire: Where frames go; set once there is a connection, before the first request.
+        link: The connection; set once there is one, before the first request.
         greeting: The params of `initialize`; empty before that.
         state: What the lifespan yielded.
     """
 
-    __slots__ = ("app", "greeting", "log", "report", "state", "subject_kind", "wire")
+    __slots__ = ("app", "greeting", "link", "log", "report", "state", "subject_kind")
 
     def __init__(
         self,
@@ -94,7 +96,7 @@ class Surroundings:
     ) -> None:
         self.subject_kind = subject_kind
         self.app = app
-        self.wire: Outlet
+        self.link: Link
         self.log = log
         self.report = report
         self.greeting: dict[str, Any] = {}
@@ -111,9 +113,9 @@ class Context(Generic[State_co]):
 
     - of the request: `method`, `kind`, `id`, `params`, `actor`, `cancelled`
     - of the session: `app`, `state`, `host`, `init_extensions`, `project_binding`,
-      `project_root`, `repo_scope`, `memory_mcp_command`
+      `project_root`, `data_dir`, `repo_scope`, `memory_mcp_command`
 
-    What it does: `wait`, `emit`, `notify`, `progress`, `log`.
+    What it does: `wait`, `wait_for`, `on_cancel`, `emit`, `notify`, `progress`, `log`.
     """
 
     __slots__ = ("__dict__", "__weakref__", "_around", "_kind", "_request", "_scope")
@@ -217,6 +219,18 @@ class Context(Generic[State_co]):
         return str(root) if root else working_directory() or "."
 
     @property
+    def data_dir(self) -> Path:
+        """A folder for what the plugin keeps, one for each plugin and project.
+
+        It is `.animus/data/<the plugin's name>` below the project's root. The first write below it
+        makes it: `open` for writing, `write_text`, `mkdir`, an `Outbox` or a `Database` in it.
+        """
+        from animus_routes.handlers.folder import DataPath
+
+        name = self.app.name.replace("/", "-").strip(".")
+        return DataPath(self.project_root, ".animus", "data", name)
+
+    @property
     def repo_scope(self) -> str | None:
         """The repository scope of the project binding, if the host named one."""
         return _object(self.init_extensions.get("project_binding")).get("repo_scope")
@@ -233,11 +247,42 @@ class Context(Generic[State_co]):
         if not scope.cancelled:
             gate = allocate_lock()
             gate.acquire()
-            scope.gates.append(gate)
-            if not scope.cancelled:
-                gate.acquire(timeout=min(max(seconds, 0), LONGEST_S))
-            scope.gates.remove(gate)
+            forget = scope.on_cancel(gate.release)
+            gate.acquire(timeout=min(max(seconds, 0), LONGEST_S))
+            forget()
         return scope.cancelled
+
+    def wait_for(self, source: Any, timeout_s: float | None = None) -> Any:
+        """Wait for the next item of a queue, or for an event, or until the request is cancelled.
+
+        Args:
+            source: A `queue.Queue`, a `SimpleQueue` or a `threading.Event`; those of asyncio are awaited
+                instead, and async handlers are cancelled as tasks.
+            timeout_s: The longest to wait, in seconds.
+
+        Returns:
+            The item of a queue; True for an event.
+
+        Raises:
+            Cancelled: The request is cancelled.
+            Timeout: Nothing came within `timeout_s`.
+            TypeError: It is neither a queue nor an event of threads.
+        """
+        from animus_routes.handlers.waiting import wait_for
+
+        return wait_for(self._scope, source, timeout_s)
+
+    def on_cancel(self, act: Callable[[], object]) -> Callable[[], None]:
+        """Have a function called, once, when the request is cancelled or serving ends.
+
+        It is for what blocks elsewhere: close the socket, stop the query. It is called on another
+        thread than the handler's, which also reads the wire: keep it short. If the request is
+        cancelled already, it is called now.
+
+        Returns:
+            A function that takes it back.
+        """
+        return self._scope.on_cancel(act)
 
     def emit(self, item: Any) -> None:
         """Send one item of this call's stream, as `yield` does in a generator.
@@ -264,7 +309,7 @@ class Context(Generic[State_co]):
         scope = self._scope
         if scope.emitter is not None:
             scope.emitter.flush()
-        self._around.wire.write_for(scope, frame)
+        self._around.link.wire.write_for(scope, frame)
 
     def progress(self, value: Any) -> None:
         """Send `$/progress {id, value}` if the host accepts it (spec section 6.4)."""
@@ -293,3 +338,6 @@ class Context(Generic[State_co]):
 def _object(value: Any) -> dict[str, Any]:
     """An object from the host; empty if it is anything else."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+surroundings_of: Final[Callable[[Context[Any]], Surroundings]] = attrgetter("_around")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from _thread import LockType
     from collections.abc import Callable
 
     from animus_routes.engine.ports import Items
@@ -28,7 +27,7 @@ class Scope(Struct, eq=False):
         report: Tells the operator of an error: where, and the error.
         made: The dependencies that are made, by their function.
         cleanups: The generators among them, to be finished after the reply.
-        gates: Held by whoever waits for the request to be cancelled.
+        wanting: What is to be called, once, when the request is cancelled.
     """
 
     method: str
@@ -38,14 +37,30 @@ class Scope(Struct, eq=False):
     opening: Callable[[], object] | None = None
     made: dict[Callable[..., Any], Any] = {}
     cleanups: list[Any] = []
-    gates: list[LockType] = []
+    wanting: list[Callable[[], object]] = []
 
     def cancel(self) -> None:
-        """Trip `cancelled`, and open every gate."""
+        """Trip `cancelled`, and call whatever wants to know; each once, in order."""
         self.cancelled = True
-        for gate in tuple(self.gates):
-            with suppress(RuntimeError):  # it timed out at this moment
-                gate.release()
+        while self.wanting:
+            try:
+                self.wanting.pop(0)()
+            except IndexError:  # another thread cancels it, too
+                return
+            except Exception as error:  # noqa: BLE001 - an author's; the others are told, too
+                self.report(f"a function for the cancellation of {self.method}", error)
+
+    def on_cancel(self, act: Callable[[], object]) -> Callable[[], None]:
+        """See `Context.on_cancel`."""
+        self.wanting.append(act)
+        if self.cancelled:  # it may be called by now
+            self.cancel()
+
+        def forget() -> None:
+            with suppress(ValueError):  # it was called
+                self.wanting.remove(act)
+
+        return forget
 
     def close(self, failure: BaseException | None) -> None:
         """After the reply: run the rest of generator dependencies, the last one made first."""

@@ -71,7 +71,7 @@ class Session:
     def connect(self, link: Link) -> None:
         """What the app may ask of the engine; called once, before anything else."""
         self._link = link
-        self._surroundings.wire = link.wire
+        self._surroundings.link = link
 
     def _over(self) -> bool:
         return self._link is not None and self._link.over
