@@ -41,6 +41,7 @@ def main(arguments: list[str]) -> int:
         ProtocolError,
         read_manifest,
     )
+    from animus_routes.host.running import DEVELOPER
 
     try:
         manifest = read_manifest(command, timeout_s=timeout_s)
@@ -57,7 +58,7 @@ def main(arguments: list[str]) -> int:
             stderr=None,
             on_notification=lambda found: _show(found.method, found.params),
         ) as plugin:
-            plugin.initialize()
+            plugin.initialize(host_info=DEVELOPER)
             print_json(plugin.call(method, params, timeout_s=timeout_s))
             if follow_s:
                 _follow(plugin, follow_s)

@@ -28,7 +28,7 @@ def manifest(app: Declaration) -> dict[str, Any]:
     }
     optional = {
         "plugin_kinds": app.kinds[1:],
-        "env_required": [_env(item) for item in app.env_required],
+        "env_required": [requirement(item) for item in app.env_required],
         "notification_buffer_size": app.notification_buffer_size,
         "supports_mcp": app.supports_mcp,
     }
@@ -101,7 +101,7 @@ def _kind_capabilities(app: Declaration) -> dict[str, Any]:
     return found
 
 
-def _env(item: Any) -> dict[str, Any]:
+def requirement(item: Any) -> dict[str, Any]:
     """An `EnvRequirement`, from a name, a dict, or the wire type of either family.
 
     `sensitive` and `required` are always written (facts section 7).

@@ -6,6 +6,7 @@ in order, like a handler.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,16 +23,15 @@ from animus_routes.engine.frames import (
     result_frame,
 )
 from animus_routes.engine.stderr import log
-from animus_routes.errors import CANCELLED, INVALID_REQUEST, RpcError
+from animus_routes.errors import CANCELLED, INVALID_REQUEST, METHOD_NOT_FOUND, RpcError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from msgspec import Raw
 
     from animus_routes.engine.connection import Connection
     from animus_routes.engine.ports import Route
 
+Control = Callable[["Connection", "Request", bytearray], "Route | None"]
 INLINE: Final = "inline"
 EXIT: Final = "exit"
 HEALTH: Final = "health/check"
@@ -146,12 +146,25 @@ def _ignore(_connection: Connection, _request: Request, _out: bytearray) -> None
     return None
 
 
-CONTROL: Final[dict[str, Callable[[Connection, Request, bytearray], Route | None]]] = {
+def _one_way(control: Control) -> Control:
+    """Hosts send it without an id: with one it would be a method, and there is none of that name."""
+
+    def controlled(connection: Connection, request: Request, out: bytearray) -> Route | None:
+        if not request.id:
+            return control(connection, request, out)
+        text = f"'{request.method}' is a notification, and sent without an id"
+        out += error_frame(request.id, METHOD_NOT_FOUND, text)
+        return None
+
+    return controlled
+
+
+CONTROL: Final[dict[str, Control]] = {
     "initialize": _initialize,
-    "initialized": _initialized,
+    "initialized": _one_way(_initialized),
     "$/ping": _ping,
-    "$/cancelRequest": _cancel,
-    "$/progress": _ignore,
+    "$/cancelRequest": _one_way(_cancel),
+    "$/progress": _one_way(_ignore),
     HEALTH: _health,
     SHUTDOWN: _ask_to_shut_down,
     EXIT: _exit,

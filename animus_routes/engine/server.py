@@ -23,7 +23,7 @@ from animus_routes.engine.frames import (
 )
 from animus_routes.engine.stderr import log
 from animus_routes.engine.turn import HELD_BYTES
-from animus_routes.errors import INVALID_REQUEST, METHOD_NOT_FOUND, NOT_INITIALIZED
+from animus_routes.errors import INVALID_REQUEST, METHOD_NOT_FOUND, NOT_INITIALIZED, Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -265,9 +265,16 @@ class Server:
         return None
 
     def _stop(self, route: Route, request: Request, out: bytearray) -> bool:
-        """End the stream that the params name."""
+        """End the stream that the params name.
+
+        Raises:
+            Invalid: They name none, and no handler looks at them.
+        """
         assert route.stops is not None
         name = self._app.field(request.params, route.stops)
+        if route.bare and (isinstance(name, bool) or not isinstance(name, str | int | float)):
+            told = ("Field required", "missing") if name is None else ("Expected `str`", "type")
+            raise Invalid([{"path": route.stops, "message": told[0], "code": told[1]}])
         found = self.connection.calls.stop(name, route.owner)
         if route.bare and request.id:
             assert route.stopped is not None

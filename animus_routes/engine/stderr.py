@@ -18,7 +18,10 @@ import sys
 from _thread import allocate_lock, start_new_thread
 from contextlib import suppress
 from time import monotonic, sleep
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STDOUT: Final = 1
 STDERR: Final = 2
@@ -285,9 +288,19 @@ def utf8(text: str) -> bytes:
         return readable(text).encode()
 
 
+# What takes secrets out of every text that is written here; of each app that is served, its own.
+MASKS: Final[list[Callable[[str], str]]] = []
+
+
+def _masked(text: str) -> bytes:
+    for mask in MASKS:
+        text = mask(text)
+    return utf8(text)
+
+
 def log(text: str) -> None:
     """One line for the operator, on stderr, past every buffer."""
-    write(utf8(f"animus-routes: {text}\n"))
+    write(_masked(f"animus-routes: {text}\n"))
 
 
 def last_word(text: str) -> None:
@@ -299,7 +312,7 @@ def last_word(text: str) -> None:
 def say(text: str) -> None:
     """For whoever started the process, in the words of a command: no name before it."""
     with suppress(OSError):
-        os.write(STDERR, utf8(f"{text}\n"))
+        os.write(STDERR, _masked(f"{text}\n"))
 
 
 def write(data: bytes) -> None:

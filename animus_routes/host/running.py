@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 HOST_INFO: Final = {"name": "animus", "version": "0.7.0"}
+DEVELOPER: Final = {"name": "animus-routes", "version": "0"}
 HOST_CAPABILITIES: Final = {"streaming": True, "progress": True, "cancellation": True}
 STDERR_BYTES: Final = 1024 * 1024
 SHUTDOWN_STEP_S: Final = 2.0
@@ -154,6 +155,7 @@ class PluginProcess:
         capabilities: Mapping[str, Any] = HOST_CAPABILITIES,
         protocol_version: str = "1.1.0",
         *,
+        host_info: Mapping[str, str] = HOST_INFO,
         timeout_s: float = 30.0,
     ) -> dict[str, Any]:
         """Shake hands: `initialize`, the host's checks on its result, `initialized`.
@@ -162,6 +164,8 @@ class PluginProcess:
             init_extensions: Left out of the frame unless given, as in the generic handshake.
             capabilities: What the host says it can do.
             protocol_version: The version that the host says it speaks.
+            host_info: The host's name and version. A plugin takes the name `animus-routes` for its
+                author's, and says in the messages of its errors what it tells no other host.
             timeout_s: How long to wait for the answer, in seconds.
 
         Returns:
@@ -173,7 +177,7 @@ class PluginProcess:
         """
         params: dict[str, Any] = {
             "protocol_version": protocol_version,
-            "host_info": HOST_INFO,
+            "host_info": dict(host_info),
             "capabilities": dict(capabilities),
         }
         if init_extensions is not None:

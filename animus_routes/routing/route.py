@@ -141,6 +141,22 @@ class Route(Struct, kw_only=True, eq=False):
         return structs.replace(self, name=name, kind=kind, decode=decode)
 
 
+def refusing(route: Route, refuse: Callable[..., Any]) -> Route:
+    """A route that answers every call with what `refuse` raises, whatever the params."""
+    return structs.replace(
+        route,
+        decode=as_it_is,
+        decode_wire=as_it_is,
+        call=refuse,
+        adapt_params=None,
+        adapt=None,
+        signature=None,
+        mode="inline",
+        contextual=False,
+        stream=None,
+    )
+
+
 def handled(
     name: str,
     role: Role,

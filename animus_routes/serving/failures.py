@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from animus_routes.engine.exit import Interrupted
 from animus_routes.engine.frames import TooLargeError, error_frame, error_object, is_code
+from animus_routes.engine.stderr import log
 from animus_routes.errors import (
     CANCELLED,
     INTERNAL_ERROR,
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     from animus_routes.handlers.signature import Signature
     from animus_routes.roles import Role
     from animus_routes.routing.declaration import Declaration
+    from animus_routes.serving.masks import Masks
+
+
+LOOK: Final = "the traceback is on the plugin's stderr, which the daemon has in its events"
+LONGEST_TEXT: Final = 500
 
 
 class Value(Struct):
@@ -52,9 +58,16 @@ def wire_error(role: Role | None, error: RpcError) -> tuple[int, str, Any]:
     return code, prefix + error.message, {**error.data, "category": category}
 
 
-def _bug(reported: str) -> dict[str, str]:
-    """What a host is told about a bug: where the operator finds it."""
-    return {"category": "other", "error_id": reported.rpartition(" ")[2]}
+class NotStartedError(Exception):
+    """A step of the handshake failed, because of its cause.
+
+    Args:
+        step: Which, in a few words.
+    """
+
+    def __init__(self, step: str) -> None:
+        super().__init__(step)
+        self.step = step
 
 
 def _with_choices(invalid: Invalid, signature: Signature) -> Invalid:
@@ -83,6 +96,28 @@ def _placed(route: Any, error: BaseException) -> BaseException:
     return error
 
 
+def _cause(error: BaseException) -> BaseException:
+    """What a step of the handshake failed with; any other error itself."""
+    return (error.__cause__ or error) if isinstance(error, NotStartedError) else error
+
+
+def _named(variables: list[str]) -> str:
+    *first, last = variables
+    return f"variables {', '.join(first)} and {last} are" if first else f"variable {last} is"
+
+
+def _text(error: BaseException) -> str:
+    """An error in one line; an author's class may fail to say it."""
+    try:
+        said = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - whatever an author's objects do to it
+        said = ""
+    if isinstance(error, Mistake):
+        return said
+    name = type(error).__name__
+    return f"{name}: {said[:LONGEST_TEXT]}" if said else name
+
+
 class Failures:
     """Turns what is raised into error frames (`engine.ports.Failing`).
 
@@ -92,6 +127,7 @@ class Failures:
         over: Has a shutdown or the end begun?
 
     Attributes:
+        developing: The host is an author's: a test, or this package's own command line.
         raised: What made a request fail on the author's side, by request id, for the test client;
             None = only logged.
         breaks: What broke streams after their ack, by request id, and the error as hosts read it;
@@ -103,6 +139,8 @@ class Failures:
     ) -> None:
         self.raised: dict[int | Raw, BaseException] | None = None
         self.breaks: dict[int | Raw, tuple[BaseException, bytes]] | None = None
+        self.developing = False
+        self._masks: Masks | None = None
         self._app = app
         self._context = context
         self._over = over
@@ -117,12 +155,55 @@ class Failures:
             invalid = _with_choices(invalid, signature)
         code = PARSE_ERROR if invalid.malformed else INVALID_PARAMS
         data = {"category": "invalid_request", "issues": invalid.issues}
-        return error_frame(request.id, code, f"invalid params: {invalid}", data)
+        return self._frame(request, code, f"invalid params: {invalid}", data)
+
+    def _frame(self, request: Request, code: int, message: str, data: Any) -> bytes:
+        """An error frame; a notification gets none, so that its error is a line on stderr."""
+        if not request.id:
+            log(f"{request.method}: {message}")
+        return self._written(request.id, code, message, data)
+
+    def _written(self, request_id: int | Raw, code: int, message: str, data: Any) -> bytes:
+        return error_frame(request_id, code, self.masked(message), self.masked(data))
+
+    def missing(self) -> str:
+        """Which variables the app requires and does not have, as a sentence; "" if none."""
+        names = [name for name in self._declared("required") if name not in os.environ]
+        return f"the required {_named(names)} not set" if names else ""
+
+    def _wanted_by(self, error: BaseException) -> str:
+        """The variable that an error is about, `os.environ[name]` of one that is not set; or ""."""
+        name = error.args[0] if isinstance(error, KeyError) and error.args else None
+        if not isinstance(name, str) or name not in self._declared("name") or name in os.environ:
+            return ""
+        return self.missing() or f"the {_named([name])} not set"
+
+    def _declared(self, flag: str) -> list[str]:
+        """The variables that are declared with this."""
+        if not self._app.env_required:
+            return []
+        from animus_routes.describe.manifest import requirement
+
+        declared = map(requirement, self._app.env_required)
+        return [found["name"] for found in declared if found[flag]]
+
+    def masked(self, value: Any) -> Any:
+        """A text, or what may hold texts, without the values of variables that are secret."""
+        if self._masks is None:
+            secret = self._declared("sensitive")
+            if not secret:
+                return value
+            from animus_routes.serving.masks import Masks
+
+            self._masks = Masks(secret)
+        return self._masks.masked(value)
 
     def rescue(
         self, route: Any, request: Request, error: BaseException, context: Any
     ) -> bytes | Value:
         """What a handler raised: an `RpcError`, an exception with a handler, or a bug."""
+        if isinstance(error, NotStartedError):
+            return self._internal_error(route.name, request.id, error)
         found = self._handled(error, context or self._context(route, request))
         if isinstance(found, Value):
             return found
@@ -137,15 +218,13 @@ class Failures:
         """What no exception handler is asked about, or not any more."""
         if isinstance(error, RpcError):
             self._remember(request.id, error)
-            return error_frame(request.id, *self._told(route, error))
+            return self._frame(request, *self._told(route, error))
         return self._internal_error(route.name, request.id, _placed(route, error))
 
     def _told(self, route: Any, error: RpcError) -> tuple[int, str, Any]:
         """What a host is told of an error; of a code that hosts cannot read, the operator is told."""
         code, message, data = wire_error(getattr(route, "role", None), error)
         if not is_code(code):
-            from animus_routes.engine.stderr import log
-
             log(
                 f"{route.name}: the code of an error is a 32-bit integer, not {code!r:.60}: "
                 f"{message!r:.200} is answered with {INTERNAL_ERROR}"
@@ -165,13 +244,17 @@ class Failures:
                 return found if isinstance(found, RpcError) else Value(found)
         return error
 
+    def translated(self, error: BaseException, context: Any) -> BaseException:
+        """The same, where it is too late for a result."""
+        found = self._handled(error, context)
+        return error if isinstance(found, Value) else found
+
     def failed_late(self, route: Any, request: Request, error: BaseException, context: Any) -> None:
         """A call failed after it was cancelled: only the operator is told.
 
         An exception handler may say it in other words, or that it was the cancellation.
         """
-        found = self._handled(error, context or self._context(route, request))
-        raised = error if isinstance(found, Value) else found
+        raised = self.translated(error, context or self._context(route, request))
         if not isinstance(raised, RpcError) or raised.code != CANCELLED:
             self.report(f"{route.name}, after it was cancelled", raised)
 
@@ -182,13 +265,14 @@ class Failures:
 
         An exception handler may replace the error, but it is too late for a result.
         """
-        found = self._handled(error, context)
-        raised = error if isinstance(found, Value) else found
-        reported = self.report(f"the stream of {route.name}", _placed(route, raised))
+        raised = _placed(route, self.translated(error, context))
+        name = f"the stream of {route.name}"
         if isinstance(raised, RpcError):
-            told = error_object(*self._told(route, raised))
+            self.report(name, raised)
+            code, message, data = self._told(route, raised)
         else:
-            told = error_object(INTERNAL_ERROR, "internal error", _bug(reported))
+            code, (message, data) = INTERNAL_ERROR, self._bug(name, raised)
+        told = error_object(code, self.masked(message), self.masked(data))
         if self.breaks is not None:
             self.breaks[request.id] = raised, told
         return told
@@ -198,7 +282,7 @@ class Failures:
         if isinstance(error, TooLargeError):
             self.report(f"the result of {route.name}", error)
             self._remember(request_id, error)
-            return error_frame(request_id, INTERNAL_ERROR, str(error), {"category": "other"})
+            return self._written(request_id, INTERNAL_ERROR, str(error), {"category": "other"})
         return self._internal_error(
             f"the result of {route.name}", request_id, _placed(route, error)
         )
@@ -210,9 +294,33 @@ class Failures:
         return error_frame(request.id, *wire_error(role, error))
 
     def _internal_error(self, name: str, request_id: int | Raw, error: BaseException) -> bytes:
-        self._remember(request_id, error)
-        data = _bug(self.report(name, error))
-        return error_frame(request_id, INTERNAL_ERROR, "internal error", data)
+        message, data = self._bug(name, error)
+        self._remember(request_id, _cause(error))
+        return self._written(request_id, INTERNAL_ERROR, message, data)
+
+    def bug(self, name: str, error: BaseException) -> str:
+        """Report a bug; what a host is told about it, as a sentence."""
+        said: str = self.masked(self._bug(name, error)[0])
+        return said
+
+    def _bug(self, name: str, error: BaseException) -> tuple[str, dict[str, str]]:
+        """Report a bug; message and data for hosts, which show the message alone."""
+        said, told = "internal error", ""
+        if isinstance(error, NotStartedError):
+            name, said = error.step, f"the plugin cannot start, {error.step} failed: error"
+            error = _cause(error)
+            told = _text(error) if isinstance(error, OSError) else type(error).__name__
+        error_id = self.report(name, error)
+        if not error_id:
+            return f"{said}: the plugin is ending", {"category": "other"}
+        told = _text(error) if self.developing else self._wanted_by(error) or told
+        facts = [f"{said} {error_id}: {told}" if told else f"{said} {error_id}"]
+        if not self.developing:
+            facts.append(LOOK)
+        missing = self.missing()
+        if missing != told:
+            facts.append(missing)
+        return "; ".join(filter(None, facts)), {"category": "other", "error_id": error_id}
 
     def _remember(self, request_id: int | Raw, error: BaseException) -> None:
         """For the test client; what has no id has no answer either."""
@@ -220,12 +328,10 @@ class Failures:
             self.raised[request_id] = error
 
     def report(self, what: str, error: BaseException) -> str:
-        """Tell the operator, with the traceback; return what the host is told, with the id."""
-        from animus_routes.engine.stderr import log
-
+        """Tell the operator, with the traceback; return its id, "" if it is only the end."""
         if isinstance(error, Interrupted):
             log(f"{what}: cut off, the plugin is ending")
-            return "cut off"
+            return ""
         from animus_routes.serving.traces import has_authors_frames, traceback_of
 
         error_id = os.urandom(4).hex()
@@ -233,4 +339,4 @@ class Failures:
             log(f"error {error_id} in {what}: {error}")
         else:
             log(f"error {error_id} in {what}\n{traceback_of(error)}")
-        return f"internal error, id {error_id}"
+        return error_id

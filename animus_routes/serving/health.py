@@ -15,17 +15,22 @@ if TYPE_CHECKING:
 
     from animus_routes.handlers.context import Context
     from animus_routes.routing.route import Route
+    from animus_routes.serving.failures import Failures
 
 
 class Health:
     """What a plugin reports about its health.
 
     Args:
-        report: Tells the operator about a check that raised, and returns the text for the host.
+        failures: Tells the operator about a check that raised, and gives the text for the host.
+
+    Attributes:
+        broken: Why nothing can be served; "" if it can.
     """
 
-    def __init__(self, report: Callable[[str, BaseException], str]) -> None:
-        self._report = report
+    def __init__(self, failures: Failures) -> None:
+        self.broken = ""
+        self._failures = failures
         self._started = monotonic()
 
     def route(self, check: Callable[..., Any]) -> Route:
@@ -64,11 +69,19 @@ class Health:
             given = {"status": "degraded", "last_error": found}
         else:
             given = codecs.to_builtins(found)
+        failures = self._failures
+        if self.broken:
+            given = {"status": "unhealthy", "last_error": self.broken}
+        elif given.get("status") == "healthy" and (missing := failures.missing()):
+            given = {**given, "status": "degraded", "last_error": missing}
+        elif "last_error" in given:
+            given["last_error"] = failures.masked(given["last_error"])
         return {**given, **{k: v for k, v in self._vitals().items() if k not in given}}
 
     def _unhealthy(self, error: Exception) -> dict[str, Any]:
-        text = error.message if isinstance(error, RpcError) else self._report(HEALTH, error)
-        return {"status": "unhealthy", "last_error": text, **self._vitals()}
+        failures = self._failures
+        text = error.message if isinstance(error, RpcError) else failures.bug(HEALTH, error)
+        return {"status": "unhealthy", "last_error": failures.masked(text), **self._vitals()}
 
     def _vitals(self) -> dict[str, Any]:
         vitals: dict[str, Any] = {"uptime_ms": int((monotonic() - self._started) * 1000)}

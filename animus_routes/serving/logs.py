@@ -55,21 +55,32 @@ def json_fields(fields: dict[str, Any] | None) -> dict[str, Any] | None:
 FORMATS: Final = {"text": as_text, "json": as_json}
 
 
+def _as_it_is(found: Entry) -> Entry:
+    return found
+
+
 class Sink:
     """Where entries go.
 
     Args:
         log_format: "text" or "json", for stderr.
         notify: Sends a `log/entry` notification, or None.
+        masked: Takes secrets out of every text of an entry.
     """
 
-    def __init__(self, log_format: str, notify: Callable[[Entry], object] | None) -> None:
+    def __init__(
+        self,
+        log_format: str,
+        notify: Callable[[Entry], object] | None,
+        masked: Callable[[Entry], Entry] = _as_it_is,
+    ) -> None:
         self._format = FORMATS[log_format]
+        self._masked = masked
         self._notify = notify
 
     def write(self, level: str, target: str, message: str, fields: Any = None) -> None:
         """One entry, now."""
-        found = entry(level, target, message, fields)
+        found = self._masked(entry(level, target, message, fields))
         write(self._format(found))
         if self._notify is not None:
             self._notify(found)

@@ -14,15 +14,15 @@ from msgspec import Raw
 
 from animus_routes.engine.exit import End
 from animus_routes.engine.frames import Request, notification_frame
-from animus_routes.engine.stderr import log
-from animus_routes.errors import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, RpcError
+from animus_routes.engine.stderr import MASKS, log
+from animus_routes.errors import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, RpcError, Unavailable
 from animus_routes.handlers.context import Context, Surroundings
 from animus_routes.handlers.scope import scope_of
 from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.routing.registry import covers
-from animus_routes.routing.route import internal
+from animus_routes.routing.route import internal, refusing
 from animus_routes.routing.streaming import AdaptedStreamCall
-from animus_routes.serving.failures import Failures
+from animus_routes.serving.failures import Failures, NotStartedError
 from animus_routes.serving.health import Health
 from animus_routes.values import codecs
 
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 KEPT_NAMES: Final = 256  # of methods of kinds below a glob: hosts may name as many as they like
 
 
+DEVELOPING: Final = "animus-routes"  # how the hosts of this package are named
+HOOK: Final = "a hook of its handshake"
+LIFESPAN: Final = "its lifespan"
 REFUSALS: Final = (INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR)
 
 
@@ -59,7 +62,7 @@ class Session:
             self._routes.setdefault(route.name, route)
         self._called: dict[str, Route] = {}
         self._lifespan: Callable[[], None] | None = None
-        self._health = Health(self.failures.report)
+        self._health = Health(self.failures)
         self._health_route: EngineRoute | None = None
         self._link: Link | None = None
         self._surroundings = Surroundings(
@@ -72,6 +75,8 @@ class Session:
         """What the app may ask of the engine; called once, before anything else."""
         self._link = link
         self._surroundings.link = link
+        if self.app.env_required:
+            MASKS.append(self.failures.masked)
 
     def _over(self) -> bool:
         return self._link is not None and self._link.over
@@ -146,13 +151,56 @@ class Session:
         assert link is not None
         surroundings.greeting = greeting
         self._set_up_logging()
+        failures = self.failures
+        missing = failures.missing()
+        if missing:
+            log(f"{self.app.name}: {missing}")
         ctx = Context(surroundings, Request("initialize", 0, params), None)
-        self._run_hooks(link, params, ctx)
-        if self.app.lifespan is not None and self._lifespan is None:
-            from animus_routes.serving.lifespan import enter
-
-            surroundings.state, self._lifespan = enter(self.app, ctx, link.run)
+        failures.developing = str(ctx.host.get("name")).startswith(DEVELOPING)
+        failed = self._started(link, params, ctx)
+        if failed is not None and not missing:
+            raise failed
+        if failed is not None:
+            # One plugin that refuses the handshake stops the commands of all others of its role.
+            self._refuse_all(failed)
         return initialize_result(self.app)
+
+    def _started(self, link: Link, params: Raw, ctx: Context) -> Exception | None:
+        """Run the hooks and enter the lifespan; return what failed.
+
+        Raises:
+            RpcError: A hook refuses this host.
+        """
+        step = HOOK
+        try:
+            self._run_hooks(link, params, ctx)
+            step = LIFESPAN
+            if self.app.lifespan is not None and self._lifespan is None:
+                from animus_routes.serving.lifespan import enter
+
+                self._surroundings.state, self._lifespan = enter(self.app, ctx, link.run)
+        except Exception as error:
+            if step is HOOK and isinstance(error, RpcError):
+                raise
+            found = self.failures.translated(error, ctx)
+            if isinstance(found, RpcError):
+                return found
+            failed = NotStartedError(step)
+            failed.__cause__ = error
+            return failed
+        return None
+
+    def _refuse_all(self, failed: Exception) -> None:
+        """Answer every call with why nothing can be served."""
+        bug = self.failures.bug
+        reason = failed.message if isinstance(failed, RpcError) else bug("the handshake", failed)
+        log(f"{self.app.name} serves nothing: {reason}")
+
+        def refuse(*_: Any) -> None:
+            raise Unavailable(reason)
+
+        self._health.broken = reason
+        self._routes = {name: refusing(route, refuse) for name, route in self._routes.items()}
 
     def _run_hooks(self, link: Link, params: Raw, ctx: Context) -> None:
         """Run every hook in order; close what their dependencies opened after the last one."""
@@ -182,6 +230,8 @@ class Session:
         """Give back what belongs to the process, for one that lives on."""
         self._give_logging_back()
         self._give_logging_back = _nothing
+        if self.failures.masked in MASKS:
+            MASKS.remove(self.failures.masked)
 
     @property
     def sink(self) -> Sink:
@@ -190,7 +240,9 @@ class Session:
             from animus_routes.serving.logs import Sink
 
             self._sink = Sink(
-                self.app.log_format, self._log_entry if self.app.log_entries else None
+                self.app.log_format,
+                self._log_entry if self.app.log_entries else None,
+                self.failures.masked,
             )
         return self._sink
 
@@ -225,6 +277,8 @@ class Session:
 
     def health_route(self) -> EngineRoute | None:
         """The author's check as a route."""
+        if self._health.broken:
+            return None
         if self._health_route is None and self.app.health_check is not None:
             self._health_route = self._health.route(self.app.health_check)
         return self._health_route
@@ -234,15 +288,20 @@ class Session:
         return codecs.encode(self._health.result(None))
 
     def call_failed(self, route: Any, sent: bytes) -> None:
-        """End the process if its host ignores that a stream has failed, so that it is restarted.
+        """Say on stderr that a stream is refused; end the process if it has failed and hosts ignore that.
 
-        Refusing the params does not count as a failure: it would happen again next time.
+        Hosts do not read the answer of a stream that they expect to be acknowledged. One that has
+        failed is restarted with the process; refusing the params would happen again next time.
         """
-        if route.stream is None or not route.stream.fatal or not self.app.exit_on_broken_stream:
+        if route.stream is None:
             return
         found = msgspec.json.decode(sent)
-        refused = found.get("error", found)["code"] in REFUSALS
-        if not refused and self._link is not None:
+        error = found.get("error", found)
+        if error is not found and route.stream.ack is not None and "error_id" not in error["data"]:
+            log(f"{route.name} is refused: {error['message']}")
+        refused = error["code"] in REFUSALS
+        fatal = route.stream.fatal and self.app.exit_on_broken_stream
+        if fatal and not refused and self._link is not None:
             self._link.end(End.BROKEN_STREAM)
 
 

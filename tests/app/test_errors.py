@@ -104,7 +104,7 @@ def test_an_exception_handlers_value_goes_the_way_of_a_result(mode: str) -> None
 
 
 @pytest.mark.parametrize("bug", [ValueError("s3cret"), KeyError("s3cret"), TypeError("s3cret")])
-def test_a_bug_says_nothing_of_its_inside(
+def test_a_bug_says_what_it_is_to_a_host_that_is_a_developers(
     bug: Exception, capfd: pytest.CaptureFixture[str]
 ) -> None:
     app = custom_app()
@@ -115,7 +115,8 @@ def test_a_bug_says_nothing_of_its_inside(
 
     with TestClient(app) as client:
         error = refused(client, "x/do", {"a": 1})
-    assert (error.code, error.message) == (-32603, "internal error")
+    said = f"internal error {error.data['error_id']}: {type(bug).__name__}: {bug}"
+    assert (error.code, error.message) == (-32603, said)
     assert error.data.keys() == {"category", "error_id"}
     assert error.__cause__ is bug
     told = capfd.readouterr().err

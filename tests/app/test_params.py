@@ -386,7 +386,7 @@ def test_a_bug_in_a_validator_is_not_the_callers_fault() -> None:
         assert client.call("x/do", {"x": 1}) == 1
         error = refused(client, "x/do", {"x": 2})
     assert error.code == -32603
-    assert error.message == "internal error"
+    assert error.message == f"internal error {error.data['error_id']}: KeyError: 2"
 
 
 def test_a_hint_that_cannot_be_resolved_is_reported_with_its_place() -> None:

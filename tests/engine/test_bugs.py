@@ -28,7 +28,10 @@ def test_whatever_a_handler_raises_is_an_internal_error(
 ) -> None:
     error = error_of(plugin, method, {"what": what})
     assert error.code == INTERNAL
-    assert error.message == "internal error"
+    assert error.message == (
+        f"internal error {error.data['error_id']}; the traceback is on the plugin's stderr, "
+        "which the daemon has in its events"
+    )
     assert error.data["error_id"] in stderr_with(plugin, error.data["error_id"])
     ping_s(plugin)
 

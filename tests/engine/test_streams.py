@@ -239,7 +239,7 @@ def test_a_run_whose_session_is_called_none_is_not_ended_by_a_cancellation_witho
         params = {"prompt": "p", "cwd": "/", "session_id": "None"}
         run = plugin.request("agent/run", params)
         ping_s(plugin)
-        assert plugin.call("agent/cancel", {}, timeout_s=WAIT_S)["cancelled"] is False
+        assert error_of(plugin, "agent/cancel", {}).code == -32602
         assert plugin.call("agent/cancel", {"session_id": "None"}, timeout_s=WAIT_S)["cancelled"]
         assert reply_error(plugin, run).code == CANCELLED
 

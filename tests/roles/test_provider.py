@@ -485,6 +485,16 @@ def test_a_cancelled_run_says_a_fatal_error_first_and_is_answered_once(style: st
     assert "closed c" in plugin.stderr_text()
 
 
+def test_a_cancel_that_names_nothing_is_refused() -> None:
+    with agents(STYLES[0], []) as plugin:
+        for params, code in (({}, "missing"), (None, "missing"), ({"session_id": []}, "type")):
+            with pytest.raises(RpcError) as refusal:
+                plugin.call("agent/cancel", params)
+            assert refusal.value.code == -32602
+            assert [issue["path"] for issue in refusal.value.data["issues"]] == ["session_id"]
+            assert refusal.value.data["issues"][0]["code"] == code
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_many_runs_with_cancels_at_random_are_each_answered_once(style: str) -> None:
     chance = random.Random(7)

@@ -368,7 +368,6 @@ def test_a_query_without_params_is_the_default_query(params: Any) -> None:
         (NotSupported("x"), -32001, "not_supported", "x"),
         (Unavailable("x"), -32603, "unavailable", "backend unavailable: x"),
         (QuotaExceeded("x"), -32603, "quota_exceeded", "quota exceeded: x"),
-        (ValueError("secret"), -32603, "other", "internal error"),
     ],
 )
 def test_errors_map_as_the_log_storage_crate_maps_them(
@@ -376,6 +375,12 @@ def test_errors_map_as_the_log_storage_crate_maps_them(
 ) -> None:
     found = error_of("log_storage_backend", "log_storage/store", error)
     assert (found.code, found.data["category"], found.message) == (code, category, message)
+
+
+def test_a_bug_of_a_log_storage_is_an_internal_error() -> None:
+    found = error_of("log_storage_backend", "log_storage/store", ValueError("wrong"))
+    assert (found.code, found.data["category"]) == (-32603, "other")
+    assert found.message.startswith("internal error ")
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ app = App(
     version="0.1.0",
     description="Everything that hurts an engine",
     lifespan=lifespan,
-    env_required=["SLOW_LIFESPAN", "SLOW_HEALTH", "REFUSE"],
+    env_required=[{"name": name} for name in ("SLOW_LIFESPAN", "SLOW_HEALTH", "REFUSE")],
 )
 
 

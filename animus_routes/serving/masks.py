@@ -1,0 +1,76 @@
+"""The values of variables that an app declares as `sensitive`, kept out of what is written."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final, cast
+
+from animus_routes.engine.stderr import utf8
+
+SHORTEST: Final = 4  # a shorter value is no secret, and would mask half of every line
+MASK: Final = "***"
+
+
+class Masks:
+    """Takes the values of variables out of texts.
+
+    Args:
+        names: The variables that are secret; each value is looked up when a text is masked.
+    """
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+        self._values: list[str] = []
+        self._forms: list[str] = []
+
+    def masked(self, value: Any) -> Any:
+        """A value whose texts lack those of sensitive variables, in any form that text may have them.
+
+        What is neither text nor JSON becomes what it is written as.
+        """
+        forms = self._secrets()
+        if value is None or not forms:
+            return value
+        if isinstance(value, str):
+            return _without(forms, value)
+        from animus_routes.values.codecs import to_builtins
+
+        return _masked_json(forms, to_builtins(value))
+
+    def _secrets(self) -> list[str]:
+        values = [os.environ.get(name, "").strip() for name in self._names]
+        if values != self._values:
+            long = {form for value in values if len(value) >= SHORTEST for form in _forms(value)}
+            # What was a secret once stays one; longer ones first, one may hold another.
+            self._forms = sorted({*self._forms, *long}, key=len, reverse=True)
+            self._values = values
+        return self._forms
+
+
+def _without(forms: list[str], text: str) -> str:
+    for form in forms:
+        text = text.replace(form, MASK)
+    return text
+
+
+def _masked_json(forms: list[str], value: Any) -> Any:
+    if isinstance(value, str):
+        return _without(forms, value)
+    if isinstance(value, list):
+        return [_masked_json(forms, item) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        found = cast("dict[str, object]", value).items()
+        return {_without(forms, key): _masked_json(forms, item) for key, item in found}
+    return value
+
+
+def _forms(value: str) -> set[str]:
+    """A value as text has it: plain, in a `repr`, in JSON, in a URL; or one of its longer lines."""
+    from json import dumps
+    from urllib.parse import quote, quote_plus
+
+    text = utf8(value).decode()
+    lines = {line.strip() for line in text.splitlines()}
+    found = {text, repr(text)[1:-1], dumps(text)[1:-1], dumps(text, ensure_ascii=False)[1:-1]}
+    found |= {quote(text), quote(text, safe=""), quote_plus(text)}
+    return found | {line for line in lines if len(line) >= 2 * SHORTEST}
