@@ -4,13 +4,15 @@
 
 The database is `.animus/durable.sqlite3` under the project's root, or what ANIMUS_DURABLE_URL says,
 such as `postgresql://user@server/animus`; hosts with the same URL and the same ANIMUS_DURABLE_NAME
-(the name of the project's folder if unset) share one store. Every call is one transaction that
-holds the store's lock: whoever gets `new` for an idempotency key is the only one until the
-reservation ends, and the first commit of a step is the only one.
+(the name of the project's folder if unset) share one store. Whoever gets `new` for an idempotency
+key is the only one until the reservation ends, and the first commit of a step is the only one.
 
 A reservation ends with its commit, with `abandon_step`, or when its time is over. Then the key is
 free for whoever asks next, and a late commit of the former holder is refused. Reserve for longer
 than a step takes.
+
+What is changed of a run, its steps included, holds that run's lock on PostgreSQL, and then the
+key's; SQLite has one lock for everything.
 """
 
 import os
@@ -18,27 +20,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 from uuid import uuid4
 
 import msgspec
 
-from animus_routes import App, Context, Depends, InvalidRequest, RpcError
+from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
+from animus_routes.batteries.sql import Database, Layout, Transaction, marks
 from animus_routes.structs import durable_store as wire
 from animus_routes.timestamps import now, rfc3339
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Row, Table
 
 DEFAULT_TTL_S: Final = 300
 MAX_TTL_S: Final = 10 * 365 * 24 * 3600
 MAX_PAYLOAD_BYTES: Final = 1024 * 1024
 LOCK_S: Final = 10.0
-LAYOUT_LOCK: Final = 0x616E_6975  # one of PostgreSQL's advisory locks, taken to create the tables
 RESERVED, ABANDONED, LAPSED = "reserved", "abandoned", "lapsed"
 OUTCOMES: Final = ("success", "error")
+ALIVE: Final = "state IN ('reserved', 'success', 'error')"
 
 RUN_NOT_FOUND: Final = -32301
 STEP_NOT_FOUND: Final = -32302
@@ -49,202 +49,255 @@ NONDETERMINISM: Final = -32306
 BAD_OUTCOME: Final = -32307
 
 
-def layout() -> "tuple[Table, Table, Table]":
-    """The tables: a store with its epoch, the runs of a store, the steps of a run."""
-    from sqlalchemy import BigInteger, Column, ForeignKey, Index, MetaData, Table, Text
+# ---- the tables ---------------------------------------------------------------------------------
 
-    stores = Table(
-        "durable_stores",
-        MetaData(),
-        Column("name", Text, primary_key=True),
-        Column("epoch", BigInteger, nullable=False),
-        Column("commits", BigInteger, nullable=False),
-    )
-    runs = Table(
-        "durable_runs",
-        stores.metadata,
-        Column("store", ForeignKey(stores.c.name), primary_key=True),
-        Column("run_id", Text, primary_key=True),
-        Column("phase_id", Text, primary_key=True),
-        Column("epoch", BigInteger, nullable=False),
-        Column("inputs", Text, nullable=False),
-    )
-    steps = Table(
-        "durable_steps",
-        stores.metadata,
-        Column("step_id", Text, primary_key=True),
-        Column("store", ForeignKey(stores.c.name), nullable=False),
-        Column("run_id", Text, nullable=False),
-        Column("phase_id", Text, nullable=False),
-        Column("step_name", Text, nullable=False),
-        Column("idempotency_key", Text, nullable=False),
-        Column("state", Text, nullable=False),
-        Column("expires_us", BigInteger, nullable=False),
-        Column("payload", Text, nullable=False),
-        Column("number", BigInteger),
-        Column("committed_at", Text),
-        Column("output", Text),
-        Column("error", Text),
-    )
-    alive = steps.c.state.in_([RESERVED, *OUTCOMES])
-    key = steps.c.store, steps.c.idempotency_key
-    # The transactions already ensure this; the index turns a mistake in them into an error.
-    Index("durable_steps_by_key", *key, unique=True, sqlite_where=alive, postgresql_where=alive)
-    Index("durable_steps_of_run", steps.c.store, steps.c.run_id, steps.c.phase_id)
-    return stores, runs, steps
-
-
-def connect(url: str) -> "Engine":
-    """An engine whose transactions are exclusive from the first statement on, or that wait."""
-    from sqlalchemy import create_engine, event, make_url
-
-    place = make_url(url)
-    if place.get_backend_name() in {"postgres", "postgresql"}:
-        options = f"-c lock_timeout={int(LOCK_S * 1000)}"
-        place = place.set(drivername="postgresql+psycopg")
-        return create_engine(place, connect_args={"options": options})
-    if place.get_backend_name() != "sqlite":
-        text = f"ANIMUS_DURABLE_URL: {place.get_backend_name()} is not supported"
-        raise RpcError(BACKEND_UNAVAILABLE, text)
-    engine = create_engine(place, connect_args={"timeout": LOCK_S, "isolation_level": None})
-
-    @event.listens_for(engine, "begin")
-    def begin(db: "Connection") -> None:
-        db.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
+TABLES: Final = """
+CREATE TABLE durable_stores (store_name TEXT PRIMARY KEY, epoch BIGINT NOT NULL,
+    commits BIGINT NOT NULL);
+CREATE TABLE durable_runs (store_name TEXT NOT NULL, run_id TEXT NOT NULL, phase_id TEXT NOT NULL,
+    epoch BIGINT NOT NULL, inputs TEXT NOT NULL, PRIMARY KEY (store_name, run_id, phase_id));
+CREATE TABLE durable_steps (step_id TEXT PRIMARY KEY, store_name TEXT NOT NULL,
+    run_id TEXT NOT NULL, phase_id TEXT NOT NULL, step_name TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL, state TEXT NOT NULL, expires_us BIGINT NOT NULL,
+    payload TEXT NOT NULL, number BIGINT, committed_at TEXT, output TEXT, error TEXT)
+"""
+# Processes of 0.1.0 may still run: each of their statements reads a column that has another name now.
+FROM_0_1_0: Final = """
+ALTER TABLE durable_stores RENAME COLUMN name TO store_name;
+ALTER TABLE durable_runs RENAME COLUMN store TO store_name;
+ALTER TABLE durable_steps RENAME COLUMN store TO store_name;
+DROP INDEX durable_steps_by_key;
+DROP INDEX durable_steps_of_run
+"""
+LOCK_0_1_0: Final = """
+LOCK TABLE durable_stores, durable_runs, durable_steps IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE durable_runs DROP CONSTRAINT IF EXISTS durable_runs_store_fkey;
+ALTER TABLE durable_steps DROP CONSTRAINT IF EXISTS durable_steps_store_fkey
+"""
+# A run knows how many reservations it has and what was committed last, and so whether it is at rest.
+# The transactions already ensure that a key is unique; its index turns a mistake into an error.
+SUMS: Final = f"""
+ALTER TABLE durable_runs ADD COLUMN reserved BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE durable_runs ADD COLUMN outcome TEXT;
+ALTER TABLE durable_runs ADD COLUMN last_step TEXT;
+ALTER TABLE durable_runs ADD COLUMN in_flight BIGINT NOT NULL DEFAULT 1;
+CREATE UNIQUE INDEX durable_steps_by_key ON durable_steps (store_name, idempotency_key)
+    WHERE {ALIVE};
+CREATE INDEX durable_steps_of_run ON durable_steps (store_name, run_id, phase_id, number)
+    WHERE {ALIVE};
+CREATE INDEX durable_steps_reserved ON durable_steps (store_name, run_id, phase_id)
+    WHERE state = 'reserved'
+"""
+OF_RUN: Final = """durable_steps s WHERE s.store_name = durable_runs.store_name
+    AND s.run_id = durable_runs.run_id AND s.phase_id = durable_runs.phase_id"""
+LAST: Final = f"FROM {OF_RUN} AND state IN ('success', 'error') ORDER BY number DESC LIMIT 1"
+# Last: indexes of what has just been counted.
+COUNTED: Final = f"""
+UPDATE durable_runs SET outcome = (SELECT state {LAST}), last_step = (SELECT step_name {LAST}),
+    reserved = (SELECT count(*) FROM {OF_RUN} AND state = 'reserved');
+UPDATE durable_runs SET in_flight = 0 WHERE reserved = 0 AND outcome IS NOT NULL;
+CREATE INDEX durable_runs_in_flight ON durable_runs (store_name, epoch) WHERE in_flight = 1
+"""
 
 
-class Store:
-    """One store of a database, which is opened when it is first used."""
+def build(db: Transaction, found: int) -> None:
+    first = [LOCK_0_1_0] if found and db.postgresql else []
+    scripts = [*first, FROM_0_1_0 if found else TABLES, SUMS, COUNTED]
+    for statement in ";".join(scripts).split(";"):
+        db.run(statement)
+    if db.postgresql:
+        db.run("CREATE SEQUENCE durable_commits")
+        last = "SELECT coalesce(max(commits), 0) + 1 FROM durable_stores"
+        db.row(f"SELECT setval('durable_commits', ({last}))")
 
-    def __init__(self, url: str, name: str) -> None:
-        self.url = url
-        self.name = name
 
-    @cached_property
-    def engine(self) -> "Engine":
-        return connect(self.url)
+LAYOUT: Final = Layout("durable", 2, "durable_steps", build, lock=0x616E_6975)
 
-    @cached_property
-    def tables(self) -> "tuple[Table, Table, Table]":
-        from sqlalchemy import func, inspect
 
-        stores, runs, steps = layout()
-        if not inspect(self.engine).has_table(steps.name):
-            with self.engine.begin() as db:
-                if db.dialect.name == "postgresql":
-                    db.execute(func.pg_advisory_xact_lock(LAYOUT_LOCK).select())
-                stores.metadata.create_all(db)
-        return stores, runs, steps
+class Run(NamedTuple):
+    """A row of the runs."""
 
-    def close(self) -> None:
-        if "engine" in self.__dict__:
-            self.engine.dispose()
+    run_id: str
+    phase_id: str
+    epoch: int
+    reserved: int
+    outcome: str | None
+    last_step: str | None
+
+    @property
+    def status(self) -> str:
+        """A run is never declared over, so its last committed step speaks for it."""
+        return "pending" if self.reserved or self.outcome is None else self.outcome
+
+
+class Step(NamedTuple):
+    """A row of the steps."""
+
+    step_id: str
+    run_id: str
+    phase_id: str
+    step_name: str
+    idempotency_key: str
+    state: str
+    expires_us: int
+    committed_at: str | None
+    output: str | None
+    error: str | None
+
+
+STEPS: Final = f"SELECT {', '.join(f's.{name}' for name in Step._fields)}"
+RUNS: Final = f"SELECT {', '.join(f'r.{name}' for name in Run._fields)}"
+
+
+class Store(NamedTuple):
+    """One store of a database."""
+
+    database: Database
+    name: str
+
+    @contextmanager
+    def view(self) -> Iterator["Turn"]:
+        with self.database.read() as db:
+            yield Turn(db, self.name, time.time_ns() // 1000)
 
     @contextmanager
     def turn(self) -> Iterator["Turn"]:
-        """A transaction that no other one of this store overlaps."""
-        from sqlalchemy.exc import DBAPIError
-
-        try:
-            stores, runs, steps = self.tables
-            with self.engine.begin() as db:
-                own = stores.select().where(stores.c.name == self.name).with_for_update()
-                if db.execute(own).first() is None:
-                    self._register(db, stores)
-                    db.execute(own)
-                yield Turn(db, stores, runs, steps, self.name)
-        except DBAPIError as problem:
-            raise RpcError(BACKEND_UNAVAILABLE, f"the database: {problem.orig}") from problem
-
-    def _register(self, db: "Connection", stores: "Table") -> None:
-        from sqlalchemy.dialects import postgresql, sqlite
-
-        dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-        first = dialect.insert(stores).values(name=self.name, epoch=0, commits=0)
-        db.execute(first.on_conflict_do_nothing())
+        with self.database.write() as db:
+            yield Turn(db, self.name, time.time_ns() // 1000)
 
 
-class Turn:
-    """What is done to a store while we hold its lock."""
+class Turn(NamedTuple):
+    """What is done to a store in one transaction."""
 
-    def __init__(
-        self, db: "Connection", stores: "Table", runs: "Table", steps: "Table", name: str
-    ) -> None:
-        self.db = db
-        self.stores = stores
-        self.runs = runs
-        self.steps = steps
-        self.name = name
-        self.now_us = time.time_ns() // 1000
+    db: Transaction
+    name: str
+    now_us: int
 
-    def count(self, counter: str) -> int:
-        """The next number of a counter, which no restart sets back."""
-        column = self.stores.c[counter]
-        own = self.stores.update().where(self.stores.c.name == self.name)
-        number = self.db.execute(own.values({counter: column + 1}).returning(column)).scalar_one()
-        return int(number)
+    def begin_run(self, request: wire.BeginWorkflowRunRequest) -> int:
+        """The run's epoch, which no restart sets back."""
+        epoch: int = self.db.value(
+            "INSERT INTO durable_stores (store_name, epoch, commits) VALUES (?, 1, 0)"
+            " ON CONFLICT (store_name) DO UPDATE SET epoch = durable_stores.epoch + 1"
+            " RETURNING epoch",
+            self.name,
+        )
+        self.db.run(
+            "INSERT INTO durable_runs (store_name, run_id, phase_id, epoch, inputs)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (store_name, run_id, phase_id)"
+            " DO UPDATE SET epoch = excluded.epoch, inputs = excluded.inputs",
+            self.name,
+            request.run_id,
+            request.phase_id,
+            epoch,
+            json(request.inputs),
+        )
+        return epoch
 
-    def run(self, run_id: str, phase_id: str) -> "Row[Any]":
-        runs = self.runs.c
-        own = (runs.store == self.name) & (runs.run_id == run_id) & (runs.phase_id == phase_id)
-        found = self.db.execute(self.runs.select().where(own)).first()
+    def lock(self, tables: str) -> str:
+        return f"FOR UPDATE OF {tables}" if self.db.postgresql else ""
+
+    def run(self, run_id: str, phase_id: str, *, change: bool = False) -> Run:
+        found = self.db.row(
+            f"{RUNS} FROM durable_runs r WHERE store_name = ? AND run_id = ? AND phase_id = ?"
+            f" {self.lock('r') if change else ''}",
+            self.name,
+            run_id,
+            phase_id,
+        )
         if found is None:
             text = f"run '{run_id}' has not begun phase '{phase_id}'"
             raise RpcError(RUN_NOT_FOUND, text, {"run_id": run_id, "phase_id": phase_id})
-        return found
+        return Run(*found)
 
-    def begin_run(self, request: wire.BeginWorkflowRunRequest) -> int:
-        epoch = self.count("epoch")
-        values = {"epoch": epoch, "inputs": json(request.inputs)}
-        key = {"store": self.name, "run_id": request.run_id, "phase_id": request.phase_id}
-        runs = self.runs.c
-        own = self.runs.update().where(*(runs[name] == value for name, value in key.items()))
-        if self.db.execute(own.values(values)).rowcount == 0:
-            self.db.execute(self.runs.insert().values(key | values))
-        return epoch
+    def step(self, step_id: str) -> tuple[Step, Run] | None:
+        """A step and its run, locked."""
+        names = ", ".join(f"r.{name}" for name in Run._fields)
+        found = self.db.row(
+            f"{STEPS}, {names} FROM durable_runs r JOIN durable_steps s"
+            " ON s.store_name = r.store_name AND s.run_id = r.run_id AND s.phase_id = r.phase_id"
+            f" WHERE s.step_id = ? AND s.store_name = ? {self.lock('r, s')}",
+            step_id,
+            self.name,
+        )
+        size = len(Step._fields)
+        return None if found is None else (Step(*found[:size]), Run(*found[size:]))
 
-    def step(self, step_id: str) -> "Row[Any] | None":
-        steps = self.steps.c
-        own = (steps.store == self.name) & (steps.step_id == step_id)
-        return self.db.execute(self.steps.select().where(own)).first()
+    def holder(self, key: str) -> Step | None:
+        """The step that has the key, reserved or committed; nobody else takes it meanwhile."""
+        if self.db.postgresql:
+            both = "SELECT pg_advisory_xact_lock(hashtext(?), hashtext(?))"
+            self.db.row(both, self.name, key)
+        own = f"FROM durable_steps s WHERE store_name = ? AND idempotency_key = ? AND {ALIVE}"
+        found = self.db.row(f"{STEPS} {own}", self.name, key)
+        return None if found is None else Step(*found)
 
-    def holder(self, key: str) -> "Row[Any] | None":
-        """The step that has the key: reserved, or committed."""
-        steps = self.steps.c
-        alive = (steps.idempotency_key == key) & steps.state.in_([RESERVED, *OUTCOMES])
-        return self.db.execute(self.steps.select().where(steps.store == self.name, alive)).first()
+    def number(self) -> int:
+        """What a commit is ordered by."""
+        if self.db.postgresql:
+            return int(self.db.value("SELECT nextval('durable_commits')"))
+        own = "WHERE store_name = ? RETURNING commits"
+        add = f"UPDATE durable_stores SET commits = commits + 1 {own}"
+        return int(self.db.value(add, self.name))
 
     def set(self, step_id: str, **values: Any) -> None:
-        own = self.steps.update().where(self.steps.c.step_id == step_id)
-        self.db.execute(own.values(**values))
+        assigned = ", ".join(f"{name} = ?" for name in values)
+        statement = f"UPDATE durable_steps SET {assigned} WHERE step_id = ?"
+        self.db.run(statement, *values.values(), step_id)
+
+    def sum_up(self, run: Run) -> None:
+        """Write what a run knows of its steps."""
+        self.db.run(
+            "UPDATE durable_runs SET reserved = ?, outcome = ?, last_step = ?, in_flight = ?"
+            " WHERE store_name = ? AND run_id = ? AND phase_id = ?",
+            run.reserved,
+            run.outcome,
+            run.last_step,
+            int(run.status == "pending"),
+            self.name,
+            run.run_id,
+            run.phase_id,
+        )
 
     def reserve(self, request: wire.BeginStepRequest) -> str:
         ttl_s = request.reservation_ttl_secs
+        ttl_s = min(DEFAULT_TTL_S if ttl_s is None else ttl_s, MAX_TTL_S)
         step_id = uuid4().hex
-        row = self.steps.insert().values(
-            step_id=step_id,
-            store=self.name,
-            run_id=request.run_id,
-            phase_id=request.phase_id,
-            step_name=request.step_name,
-            idempotency_key=request.idempotency_key,
-            state=RESERVED,
-            expires_us=self.now_us
-            + min(DEFAULT_TTL_S if ttl_s is None else ttl_s, MAX_TTL_S) * 1_000_000,
-            payload=json(request.payload),
+        self.db.run(
+            "INSERT INTO durable_steps (step_id, store_name, run_id, phase_id, step_name,"
+            f" idempotency_key, state, expires_us, payload) VALUES ({marks(9)})",
+            step_id,
+            self.name,
+            request.run_id,
+            request.phase_id,
+            request.step_name,
+            request.idempotency_key,
+            RESERVED,
+            self.now_us + ttl_s * 1_000_000,
+            json(request.payload),
         )
-        self.db.execute(row)
         return step_id
 
-    def steps_of(self, run: "Row[Any]") -> "list[Row[Any]]":
-        """What counts in a run: its reservations, then what is committed, in order."""
-        steps = self.steps.c
-        own = (steps.store == self.name) & (steps.run_id == run.run_id)
-        alive = (steps.phase_id == run.phase_id) & steps.state.in_([RESERVED, *OUTCOMES])
-        found = self.steps.select().where(own & alive).order_by(steps.number.nulls_first())
-        return list(self.db.execute(found))
+    def committed(self, run: Run) -> list[Step]:
+        """What is committed of a run, in order."""
+        rows = self.db.rows(
+            f"{STEPS} FROM durable_steps s WHERE store_name = ? AND run_id = ? AND phase_id = ?"
+            f" AND {ALIVE} AND number IS NOT NULL ORDER BY number",
+            self.name,
+            run.run_id,
+            run.phase_id,
+        )
+        return [Step(*row) for row in rows]
+
+    def in_flight(self, epoch: int) -> list[tuple[Any, ...]]:
+        """The runs that are not at rest, begun after an epoch, once for each of their reservations."""
+        return self.db.rows(
+            f"{RUNS}, s.step_id, s.step_name, s.idempotency_key, s.expires_us FROM durable_runs r"
+            " LEFT JOIN durable_steps s ON s.store_name = r.store_name AND s.run_id = r.run_id"
+            " AND s.phase_id = r.phase_id AND s.state = 'reserved'"
+            " WHERE r.store_name = ? AND r.epoch > ? AND r.in_flight = 1 ORDER BY r.epoch",
+            self.name,
+            min(epoch, 2**63 - 1),
+        )
 
 
 def json(value: Any) -> str:
@@ -262,19 +315,12 @@ def instant(us: int) -> str:
     return rfc3339(datetime.fromtimestamp(us / 1_000_000, UTC))
 
 
-def error_of(row: "Row[Any]") -> wire.StepError | None:
-    return msgspec.json.decode(row.error or b"null", type=wire.StepError | None)
+def error_of(step: Step) -> wire.StepError | None:
+    return msgspec.json.decode(step.error or b"null", type=wire.StepError | None)
 
 
-def output_of(row: "Row[Any]") -> Any:
-    return msgspec.json.decode(row.output or b"null")
-
-
-def status_of(steps: "list[Row[Any]]") -> str:
-    """A run is never declared over, so its last committed step speaks for it."""
-    if not steps or any(step.state == RESERVED for step in steps):
-        return "pending"
-    return str(steps[-1].state)
+def output_of(step: Step) -> Any:
+    return msgspec.json.decode(step.output or b"null")
 
 
 # ---- the plugin ---------------------------------------------------------------------------------
@@ -289,10 +335,9 @@ def lifespan(ctx: Context) -> Iterator[Store]:
         raise RpcError(BINDING_MISMATCH, f"the project root '{root}' is not a directory here")
     if not url:
         (root / ".animus").mkdir(exist_ok=True)
-        url = f"sqlite:///{root / '.animus' / 'durable.sqlite3'}"
-    store = Store(url, name)
-    yield store
-    store.close()
+    database = Database(url or root / ".animus" / "durable.sqlite3", LAYOUT, wait_s=LOCK_S)
+    yield Store(database, name)
+    database.close()
 
 
 def the_store(ctx: Context[Store]) -> Store:
@@ -328,6 +373,11 @@ app = App(
 )
 
 
+@app.exception_handler(Unavailable)
+def unavailable(_ctx: Context, problem: Unavailable) -> RpcError:
+    return RpcError(BACKEND_UNAVAILABLE, f"the database: {problem.message}")
+
+
 @app.method("durable/begin_workflow_run")
 def begin_workflow_run(
     request: wire.BeginWorkflowRunRequest, store: Shared
@@ -341,21 +391,22 @@ def begin_workflow_run(
 def begin_step(request: wire.BeginStepRequest, store: Shared) -> wire.BeginStepResponse:
     """Reserve the step, or report that it is in progress, or what was committed."""
     with store.turn() as turn:
-        turn.run(request.run_id, request.phase_id)
-        row = turn.holder(request.idempotency_key)
-        if row is not None:
+        run = turn.run(request.run_id, request.phase_id, change=True)
+        held = turn.holder(request.idempotency_key)
+        if held is not None:
             for name in ("run_id", "phase_id", "step_name"):
-                if getattr(row, name) != getattr(request, name):
-                    text = f"the idempotency key belongs to {name} '{getattr(row, name)}'"
-                    raise RpcError(NONDETERMINISM, text, {name: getattr(row, name)})
-            if row.state != RESERVED or row.expires_us > turn.now_us:
-                return answer(row)
-            turn.set(row.step_id, state=LAPSED)
+                if getattr(held, name) != getattr(request, name):
+                    text = f"the idempotency key belongs to {name} '{getattr(held, name)}'"
+                    raise RpcError(NONDETERMINISM, text, {name: getattr(held, name)})
+            if held.state != RESERVED or held.expires_us > turn.now_us:
+                return answer(held)
+            turn.set(held.step_id, state=LAPSED)
         step_id = turn.reserve(request)
+        turn.sum_up(run._replace(reserved=run.reserved + (held is None)))
     return wire.BeginStepResponse(step_id=step_id, status="new")
 
 
-def answer(row: "Row[Any]") -> wire.BeginStepResponse:
+def answer(row: Step) -> wire.BeginStepResponse:
     if row.state == RESERVED:
         until = instant(row.expires_us)
         return wire.BeginStepResponse(
@@ -378,92 +429,86 @@ def commit_step(request: wire.CommitStepRequest, store: Shared) -> wire.CommitSt
         raise RpcError(BAD_OUTCOME, text, {"outcome": request.outcome})
     output, error = payload(request.output), payload(request.error)
     with store.turn() as turn:
-        row = turn.step(request.step_id)
-        if row is None:
+        found = turn.step(request.step_id)
+        if found is None:
             text = f"there is no step '{request.step_id}'"
             raise RpcError(STEP_NOT_FOUND, text, {"step_id": request.step_id})
-        if row.state in OUTCOMES:
-            same = (row.state, row.output, row.error) == (request.outcome, output, error)
+        step, run = found
+        if step.state in OUTCOMES:
+            same = (step.state, step.output, step.error) == (request.outcome, output, error)
             return wire.CommitStepResponse(ack=same)
-        if row.state != RESERVED or row.expires_us <= turn.now_us:
-            text = f"the reservation of step '{row.step_name}' is over"
-            data = {"step_id": row.step_id, "expired_at": instant(row.expires_us)}
+        if step.state != RESERVED or step.expires_us <= turn.now_us:
+            text = f"the reservation of step '{step.step_name}' is over"
+            data = {"step_id": step.step_id, "expired_at": instant(step.expires_us)}
             raise RpcError(RESERVATION_EXPIRED, text, data)
-        turn.set(
-            row.step_id,
-            state=request.outcome,
-            number=turn.count("commits"),
-            committed_at=now(),
-            output=output,
-            error=error,
-        )
+        state, number = request.outcome, turn.number()
+        document = {"output": output, "error": error, "committed_at": now()}
+        turn.set(step.step_id, state=state, number=number, **document)
+        left = run.reserved - 1
+        turn.sum_up(run._replace(reserved=left, outcome=state, last_step=step.step_name))
     return wire.CommitStepResponse(ack=True)
 
 
 @app.method("durable/abandon_step")
 def abandon_step(step_id: str, store: Shared) -> wire.AbandonStepResponse:
     with store.turn() as turn:
-        row = turn.step(step_id)
-        held = row is not None and row.state == RESERVED
-        if held:
+        found = turn.step(step_id)
+        held = found is not None and found[0].state == RESERVED
+        if found is not None and held:
             turn.set(step_id, state=ABANDONED)
+            turn.sum_up(found[1]._replace(reserved=found[1].reserved - 1))
     return wire.AbandonStepResponse(ack=held)
 
 
 @app.method("durable/recover_in_flight")
 def recover_in_flight(since_epoch: int, store: Shared) -> wire.RecoverInFlightResponse:
     """Runs begun after an epoch and not at rest, with the reservations that they hold or held."""
-    with store.turn() as turn:
-        runs = turn.runs.c
-        epoch = min(since_epoch, 2**63 - 1)
-        later = (runs.store == turn.name) & (runs.epoch > epoch)
-        found = turn.db.execute(turn.runs.select().where(later).order_by(runs.epoch))
-        pending = [(run, turn.steps_of(run)) for run in list(found)]
+    with store.view() as view:
+        rows = view.in_flight(since_epoch)
+    size = len(Run._fields)
+    by_run = groupby(rows, key=lambda row: Run(*row[:size]))
     return wire.RecoverInFlightResponse(
-        in_flight=[in_flight(run, steps) for run, steps in pending if status_of(steps) == "pending"]
+        in_flight=[in_flight(run, [row[size:] for row in of_run]) for run, of_run in by_run]
     )
 
 
-def in_flight(run: "Row[Any]", steps: "list[Row[Any]]") -> wire.InFlightRun:
-    committed = [step.step_name for step in steps if step.state != RESERVED]
+def in_flight(run: Run, reservations: list[tuple[Any, ...]]) -> wire.InFlightRun:
     reserved = [
         {
-            "step_id": step.step_id,
-            "step_name": step.step_name,
-            "idempotency_key": step.idempotency_key,
-            "reservation_expires_at": instant(step.expires_us),
+            "step_id": step_id,
+            "step_name": step_name,
+            "idempotency_key": key,
+            "reservation_expires_at": instant(expires_us),
         }
-        for step in steps
-        if step.state == RESERVED
+        for step_id, step_name, key, expires_us in reservations
+        if step_id is not None
     ]
     return wire.InFlightRun(
         run_id=run.run_id,
         phase_id=run.phase_id,
-        last_committed_step=committed[-1] if committed else None,
+        last_committed_step=run.last_step,
         replay_state={"epoch": run.epoch, "reservations": reserved},
     )
 
 
 @app.method("durable/query_run")
 def query_run(run_id: str, phase_id: str, store: Shared) -> wire.QueryRunResponse:
-    with store.turn() as turn:
-        steps = turn.steps_of(turn.run(run_id, phase_id))
+    with store.view() as view:
+        run = view.run(run_id, phase_id)
+        steps = view.committed(run)
     records = [
         wire.StepRecord(
             step_id=step.step_id,
             step_name=step.step_name,
             idempotency_key=step.idempotency_key,
-            committed_at=step.committed_at,
+            committed_at=step.committed_at or "",
             outcome=step.state,
             output=output_of(step),
             error=error_of(step),
         )
         for step in steps
-        if step.state != RESERVED
     ]
-    return wire.QueryRunResponse(
-        run_id=run_id, phase_id=phase_id, status=status_of(steps), steps=records
-    )
+    return wire.QueryRunResponse(run_id=run_id, phase_id=phase_id, status=run.status, steps=records)
 
 
 if __name__ == "__main__":

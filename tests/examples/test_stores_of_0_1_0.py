@@ -26,7 +26,6 @@ FILES: Final = {
     "conversations_sql": "conversations",
 }
 VARIABLES: Final = {name: f"ANIMUS_{file.upper()}" for name, file in FILES.items()}
-MOVED: Final = ["queue_sql", "conversations_sql"]
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +93,7 @@ def kind(request: pytest.FixtureRequest) -> str:
     return found
 
 
-@pytest.fixture(params=MOVED)
+@pytest.fixture(params=list(FILES))
 def name(request: pytest.FixtureRequest) -> str:
     found: str = request.param
     return found
@@ -164,9 +163,33 @@ CONVERSATIONS: Final = [
     ("sam", "Hi", "shared", 3, 3, TURNS),
     (None, None, "private", 3, 3, TURNS),
 ]
+
+
+def read_durable(client: TestClient) -> Any:
+    found = {}
+    for run in ("r1", "r2", "r3"):
+        asked = client.call("durable/query_run", {"run_id": run, "phase_id": "p"})
+        steps = [(step["step_name"], step["outcome"]) for step in asked["steps"]]
+        found[run] = (asked["status"], steps)
+    flying = []
+    for run in client.call("durable/recover_in_flight", {"since_epoch": 0})["in_flight"]:
+        keys = {held["idempotency_key"] for held in run["replay_state"]["reservations"]}
+        flying.append((run["run_id"], run.get("last_committed_step"), sorted(keys)))
+    return found, flying
+
+
+DURABLE: Final = (
+    {
+        "r1": ("error", [("k1", "success"), ("k2", "error")]),
+        "r2": ("pending", []),
+        "r3": ("pending", []),
+    },
+    [("r2", None, ["k3", "k4"]), ("r3", None, [])],
+)
 CONTENTS: Final[dict[str, tuple[Callable[[TestClient], Any], Any]]] = {
     "queue_sql": (read_queue, QUEUE),
     "conversations_sql": (read_conversations, CONVERSATIONS),
+    "durable_sql": (read_durable, DURABLE),
 }
 
 
@@ -189,7 +212,7 @@ def test_processes_of_0_1_0_fail_after_a_migration_and_write_nothing(
     if made_by == "0.1.0":
         old.run([*recorded["make"], *recorded["fill"]])
     with newer() as client:
-        CONTENTS[name][0](client)
+        client.call(*OPENING[name])
         before = old.dump()
         for call, statements in recorded["calls"].items():
             with pytest.raises(
@@ -234,7 +257,13 @@ def test_a_migration_waits_for_what_0_1_0_has_under_way(
     assert found != [CONTENTS[name][1]]
 
 
+OPENING: Final[dict[str, tuple[str, Any]]] = {
+    "queue_sql": ("queue/stats", {}),
+    "durable_sql": ("durable/recover_in_flight", {"since_epoch": 0}),
+    "conversations_sql": ("conversation/list", {}),
+}
 WRITES: Final = {
     "queue_sql": "0 queue/enqueue",
+    "durable_sql": "5 durable/commit_step",
     "conversations_sql": "5 conversation/append_message",
 }
