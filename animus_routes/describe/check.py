@@ -30,7 +30,7 @@ from animus_routes.values.hints import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from animus_routes.roles import MethodRow
+    from animus_routes.roles import MethodRow, StreamRow
     from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.registry import Registry
     from animus_routes.routing.router import Registration, Router
@@ -322,6 +322,8 @@ def _of_field(field: Parameter, wire: Any) -> Iterator[str]:
 
 def _of_result(signature: Signature, row: MethodRow) -> Iterator[str]:
     """Does the result hint fit what the wire needs?"""
+    if signature.is_generator and row.stream is not None:
+        yield from _of_items(signature, row.stream)
     if row.result is None or signature.is_generator or signature.returns is NOTHING:
         return
     wanted = row.result.rpartition(".")[2]
@@ -330,6 +332,15 @@ def _of_result(signature: Signature, row: MethodRow) -> Iterator[str]:
         named = getattr(base, "__name__", str(base))
         if named not in allowed and (_is_wire(base) or base in (*SCALARS, list)):
             yield f"returns {named}, but the result is a {wanted}"
+
+
+def _of_items(signature: Signature, stream: StreamRow) -> Iterator[str]:
+    """Does what a generator yields fit? An author's own types are read when they come."""
+    wanted = {name.rpartition(".")[2] for name in stream.items.values()}
+    given = get_args(signature.returns) if signature.returns is not NOTHING else ()
+    for base in members(given[0]) if given and wanted else ():
+        if _is_wire(base) and base.__name__ not in wanted:
+            yield f"yields {base.__name__}, but the items are {' or '.join(sorted(wanted))}"
 
 
 def _is_wire(hint: Any) -> bool:

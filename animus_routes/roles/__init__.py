@@ -60,6 +60,8 @@ class StreamRow(Struct, frozen=True, gc=False):
         error_key: Where the error goes in `{"id": <request id>, <error_key>: error}`, the last
             notification of a stream that fails after its ack; "" if hosts know no such notification.
         fatal: A stream that fails ends the process, so that the host restarts it.
+        items: The wire type of an item, `crate.Name`, by the notification that it goes out as.
+        adapt_item: Turns another published form of an item into the one that hosts read.
     """
 
     notification: str
@@ -68,6 +70,13 @@ class StreamRow(Struct, frozen=True, gc=False):
     adapter: Callable[[dict[str, Any], Any], ItemAdapter] | None = None
     error_key: str = ""
     fatal: bool = False
+    items: Mapping[str, str] = {}
+    adapt_item: Callable[[Any], Any] | None = None
+
+    def item_of(self, notification: str, params: Any) -> tuple[str | None, Any]:
+        """The wire type of a notification's item, if it is one of this stream's, and the item."""
+        nested = self.key if self.adapter is None and isinstance(params, dict) else ""
+        return self.items.get(notification), params.get(nested) if nested else params
 
 
 class ItemAdapter(Protocol):

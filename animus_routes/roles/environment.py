@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from animus_routes.roles import Registered
 
 NOTIFICATIONS = {"output": "environment/output", "journal": "environment/journal"}
+ITEMS: Final = {
+    "environment/output": "environment.ExecOutput",
+    "environment/journal": "environment.ExecJournal",
+}
 KEPT_CHARS: Final = 512 * 1024  # of each stream: two of them fit, however JSON writes them
 
 
@@ -80,13 +84,13 @@ ROLE = Role(
             "ExecRequest",
             "ExecResponse",
             long_running=True,
-            stream=StreamRow("environment/output", adapter=ExecItems),
+            stream=StreamRow("environment/output", adapter=ExecItems, items=ITEMS),
         ),
         # Its request and result have no schema in any published copy: the params are open.
         MethodRow(
             "environment/exec_session",
             long_running=True,
-            stream=StreamRow("environment/journal", adapter=ExecItems),
+            stream=StreamRow("environment/journal", adapter=ExecItems, items=ITEMS),
         ),
         _method(
             "teardown",

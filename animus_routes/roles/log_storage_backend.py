@@ -66,6 +66,7 @@ ROLE = Role(
                 key="entry",
                 ack={"tailing": True},
                 error_key="error",
+                items={"log_storage/event": "log_storage.LogEntry"},
             ),
         ),
         agreeing("log_storage/schema", "log_storage.LogStorageSchema", _schema, _flags),

@@ -28,6 +28,14 @@ NOTIFICATIONS: Final = {
 }
 INTERACTION: Final = "agent/interactionRequested"
 RUN_NAMES: Final = ("control_session_id", "session_id")
+ITEMS: Final = {
+    "agent/output": "provider.AgentOutput",
+    "agent/thinking": "provider.AgentThinking",
+    "agent/toolCall": "provider.AgentToolCall",
+    "agent/toolResult": "provider.AgentToolResult",
+    "agent/error": "provider.AgentError",
+    INTERACTION: "provider.InteractionRequestedParams",
+}
 BY_CLASS: Final = {
     "AgentOutput": "output",
     "AgentThinking": "thinking",
@@ -135,7 +143,7 @@ def _run(name: str, *, required: bool = False) -> MethodRow:
         result="provider.AgentRunResponse",
         required=required,
         long_running=True,
-        stream=StreamRow("agent/output", adapter=AgentItems),
+        stream=StreamRow("agent/output", adapter=AgentItems, items=ITEMS),
         returns=("AgentRunResponse", "str", "dict"),
     )
 

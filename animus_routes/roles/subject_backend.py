@@ -292,7 +292,11 @@ ROLE = Role(
             long_running=True,
             aliases=True,
             adapt_params=_watch,
-            stream=StreamRow("subject/changed", ack={"watching": True}),
+            stream=StreamRow(
+                "subject/changed",
+                ack={"watching": True},
+                items={"subject/changed": "subject.SubjectChangedEvent"},
+            ),
         ),
         MethodRow(
             "subject/unwatch",

@@ -7,18 +7,44 @@ restarts it, with growing pauses.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from animus_routes.roles import MethodRow, Role, StreamRow, agreeing
+from animus_routes.values.codecs import to_builtins
 
 if TYPE_CHECKING:
     from animus_routes.roles import Registered
+
+
+# The trigger crate's spelling of what hosts know.
+HINTS: Final = {"create-task": "create_task", "run-workflow": "run_workflow"}
 
 
 def _acked(result: Any, params: dict[str, Any], _registered: Registered) -> Any:
     if result is None or isinstance(result, bool):
         return {"event_id": params.get("event_id"), "acked": result is not False}
     return result
+
+
+def _event(item: Any) -> Any:
+    """An event that names itself `id`, as the trigger crate's own type does.
+
+    Hosts look for `event_id`, and drop what has none. What else the form has, `kind` and
+    `occurred_at`, goes out beside it.
+    """
+    if isinstance(item, dict):
+        found = cast("dict[str, Any]", item)
+    elif hasattr(item, "occurred_at") and not hasattr(item, "event_id"):
+        found = cast("dict[str, Any]", to_builtins(item))
+    else:
+        return item
+    if "id" not in found or "event_id" in found:
+        return item
+    hint = found.get("action_hint")
+    rest = {name: value for name, value in found.items() if name != "id"}
+    if hint in HINTS:
+        rest["action_hint"] = HINTS[hint]
+    return {"event_id": found["id"], **rest}
 
 
 def _schema(_registered: Registered) -> dict[str, Any]:
@@ -44,6 +70,8 @@ ROLE = Role(
                 ack={"watching": True},
                 error_key="error",
                 fatal=True,
+                items={"trigger/event": "plugin.TriggerEvent"},
+                adapt_item=_event,
             ),
         ),
         MethodRow(

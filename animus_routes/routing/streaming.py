@@ -20,6 +20,8 @@ from animus_routes.values import codecs
 from animus_routes.values.hints import is_object, is_pydantic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from msgspec import Raw
 
     from animus_routes.engine.ports import Encode, StreamCall
@@ -35,7 +37,9 @@ class StreamFormat:
         self.fatal = stream.fatal
         returns = signature.returns
         item = get_args(returns)[0] if returns is not NOTHING and get_args(returns) else None
-        self.typed_pydantic = is_pydantic(item)
+        self.encode: Encode = encode_typed if is_pydantic(item) else codecs.encode
+        if stream.adapt_item is not None:
+            self.encode = _adapting(stream.adapt_item)
 
     def open(self, request_id: int | Raw, params: Raw) -> StreamCall:
         """One call."""
@@ -57,7 +61,7 @@ class EventStreamCall:
         if not isinstance(value, str | None):
             self.names.add(self._id.decode())
         self.around = self._around(self._stream.key)
-        self.encode: Encode = encode_typed if form.typed_pydantic else codecs.encode
+        self.encode: Encode = form.encode
 
     def complete(self, result: Any) -> Any:
         """A handler that is not a generator may leave the ack to the framework."""
@@ -87,6 +91,15 @@ class EventStreamCall:
         if not key:
             return prefix, TAIL
         return prefix + b'{"id":' + self._id + b"," + encoder.encode(key) + b":", b"}" + TAIL
+
+
+def _adapting(adapt: Callable[[Any], Any]) -> Encode:
+    """Items that come in more than one form."""
+
+    def encode_adapted(item: Any) -> bytes:
+        return codecs.encode(adapt(item))
+
+    return encode_adapted
 
 
 def encode_typed(item: Any) -> bytes:

@@ -87,12 +87,9 @@ def _placed(route: Any, error: BaseException) -> BaseException:
     """The error; a mistake of a handler's with its place in the author's files."""
     signature = getattr(route, "signature", None)
     if isinstance(error, Mistake) and signature is not None:
-        from animus_routes.engine.program import working_directory
-        from animus_routes.handlers.signature import location, name_of
+        from animus_routes.serving.traces import shown_place
 
-        here = working_directory().rstrip(os.sep) + os.sep
-        where = location(signature.function).removeprefix(here)
-        error.at(f"{where}: {name_of(signature.function)}" if where else "")
+        error.at(shown_place(signature.function))
     return error
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock
 from traceback import TracebackException
-from typing import Final
+from typing import Any, Final
+
+from animus_routes.engine.program import working_directory
+from animus_routes.handlers.signature import location, name_of
 
 OURS: Final = (
     os.path.dirname(os.path.dirname(__file__)) + os.sep,  # noqa: PTH120 - pathlib costs 5 ms
@@ -52,3 +55,10 @@ def has_authors_frames(error: BaseException) -> bool:
             return True
         trace = trace.tb_next
     return False
+
+
+def shown_place(function: Any) -> str:
+    """`file:line: name` of a function, the file from the working directory; "" if C wrote it."""
+    here = working_directory().rstrip(os.sep) + os.sep
+    where = location(function).removeprefix(here)
+    return f"{where}: {name_of(function)}" if where else ""

@@ -11,17 +11,17 @@ from animus_routes.engine.connection import Connection
 from animus_routes.engine.server import Server
 from animus_routes.engine.wire import release
 from animus_routes.errors import INTERNAL_ERROR, NamedError, RpcError
-from animus_routes.roles import PROTOCOL_VERSION
+from animus_routes.host.inbox import Notification
+from animus_routes.roles import PROTOCOL_VERSION, decoding
+from animus_routes.serving.traces import shown_place
 from animus_routes.testing.memory import MemoryWire
 from animus_routes.values.codecs import encoder
-from animus_routes.values.hints import wire_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from animus_routes.app import App
-    from animus_routes.host.inbox import Notification
     from animus_routes.names import HostMethodName, HostNotification, MethodName, PluginNotification
     from animus_routes.routing.registry import Registry
 
@@ -40,7 +40,8 @@ class TestClient:
     Args:
         app: The app; if it has problems, `ConfigurationError` is raised at once.
         init_extensions: Sent with `initialize`, such as `{"project_binding": {"project_root": "..."}}`.
-        check_results: Refuse results that a host could not decode (`TypeError`).
+        check_results: Refuse results, acknowledgements and items of streams that a host could not
+            decode (`TypeError`).
         timeout_s: How long to wait for an answer, an item or a notification, in seconds.
 
     Attributes:
@@ -134,8 +135,7 @@ class TestClient:
             TypeError: A host could not decode the result.
         """
         result = self.reply(self.request(method, params), timeout_s=timeout_s, method=method)
-        if self._check_results:
-            check_result(self.app.registry, method, result)
+        self.check(method, result)
         return result
 
     async def acall(
@@ -176,6 +176,26 @@ class TestClient:
     def notify(self, method: HostNotification | str, params: Any = None) -> None:
         """Send a notification."""
         self._feed({"jsonrpc": "2.0", "method": method}, params)
+
+    def check(self, method: str, found: Any) -> None:
+        """Refuse a result, or an item of a stream, that no host could decode; with its handler.
+
+        Raises:
+            TypeError: It is none.
+        """
+        if not self._check_results:
+            return
+        registry = self.app.registry
+        _, row = registry.row(method)
+        try:
+            if isinstance(found, Notification):
+                decoding.check_item(row, method, found.method, found.params)
+            else:
+                decoding.check_result(row, method, found)
+        except TypeError as error:
+            handler = registry.served.get(method)
+            place = "" if handler is None else f"{shown_place(handler.function)}: "
+            raise TypeError(f"{place}{error}") from None
 
     def cancel(self, request_id: int) -> None:
         """Send `$/cancelRequest` for a request in progress."""
@@ -274,9 +294,11 @@ class OpenStream:
 
         Raises:
             RpcError: The stream was refused.
+            TypeError: A host could not decode it.
         """
         if self._reply is None:
             self._reply = (self._client.reply(self.request_id, method=self._method),)
+            self._client.check(self._method, self._reply[0])
         return self._reply[0]
 
     @property
@@ -294,6 +316,7 @@ class OpenStream:
             RpcError: The stream was refused, or failed. This includes a failure after its ack, where
                 most hosts would only see that no more items come. For a bug its cause is the handler's own exception.
             TimeoutError: None came in time, and the handler is still running.
+            TypeError: A host could not decode it.
         """
         client = self._client
 
@@ -306,6 +329,7 @@ class OpenStream:
             _ = self.ack  # a stream that was refused says why
             raise client.broken(self.request_id) or StopIteration
         self._seen = place + 1
+        client.check(self._method, client.notifications[place])
         return client.notifications[place].params
 
     @staticmethod
@@ -347,11 +371,4 @@ def check_result(registry: Registry, method: str, result: Any) -> None:
     Raises:
         TypeError: The result is not of the method's wire type.
     """
-    _, row = registry.row(method)
-    if row is None or row.result is None or result is None:
-        return
-    try:
-        msgspec.convert(result, wire_type(row.result), strict=True)
-    except msgspec.ValidationError as error:
-        text = f"a host cannot decode the result of {method} as {row.result}: {error}"
-        raise TypeError(text) from None
+    decoding.check_result(registry.row(method)[1], method, result)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from mistaken import custom, loaded, subjects
 
-from animus_routes import RpcError
+from animus_routes import ConfigurationError, RpcError
 from animus_routes.testing import TestClient
 
 if TYPE_CHECKING:
@@ -241,3 +241,136 @@ def test_every_traceback_of_a_chain_is_the_authors(
     assert "x/do has no stream to emit to" in told
     assert "direct cause" in told
     assert "animus_routes/" not in told
+
+
+WATCH = '@app.method("subject/watch")\ndef watch():\n    {}\n'
+NO_SUBJECT = "m.py:5: get_task: a host cannot decode the result of task/get as subject.Subject: "
+
+
+@pytest.mark.parametrize(
+    ("source", "method", "said"),
+    [
+        pytest.param(
+            get('return {"id": id, "kind": "task", "titel": "x"}'),
+            "task/get",
+            NO_SUBJECT + "Object missing required field `title`; 'titel' is no key of it: did you "
+            "mean 'title'?",
+            id="06-a-typing-error-in-a-key",
+        ),
+        pytest.param(
+            get('return {"id": id, "title": "x"}'),
+            "task/get",
+            NO_SUBJECT + "Object missing required field `kind`",
+            id="06-a-missing-key",
+        ),
+        pytest.param(
+            get('return Subject(id=id, kind="task", title="t", status="open")'),
+            "task/get",
+            NO_SUBJECT + "Invalid enum value 'open' - at `$.status`",
+            id="36-a-status-that-hosts-do-not-know",
+        ),
+        pytest.param(
+            custom('@app.health\ndef well():\n    return {"uptime_ms": "long"}\n'),
+            "health/check",
+            "a host cannot decode the result of health/check as plugin.HealthCheckResult: ",
+            id="58-a-health-that-is-none",
+        ),
+    ],
+)
+def test_a_result_that_no_host_decodes_is_told_with_its_handler(
+    source: str, method: str, said: str, tmp_path: Path
+) -> None:
+    params = {"id": "task:1"} if method == "task/get" else None
+    with TestClient(loaded(tmp_path, source)) as client:
+        with pytest.raises(TypeError) as caught:
+            client.call(method, params)
+        assert str(caught.value).startswith(said)
+    with TestClient(loaded(tmp_path, source), check_results=False) as client:
+        client.call(method, params)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            'yield {"id": "task:1", "change": "created"}',
+            (
+                "Object missing required field `change_kind`; 'change' is no key of it: did you mean "
+                "'change_kind'?"
+            ),
+        ),
+        ("yield 3", "Expected `object`, got `int`"),
+        (f"yield {TASK}", "Object missing required field `change_kind`"),
+    ],
+)
+def test_33_an_item_that_no_host_decodes_is_told_with_its_handler(
+    line: str, said: str, tmp_path: Path
+) -> None:
+    app = loaded(tmp_path, subjects(WATCH.format(line)))
+    with TestClient(app) as client, pytest.raises(TypeError) as caught:
+        next(client.stream("subject/watch"))
+    expected = "m.py:5: watch: a host cannot decode an item of subject/watch as subject.SubjectChangedEvent: "
+    assert str(caught.value).startswith(expected + said)
+
+
+def test_32_an_acknowledgement_that_no_host_decodes_is_told(tmp_path: Path) -> None:
+    source = subjects(WATCH.format("return Odd()") + "class Odd(dict): pass\n")
+    with TestClient(loaded(tmp_path, source)) as client:
+        assert client.stream("subject/watch").ack == {}
+    listed = "import msgspec\nclass Odd(msgspec.Struct, array_like=True):\n    a: int = 1\n"
+    source = subjects(WATCH.format("return Odd()") + listed)
+    with TestClient(loaded(tmp_path, source)) as client, pytest.raises(RpcError) as caught:
+        _ = client.stream("subject/watch").ack
+    assert "returned a Odd: a stream yields its items" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("family", ["structs", "types"])
+def test_the_trigger_crates_own_event_reaches_the_host_with_an_event_id(
+    family: str, tmp_path: Path
+) -> None:
+    text = f"""
+from collections.abc import Iterator
+from animus_routes.{family}.trigger import TriggerEvent
+
+@app.method("trigger/watch")
+def watch() -> Iterator[TriggerEvent]:
+    yield TriggerEvent(
+        id="e-1",
+        occurred_at="2026-01-31T09:30:00Z",
+        kind="cron_tick",
+        payload={{"a": 1}},
+        action_hint="create-task",
+        subject_id="task:1",
+    )
+    yield {{"id": "e-2", "kind": "cron_tick", "payload": None, "action_hint": "review"}}
+    yield {{"event_id": "e-3", "payload": {{}}}}
+"""
+    source = custom(text).replace('"custom"', '"trigger_backend"')
+    with TestClient(loaded(tmp_path, source)) as client:
+        first, second, third = client.stream("trigger/watch")
+    assert first == {
+        "event_id": "e-1",
+        "occurred_at": "2026-01-31T09:30:00Z",
+        "kind": "cron_tick",
+        "payload": {"a": 1},
+        "action_hint": "create_task",
+        "subject_id": "task:1",
+    }
+    assert second["event_id"] == "e-2"
+    assert second["action_hint"] == "review"
+    assert third == {"event_id": "e-3", "payload": {}}
+
+
+@pytest.mark.parametrize("item", ["Subject", "SubjectList", "SubjectPatch"])
+def test_a_wire_type_that_is_no_item_of_the_stream_is_refused_at_start(
+    item: str, tmp_path: Path
+) -> None:
+    text = (
+        "from collections.abc import Iterator\n"
+        f'@app.method("subject/watch")\ndef watch() -> Iterator[{item}]: yield\n'
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        loaded(tmp_path, subjects(text)).check()
+    assert caught.value.problems == [
+        f"m.py:6: 'subject/watch': yields {item}, but the items are SubjectChangedEvent"
+    ]

@@ -231,7 +231,11 @@ def test_a_method_ends_only_streams_of_its_own_role() -> None:
 
     @app.method("subject/watch")
     def watch(ctx: Context) -> Iterator[dict[str, Any]]:
-        yield {"id": "task:1", "change_kind": "updated", "subject": {}}
+        yield {
+            "id": "task:1",
+            "change_kind": "updated",
+            "subject": {"id": "task:1", "kind": "task", "title": "t"},
+        }
         ctx.wait(5)
 
     with TestClient(app) as client, client.stream("subject/watch") as events:
