@@ -261,10 +261,11 @@ def listed(key: str, **rest: Any) -> ResultAdapter:
 
     def adapt(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
         if result is None or isinstance(result, list | tuple):
-            return {key: items_of(result), **rest}
+            return {key: items_of(cast("list[Any] | None", result)), **rest}
+        found: Any = cast("Any", result)
         if isinstance(result, dict):
-            has_key(cast("dict[str, Any]", result), key)
-        return result
+            has_key(found, key)
+        return found
 
     return adapt
 

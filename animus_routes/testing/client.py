@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import msgspec
 
+from animus_routes.describe import decoding
 from animus_routes.engine.connection import Connection
 from animus_routes.engine.server import Server
 from animus_routes.engine.wire import release
 from animus_routes.errors import INTERNAL_ERROR, NamedError, RpcError
 from animus_routes.host.inbox import Notification
-from animus_routes.roles import PROTOCOL_VERSION, decoding
+from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.serving.traces import shown_place
 from animus_routes.testing.memory import MemoryWire
 from animus_routes.values.codecs import encoder
