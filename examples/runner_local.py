@@ -30,22 +30,20 @@ a crash, is resumed by its id after the last completed phase.
 import math
 import os
 import re
-import signal
-import subprocess
 from collections.abc import Generator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import IO, Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from uuid import uuid4
 
 import msgspec
 
-from animus_routes import App, Cancelled, Context, InvalidRequest, RpcError
+from animus_routes import App, Context, InvalidRequest, RpcError, Timeout
+from animus_routes.batteries import children
 from animus_routes.structs import workflow_runner as wire
 from animus_routes.timestamps import now
 
-POLL_S: Final = 0.05
 TAIL_BYTES: Final = 16 * 1024
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 TERMINAL: Final = frozenset({"completed", "failed"})
@@ -223,57 +221,29 @@ def variables(state: State, phase: Phase, attempt: int) -> dict[str, str]:
 def attempt(
     ctx: Context, root: Path, phase: Phase, env: Mapping[str, str], timeout_s: float | None
 ) -> Ended:
-    """Run a phase's command once, in a process group that does not outlive it."""
+    """Run a phase's command once, with nothing below it that outlives it."""
     name = f"{phase.id}.{env['ANIMUS_PHASE_ATTEMPT']}.log"
     path = folder_of(Path(ctx.project_root), env["ANIMUS_WORKFLOW_ID"]) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     command = ["/bin/sh", "-c", phase.run or ""]
     began = monotonic()
-    with path.open("wb") as log:
-        code, timed_out = finish(ctx, start(command, root / phase.cwd, env, log), timeout_s)
+    with (
+        path.open("wb") as log,
+        children.run(
+            command, ctx, cwd=root / phase.cwd, env=env, output=log, timeout_s=timeout_s
+        ) as sh,
+        suppress(Timeout),
+    ):
+        sh.wait()
     outcome = {
-        "exit_code": code,
-        "timed_out": timed_out,
+        "exit_code": sh.exit_code,
+        "timed_out": sh.timed_out,
         "duration_secs": round(monotonic() - began, 3),
         "log": str(path),
         "output": tail(path),
     }
-    return Ended("completed" if code == 0 and not timed_out else "failed", outcome)
-
-
-def start(
-    command: list[str], cwd: Path, env: Mapping[str, str], log: IO[bytes]
-) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except OSError as problem:
-        raise InvalidRequest(f"cwd: {problem}") from None
-
-
-def finish(
-    ctx: Context, process: subprocess.Popen[bytes], timeout_s: float | None
-) -> tuple[int, bool]:
-    """Wait for a command; return its exit code, negative for a signal, and whether it timed out."""
-    end = None if timeout_s is None else monotonic() + timeout_s
-    late = False
-    try:
-        while process.poll() is None and not late and not ctx.wait(POLL_S):
-            late = end is not None and monotonic() > end
-    finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        code = process.wait()
-    if ctx.cancelled:
-        raise Cancelled
-    return code, late
+    ended_well = sh.exit_code == 0 and not sh.timed_out
+    return Ended("completed" if ended_well else "failed", outcome)
 
 
 # ---- the plugin ---------------------------------------------------------------------------------

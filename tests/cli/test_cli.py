@@ -417,3 +417,12 @@ def test_the_package_itself_imports_nothing() -> None:
     ours: Any = {name for name in done.stdout.split() if name.startswith("animus_routes")}
     assert ours == {"animus_routes"}
     assert set(done.stdout.split()) & (HEAVY | {"msgspec", "pydantic"}) == set()
+
+
+@pytest.mark.parametrize("flags", [[], ["--manifest"]])
+def test_what_a_plugin_does_not_use_is_not_loaded(folder: Path, flags: list[str]) -> None:
+    loaded = modules(folder, "tasks.py", *flags)
+    rooms = ("batteries", "handlers.settings", "handlers.waiting", "handlers.folder")
+    unused = tuple(f"animus_routes.{room}" for room in rooms)
+    assert "animus_routes.handlers.signature" in loaded
+    assert [name for name in loaded if name.startswith(unused)] == []

@@ -122,7 +122,8 @@ def test_a_phase_that_may_fail_does_not_end_the_workflow(plugin: Plugin, tmp_pat
 def test_a_phase_that_takes_too_long_is_killed(plugin: Plugin, tmp_path: Path) -> None:
     workflow(tmp_path, {"phases": [{"id": "slow", "run": "sleep 600", "timeout_secs": 0.2}]})
     outcome = execute(plugin)["phase_results"][0]["outcome"]
-    assert (outcome["timed_out"], outcome["exit_code"]) == (True, -9)
+    assert outcome["timed_out"]
+    assert outcome["exit_code"] in {-15, 143}  # the shell's own, or what it says of its command
 
 
 def test_commands_know_their_run(plugin: Plugin, tmp_path: Path) -> None:
