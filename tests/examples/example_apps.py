@@ -13,8 +13,6 @@ from animus_routes import App
 @cache
 def example(name: str) -> Any:
     """The module of an example, loaded once."""
-    if str(EXAMPLES) not in sys.path:
-        sys.path.append(str(EXAMPLES))  # what an example imports stands beside it
     spec = spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

@@ -3,9 +3,10 @@
 import ast
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
-from repo_files import REPO, files, package, tree
+from repo_files import REPO, files, imported, package, tree
 
 import animus_routes
 
@@ -47,6 +48,19 @@ def test_no_file_contains_a_machine_path_or_a_registry_host(name: str) -> None:
 )
 def test_a_machine_path_is_told_from_other_text(text: str, *, bad: bool) -> None:
     assert bool(MACHINE_PATH.search(text)) is bad
+
+
+def plugins() -> list[str]:
+    """The examples that hosts start."""
+    return [n for n in files("examples/*.py") if "app = App(" in (REPO / n).read_text("utf-8")]
+
+
+@pytest.mark.parametrize("name", plugins())
+def test_an_example_is_installed_as_one_file(name: str) -> None:
+    """What it does beside serving, such as an import of files, may need another one."""
+    beside = {Path(other).stem for other in files("examples/*.py")}
+    needed = {dotted for node in tree(name).body for _, dotted in imported(node, name)}
+    assert beside & {dotted.partition(".")[0] for dotted in needed} == set()
 
 
 def test_the_changelog_ends_with_this_version() -> None:
