@@ -37,6 +37,7 @@ class Call:
         answered: The one answer is out; whoever sets it, under the wire's lock, may write it.
         acked: That was only the ack of a stream; its items go on.
         context: The request's context, as the handler takes it.
+        variables: Its context variables, for all that runs for it.
         scope: The engine's side of it; its `cancelled` ends a stream.
         abort: Ends whatever runs it, if that can be done from outside (an asyncio task).
     """
@@ -56,6 +57,7 @@ class Call:
         "route",
         "run",
         "scope",
+        "variables",
     )
 
     def __init__(
@@ -71,6 +73,7 @@ class Call:
         self.acked = False
         self.context = app.context(route, request)
         self.scope = app.scope(self.context)
+        self.variables = app.variables.copy()
         self.abort: Callable[[], object] | None = None
         self.run: StreamCall | None = None
         self._emitter: Emitter | None = None

@@ -77,15 +77,18 @@ class Calls:
             if self._pool is None:
                 from animus_routes.engine.pool import Pool
 
-                self._pool = Pool(self._app.concurrency, self._run)
+                self._pool = Pool(self._app.concurrency, self._run_in_context)
             self._pool.put(call)
         else:
-            threads.start(self._run, call)
+            threads.start(self._run_in_context, call)
 
     def _forget(self, call: Call) -> None:
         """A call has ended; its id may be used again."""
         if self.active.get(call.key) is call:
             del self.active[call.key]
+
+    def _run_in_context(self, call: Call) -> None:
+        call.variables.run(self._run, call)
 
     def _run(self, call: Call) -> None:
         try:

@@ -72,7 +72,7 @@ class Loop:
         self._loop.call_soon_threadsafe(self._begin, call, finished)
 
     def _begin(self, call: Call, finished: Callable[[Call], None]) -> None:
-        task = self._loop.create_task(_run(call))
+        task = self._loop.create_task(_run(call), context=call.variables)
         self._tasks.add(task)
         call.abort = lambda: self._loop.call_soon_threadsafe(task.cancel)
 
@@ -83,17 +83,24 @@ class Loop:
             finally:
                 finished(call)
 
-        task.add_done_callback(done)
+        task.add_done_callback(done, context=call.variables)
         if not call.wanted():
             task.cancel()
 
     def run(self, work: Coroutine[Any, Any, Any], timeout_s: float | None = None) -> Any:
         """Run a coroutine on the loop and wait for it, from another thread.
 
+        If the wait is given up, the coroutine is cancelled.
+
         Raises:
             TimeoutError: It did not end within `timeout_s`.
         """
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(timeout_s)
+        except BaseException:
+            future.cancel()
+            raise
 
 
 def _settle(call: Call, task: asyncio.Task[None]) -> None:

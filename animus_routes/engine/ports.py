@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from _contextvars import Context
     from collections.abc import Coroutine, Mapping, Sequence
 
     from msgspec import Raw
@@ -198,6 +199,11 @@ class ServedApp(Protocol):
     @property
     def failures(self) -> Failing:
         """What becomes of exceptions."""
+        ...
+
+    @property
+    def variables(self) -> Context:
+        """The context variables that each request begins with: as the lifespan has left them."""
         ...
 
     @property

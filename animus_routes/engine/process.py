@@ -165,6 +165,7 @@ class Process:
         log(f"{type(error).__name__} was raised outside a handler: {error}")
         turn = self._connection.turn
         turn.recover()
+        self._server.renew_variables()
         self._server.process(turn.unread())
 
     def _end(self, standby: Standby) -> None:

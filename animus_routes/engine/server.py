@@ -48,22 +48,34 @@ class Server:
         self._scope = connection.app.scope
         self._turn = connection.turn
         self._answers = connection.answers
+        self._variables = connection.app.variables.copy()
 
     # The loop -----------------------------------------------------------------------------------
 
     def process(self, lines: list[bytes]) -> None:
         """Run whole lines in order on this thread; afterwards `out` holds their answers."""
         turn = self._turn
-        turn.lines = iter(lines)
-        self._run(turn.lines, decode_plain)
+        waiting = turn.lines = iter(lines)
+        # Each begins with the context variables as the lifespan has left them: they share a copy
+        # of those until one of them sets something.
+        while self._variables.run(self._run, waiting, decode_plain):
+            self.renew_variables()
         # Then what the standby has read in this thread's place: nothing of it is read twice.
         while turn.pending:
             if self.connection.ended not in STILL_WANTED:
                 turn.drop()
-            self._run(iter(turn.next_request, None), _as_it_is)
+            queued = iter(turn.next_request, None)
+            while self._variables.run(self._run, queued, _as_it_is):
+                self.renew_variables()
+
+    def renew_variables(self) -> None:
+        """What ran last leaves nothing behind in context variables."""
+        self._variables = self._app.variables.copy()
 
     # One function on purpose: a call per request costs as much as the routing does.
-    def _run(self, waiting: Iterator[Any], decode: Callable[[Any], Request]) -> None:  # noqa: C901, PLR0912, PLR0915
+    def _run(self, waiting: Iterator[Any], decode: Callable[[Any], Request]) -> bool:  # noqa: C901, PLR0912, PLR0915
+        """Run them in order; True if the next one needs a context of its own."""
+        variables, base = self._variables, self._app.variables
         connection, turn = self.connection, self._turn
         out, inline, active = turn.out, connection.inline, connection.calls.active
         refused, judged, unwritten = self._refused, self._judged, self._unwritten
@@ -118,19 +130,25 @@ class Server:
             except BaseException as error:  # noqa: BLE001 - a handler cannot end the process
                 self._fail(route, request, error, failed)
                 mark = len(out)
-                continue
-            if turn.taken:
-                turn.reclaim(request)
-            mark = len(out)
-            if mark > turn.hold:
-                self._answers.cap(route, request_id, turn.mark, out)
-                connection.flush()
-                mark = 0
-            if contextual:
-                if self._scope(turn.context).cleanups:
-                    self._close(request, None)
-                    mark = len(out)
-                turn.context = None
+            else:
+                if turn.taken:
+                    turn.reclaim(request)
+                mark = len(out)
+                if mark > turn.hold:
+                    self._answers.cap(route, request_id, turn.mark, out)
+                    connection.flush()
+                    mark = 0
+                if contextual:
+                    if self._scope(turn.context).cleanups:
+                        self._close(request, None)
+                        mark = len(out)
+                    turn.context = None
+            try:
+                if variables != base:  # where nothing was set, this compares two pointers
+                    return True
+            except Exception:  # noqa: BLE001 - an author's values, which do not like to be compared
+                return True
+        return False
 
     def _flush_much(self) -> int:
         """Write what is held back if that is much; how much is left?"""

@@ -36,7 +36,7 @@ def settled(call: Callable[..., Any]) -> Callable[..., Any]:
 
 async def beside(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     """What a plain function gives, which may be something to await."""
-    from animus_routes.handlers.middleware import on_thread
+    from animus_routes.handlers.alongside import on_thread
 
     try:
         return await on_thread(lambda: function(*arguments, **named))
@@ -59,8 +59,20 @@ def finished(call: Callable[..., Any]) -> Callable[..., Any]:
 def wait_for(awaitable: Any) -> Any:
     """The result of something to await, on a thread without an event loop."""
     import asyncio
+    from _contextvars import Context, copy_context
+
+    from animus_routes.handlers.variables import adopt
+
+    left: list[Context] = []
 
     async def wait() -> Any:
-        return await awaitable
+        try:
+            return await awaitable
+        finally:
+            left.append(copy_context())
 
-    return asyncio.run(wait())
+    try:
+        return asyncio.run(wait())
+    finally:
+        for variables in left:  # what was set in there is seen out here, too
+            adopt(variables)

@@ -9,6 +9,7 @@ from animus_routes.engine.exit import ASYNC_EXIT_S
 from animus_routes.handlers.signature import analyse, name_of
 
 if TYPE_CHECKING:
+    from _contextvars import Context as Variables
     from collections.abc import Callable
 
     from animus_routes.handlers.context import Context
@@ -16,15 +17,16 @@ if TYPE_CHECKING:
 
 
 def enter(
-    app: Declaration, ctx: Context, run: Callable[..., Any]
-) -> tuple[Any, Callable[[], None] | None]:
+    app: Declaration, ctx: Context, run: Callable[..., Any], variables: Variables
+) -> tuple[Any, Callable[[], object] | None]:
     """Enter the app's lifespan.
 
     Args:
         app: Its `lifespan` is a generator function, an async one, or a function that returns a
             context manager of either sort. It may take the app, or a `Context`.
         ctx: The context of the handshake.
-        run: Runs a coroutine on the event loop, as `engine.ports.Link` does.
+        run: Runs a coroutine in the one task that enters and leaves.
+        variables: The context variables that it runs with, and that stay as it leaves them.
 
     Returns:
         What it yielded, and a function that leaves it.
@@ -37,7 +39,8 @@ def enter(
     signature = analyse(app.lifespan)
     arguments: dict[str, Any] = dict.fromkeys(signature.contexts, ctx)
     arguments.update((f.name, app) for f in signature.fields if not f.has_default)
-    entered = app.lifespan(**arguments)
+    here = variables.run
+    entered = here(partial(app.lifespan, **arguments))
     if hasattr(entered, "__aenter__"):
 
         def leave() -> None:
@@ -45,11 +48,11 @@ def enter(
 
         return run(entered.__aenter__()), leave
     if hasattr(entered, "__enter__"):
-        return entered.__enter__(), partial(entered.__exit__, None, None, None)
+        return here(entered.__enter__), partial(here, entered.__exit__, None, None, None)
     if hasattr(entered, "__anext__"):
         return run(_first(entered)), lambda: run(_last(entered), ASYNC_EXIT_S)
     if hasattr(entered, "__next__"):
-        return next(entered), partial(next, entered, None)
+        return here(next, entered), partial(here, next, entered, None)
     if hasattr(entered, "close"):
         entered.close()  # a coroutine, which would complain that nobody awaited it
     from animus_routes.describe.hooks import (

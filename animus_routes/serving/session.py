@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from _contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Raw
 
 from animus_routes.engine.exit import End
+from animus_routes.engine.forked import FORKED, end_child
 from animus_routes.engine.frames import Request, notification_frame
 from animus_routes.engine.stderr import MASKS, log
 from animus_routes.errors import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, RpcError, Unavailable
@@ -27,13 +29,15 @@ from animus_routes.serving.health import Health
 from animus_routes.values import codecs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from _contextvars import Context as Variables
+    from collections.abc import Callable, Coroutine, Mapping
 
     from animus_routes.engine.ports import Link
     from animus_routes.engine.ports import Route as EngineRoute
     from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.route import Route
     from animus_routes.serving.logs import Sink
+    from animus_routes.serving.tasks import OneTask
 
 KEPT_NAMES: Final = 256  # of methods of kinds below a glob: hosts may name as many as they like
 
@@ -41,6 +45,8 @@ KEPT_NAMES: Final = 256  # of methods of kinds below a glob: hosts may name as m
 DEVELOPING: Final = "animus-routes"  # how the hosts of this package are named
 HOOK: Final = "a hook of its handshake"
 LIFESPAN: Final = "its lifespan"
+# Set by a handshake, so that what runs after it notices that it needs the new variables.
+RENEWED: Final[ContextVar[Variables]] = ContextVar("animus_routes.renewed")
 REFUSALS: Final = (INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR)
 
 
@@ -49,6 +55,8 @@ class Session:
 
     Attributes:
         failures: What becomes of exceptions.
+        variables: The context variables that each request begins with: as the lifespan has left
+            them, which runs in that context itself.
     """
 
     scope = staticmethod(scope_of)
@@ -61,7 +69,10 @@ class Session:
         for route in self._registry.routes():
             self._routes.setdefault(route.name, route)
         self._called: dict[str, Route] = {}
-        self._lifespan: Callable[[], None] | None = None
+        self._lifespan: Callable[[], object] | None = None
+        self._found = copy_context()
+        self.variables = self._found
+        self._task: OneTask | None = None
         self._health = Health(self.failures)
         self._health_route: EngineRoute | None = None
         self._link: Link | None = None
@@ -157,7 +168,10 @@ class Session:
             log(f"{self.app.name}: {missing}")
         ctx = Context(surroundings, Request("initialize", 0, params), None)
         failures.developing = str(ctx.host.get("name")).startswith(DEVELOPING)
-        failed = self._started(link, params, ctx)
+        # What an attempt that was refused has set does not stay.
+        self.variables = self._found.copy()
+        RENEWED.set(self.variables)
+        failed = self._started(params, ctx)
         if failed is not None and not missing:
             raise failed
         if failed is not None:
@@ -165,7 +179,7 @@ class Session:
             self._refuse_all(failed)
         return initialize_result(self.app)
 
-    def _started(self, link: Link, params: Raw, ctx: Context) -> Exception | None:
+    def _started(self, params: Raw, ctx: Context) -> Exception | None:
         """Run the hooks and enter the lifespan; return what failed.
 
         Raises:
@@ -173,14 +187,20 @@ class Session:
         """
         step = HOOK
         try:
-            self._run_hooks(link, params, ctx)
+            self._run_hooks(params, ctx)
             step = LIFESPAN
             if self.app.lifespan is not None and self._lifespan is None:
                 from animus_routes.serving.lifespan import enter
 
-                self._surroundings.state, self._lifespan = enter(self.app, ctx, link.run)
-        except Exception as error:
-            if step is HOOK and isinstance(error, RpcError):
+                self._surroundings.state, self._lifespan = enter(
+                    self.app, ctx, self._run_in_task, self.variables
+                )
+        except BaseException as error:
+            if FORKED:
+                end_child(error)
+            self._end_task()
+            refused = step is HOOK and isinstance(error, RpcError)
+            if refused or not isinstance(error, Exception):
                 raise
             found = self.failures.translated(error, ctx)
             if isinstance(found, RpcError):
@@ -188,6 +208,8 @@ class Session:
             failed = NotStartedError(step)
             failed.__cause__ = error
             return failed
+        if FORKED:
+            end_child()
         return None
 
     def _refuse_all(self, failed: Exception) -> None:
@@ -202,21 +224,51 @@ class Session:
         self._health.broken = reason
         self._routes = {name: refusing(route, refuse) for name, route in self._routes.items()}
 
-    def _run_hooks(self, link: Link, params: Raw, ctx: Context) -> None:
+    def _run_in_task(self, work: Coroutine[Any, Any, Any], timeout_s: float | None = None) -> Any:
+        """Run a coroutine in the one task of the hooks and the lifespan, and wait for it."""
+        if self._task is None:
+            from animus_routes.serving.tasks import OneTask
+
+            assert self._link is not None
+            self._task = OneTask(self._link.run, self.variables)
+        return self._task.run(work, timeout_s)
+
+    def _end_task(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.close()
+
+    def _run_hooks(self, params: Raw, ctx: Context) -> None:
         """Run every hook in order; close what their dependencies opened after the last one."""
         failure: BaseException | None = None
         try:
             for hook in self.app.initialize_hooks:
-                _run_hook(link, hook, params, ctx)
+                self._run_hook(hook, params, ctx)
         except BaseException as error:
+            if FORKED:
+                end_child(error)
             failure = error
             raise
         finally:
             scope = scope_of(ctx)
             if any(hasattr(opened, "__anext__") for opened in scope.cleanups):
-                link.run(scope.aclose(failure))
+                self._run_in_task(scope.aclose(failure))
             else:
-                scope.close(failure)
+                self.variables.run(scope.close, failure)
+
+    def _run_hook(self, hook: Callable[..., Any], params: Raw, ctx: Context) -> None:
+        from animus_routes.describe.hooks import INITIALIZE, read_hook
+        from animus_routes.handlers.plan import caller, decoder
+
+        signature = read_hook(hook)
+        values = _decoded(decoder(signature, INITIALIZE), params)
+        call = caller(signature, [])
+        arguments = (values, ctx) if signature.contextual else (values,)
+        result = self.variables.run(call, *arguments)
+        if FORKED:
+            end_child()
+        if signature.is_async:
+            self._run_in_task(result)
 
     def _set_up_logging(self) -> None:
         """Take standard `logging` over, if the program uses it, before its first hook runs."""
@@ -271,7 +323,12 @@ class Session:
             try:
                 leave()
             except BaseException as error:  # noqa: BLE001 - the end goes on
+                if FORKED:
+                    end_child(error)
                 self.failures.report("the lifespan's exit failed", error)
+            if FORKED:
+                end_child()
+        self._end_task()
 
     # Health ---------------------------------------------------------------------------------------
 
@@ -307,18 +364,6 @@ class Session:
 
 def _nothing() -> None:
     pass
-
-
-def _run_hook(link: Link, hook: Callable[..., Any], params: Raw, ctx: Context) -> None:
-    from animus_routes.describe.hooks import INITIALIZE, read_hook
-    from animus_routes.handlers.plan import caller, decoder
-
-    signature = read_hook(hook)
-    values = _decoded(decoder(signature, INITIALIZE), params)
-    call = caller(signature, [])
-    result = call(values, ctx) if signature.contextual else call(values)
-    if signature.is_async:
-        link.run(result)
 
 
 def _decoded(decode: Callable[[Raw], Any], params: Raw) -> Any:
