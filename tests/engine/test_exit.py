@@ -240,6 +240,8 @@ def test_a_command_ends_although_no_thread_can_be_started(tmp_path: Path) -> Non
         "import resource\n"
         "from animus_routes import App\n"
         "app = App(kind='custom', name='small', version='0.1.0', description='s')\n"
+        "@app.method('x/hi')\n"
+        "def hi(): return 'hi'\n"
         "app.manifest()\n"
         "import animus_routes.serving.launch\n"
         "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
