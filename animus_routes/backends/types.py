@@ -167,6 +167,30 @@ if TYPE_CHECKING:
     _QueueNextDeadline: TypeAlias = Bare[
         queue.QueueNextDeadlineResponse | dict[str, Any]
     ]
+    _QueueV2Enqueue: TypeAlias = Served[
+        queue.QueueEnqueueV2Response | dict[str, Any],
+        queue.QueueEnqueueV2Request,
+    ]
+    _QueueV2Lease: TypeAlias = Served[
+        queue.QueueLeaseV2Response | list[Any] | dict[str, Any] | None,
+        queue.QueueLeaseV2Request,
+    ]
+    _QueueV2LeaseRenew: TypeAlias = Served[
+        queue.QueueLeaseMutationResponse | str | dict[str, Any] | None,
+        queue.QueueLeaseRenewRequest,
+    ]
+    _QueueV2LeaseRecover: TypeAlias = Served[
+        queue.QueueLeaseMutationResponse | str | dict[str, Any] | None,
+        queue.QueueLeaseRecoverRequest,
+    ]
+    _QueueV2Completion: TypeAlias = Served[
+        queue.QueueLeaseMutationResponse | str | dict[str, Any] | None,
+        queue.QueueCompletionV2Request,
+    ]
+    _QueueV2ReleasePending: TypeAlias = Served[
+        queue.QueueLeaseMutationResponse | str | dict[str, Any] | None,
+        queue.QueueReleasePendingV2Request,
+    ]
     _WorkflowRunnerExecute: TypeAlias = Served[
         Iterator[Any] | AsyncIterator[Any] | workflow_runner.WorkflowExecuteResult | dict[str, Any],
         workflow_runner.WorkflowExecuteRequest,
@@ -563,6 +587,36 @@ class FullQueue(Queue, Protocol):
     @property
     def next_deadline(self) -> _QueueNextDeadline:
         """`queue/next_deadline`."""
+        ...
+
+    @property
+    def v2_enqueue(self) -> _QueueV2Enqueue:
+        """`queue/v2/enqueue`."""
+        ...
+
+    @property
+    def v2_lease(self) -> _QueueV2Lease:
+        """`queue/v2/lease`."""
+        ...
+
+    @property
+    def v2_lease_renew(self) -> _QueueV2LeaseRenew:
+        """`queue/v2/lease/renew`."""
+        ...
+
+    @property
+    def v2_lease_recover(self) -> _QueueV2LeaseRecover:
+        """`queue/v2/lease/recover`."""
+        ...
+
+    @property
+    def v2_completion(self) -> _QueueV2Completion:
+        """`queue/v2/completion`."""
+        ...
+
+    @property
+    def v2_release_pending(self) -> _QueueV2ReleasePending:
+        """`queue/v2/release_pending`."""
         ...
 
 

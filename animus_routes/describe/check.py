@@ -28,7 +28,7 @@ from animus_routes.values.hints import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from animus_routes.roles import MethodRow, StreamRow
     from animus_routes.routing.declaration import Declaration
@@ -88,12 +88,13 @@ def _problems(app: Declaration) -> list[str]:
         *of_included(app),
         *names,
         *_of_required(app, registry, names),
+        *_of_together(app, registry),
         *_of_handlers(registry),
         *_of_hooks(app, [*_plain(registry)]),
     ]
 
 
-def _placed(app: Declaration, problems: list[str]) -> Iterator[str]:
+def _placed(app: Declaration, problems: Iterable[str]) -> Iterator[str]:
     """Problems of the arguments, where `App(...)` was called."""
     return (f"{app.where}: {problem}" for problem in problems)
 
@@ -186,10 +187,19 @@ def _in_a_router(app: Declaration, names: set[str]) -> str:
     return ""
 
 
+def _of_together(app: Declaration, registry: Registry) -> Iterator[str]:
+    for role in registry.roles:
+        for together in role.together:
+            if any(registry.has(name) for name in together.methods):
+                from animus_routes.describe.together import of_together
+
+                yield from _placed(app, of_together(registry, role, together))
+
+
 def _of_handlers(registry: Registry) -> Iterator[str]:
     for name, registration in registry.handlers.items():
         signature = registry.signature(registration)
-        _, row = registry.row(name)
+        row = registry.row_for(registration)
         meant = [*_of_meant(signature)]
         found = [
             *signature.problems,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from animus_routes.handlers.signature import Parameter, Signature
     from animus_routes.routing.declaration import Declaration
 
-INITIALIZE: Final = MethodRow("initialize", params="plugin.InitializeParams")
+INITIALIZE: Final = MethodRow("initialize", params="plugin.InitializeParams", actor="")
 NO_YIELD: Final = (
     "has no `yield`: the code before it runs at the start, the code after it at the end"
 )

@@ -45,6 +45,11 @@ def methods(app: Declaration) -> list[str]:
         for name, token in role.tokens.items()
         if registry.has(name)
     ]
+    for role in registry.roles:
+        if role.together:
+            from animus_routes.describe.together import tokens_of
+
+            tokens += tokens_of(registry, role)
     found = [*registry.methods(), "health/check", *tokens, *app.capabilities]
     return list(dict.fromkeys(found))
 
@@ -95,7 +100,13 @@ def _kind_capabilities(app: Declaration) -> dict[str, Any]:
         if role.extra is not None:
             extra |= to_builtins(wire_type(role.extra)())
         extra |= to_builtins(app.kind_capabilities.get(role.kind)) or {}
-        found[role.kind] = {"crate_version": role.crate_version}
+        version: str | None = role.crate_version
+        if role.together:
+            from animus_routes.describe.together import capabilities_of
+
+            version, flags = capabilities_of(app.registry, role)
+            extra |= flags
+        found[role.kind] = {"crate_version": version}
         if extra:
             found[role.kind]["extra"] = extra
     return found

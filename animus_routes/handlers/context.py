@@ -38,8 +38,8 @@ class Actor(TypedDict):
     """Who is behind a request, as asserted by the transport."""
 
     user_id: str
-    claims: NotRequired[dict[str, Any]]
-    tenant_id: NotRequired[str]
+    claims: NotRequired[list[str]]
+    tenant_id: NotRequired[str | None]
 
 
 class ProjectBinding(TypedDict):
@@ -78,6 +78,7 @@ class Surroundings:
         log: Writes one line for the operator: level, target, message, fields.
         report: Tells the operator of an error: where, and the error.
         subject_kind: The subject kind of a request whose method does not name it.
+        actor: Who is behind a request.
 
     Attributes:
         link: The connection; set once there is one, before the first request.
@@ -85,7 +86,7 @@ class Surroundings:
         state: What the lifespan yielded.
     """
 
-    __slots__ = ("app", "greeting", "link", "log", "report", "state", "subject_kind")
+    __slots__ = ("actor", "app", "greeting", "link", "log", "report", "state", "subject_kind")
 
     def __init__(
         self,
@@ -93,7 +94,9 @@ class Surroundings:
         log: Callable[[str, str, str, Any], object],
         report: Callable[[str, BaseException], object],
         subject_kind: Callable[[Request], str | None],
+        actor: Callable[[Request], Actor | None],
     ) -> None:
+        self.actor = actor
         self.subject_kind = subject_kind
         self.app = app
         self.link: Link
@@ -162,9 +165,13 @@ class Context(Generic[State_co]):
 
     @property
     def actor(self) -> Actor | None:
-        """Who is asking, as the transport asserts it (v0.7); None if that is malformed."""
-        actor = _object(self.params.get("actor"))
-        return cast("Actor", actor) if isinstance(actor.get("user_id"), str) else None
+        """Who is asking, as the transport asserts it; None if nobody does.
+
+        It is the params' `actor`, and the `context.actor` of `<kind>/v2/<verb>`. A malformed one
+        does not get here: such a call is answered with -32602. Only in methods of your own, whose
+        params are yours, it is None.
+        """
+        return self._around.actor(self._request)
 
     # The session ----------------------------------------------------------------------------------
 

@@ -5,12 +5,14 @@ Imported with the first domain request, because the handshake does not need it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import NODEFAULT, Raw
 
 from animus_routes.engine.frames import NO_PARAMS
+from animus_routes.handlers.context import Actor
 from animus_routes.handlers.signature import NOTHING
 from animus_routes.values import codecs
 from animus_routes.values.codecs import Absent, Slot, fields_decoder, optional
@@ -37,7 +39,67 @@ def adapted(
 
 
 def decoder(signature: Signature, row: MethodRow | None) -> Callable[[Raw], Any]:
-    """A function from the bytes of params, in the wire type's form, to an object with the fields, or the whole."""
+    """A function from the bytes of params, in the wire type's form, to an object with the fields, or the whole.
+
+    What the row demands of the params is held before that.
+    """
+    if row is None:
+        return _decoder(signature, row)
+    has_actor = row.actor == "actor"
+    beside = {"actor": Actor | None} if has_actor and _leaves_room(signature) else {}
+    decode = _decoder(signature, row, beside)
+    if row.strict:
+        decode = _held(decode, signature, row)
+    return _guarded(decode) if has_actor and not beside else decode
+
+
+def _leaves_room(signature: Signature) -> bool:
+    """Are there fields that are decoded one by one, none of them called `actor`?"""
+    names = [name for field in signature.fields for name in field.aliases or (field.name,)]
+    return bool(names) and not signature.whole and "actor" not in names
+
+
+def _guarded(decode: Callable[[Raw], Any]) -> Callable[[Raw], Any]:
+    """A decoder of params that refuses a malformed `actor` beside what it decodes."""
+    beside = fields_decoder([], {"actor": Actor | None})
+
+    def decode_guarded(raw: Raw) -> Any:
+        text = bytes(raw)
+        if b'actor"' in text or b"\\u" in text:  # the key may be written with escapes
+            beside(raw)
+        return decode(raw)
+
+    return decode_guarded
+
+
+def _held(
+    decode: Callable[[Raw], Any], signature: Signature, row: MethodRow
+) -> Callable[[Raw], Any]:
+    """A decoder of params that are the row's wire type, and hold its rules."""
+    assert row.params is not None
+    wire = described_by(row.params)
+    own = bare(signature.fields[0].hint) if signature.whole else None
+    if wire.__name__ in [base.__name__ for base in getattr(own, "__mro__", ())]:
+        return lambda raw: _checked(decode(raw))
+    read = codecs.decoder(wire)
+
+    def decode_held(raw: Raw) -> Any:
+        _checked(read(raw))
+        return decode(raw)
+
+    return decode_held
+
+
+def _checked(params: Any) -> Any:
+    check = getattr(params, "check", None)
+    if check is not None:
+        check()
+    return params
+
+
+def _decoder(
+    signature: Signature, row: MethodRow | None, beside: Mapping[str, Any] = MappingProxyType({})
+) -> Callable[[Raw], Any]:
     fields = signature.fields
     if not fields:
         return _nothing
@@ -50,7 +112,8 @@ def decoder(signature: Signature, row: MethodRow | None) -> Callable[[Raw], Any]
             return decode
         return optional(decode, field.default if field.has_default else None)
     wire = _optional_fields(row)
-    return fields_decoder([Slot(f.name, _hint(f), _default(f, wire), f.aliases) for f in fields])
+    slots = [Slot(f.name, _hint(f), _default(f, wire), f.aliases) for f in fields]
+    return fields_decoder(slots, beside)
 
 
 def _nothing(_raw: Raw) -> None:

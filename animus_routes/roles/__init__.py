@@ -31,6 +31,10 @@ class Registered(Protocol):
 
     subject_kinds: list[str]
 
+    def figure(self, kind: str, name: str) -> Any:
+        """What the app says under this name in its `kind_capabilities`; None if nothing."""
+        ...
+
     def has(self, name: str) -> bool:
         """Is this method served by a handler of the author's?"""
         ...
@@ -99,6 +103,38 @@ class ItemAdapter(Protocol):
         """A last notification before the answer of a cancelled call."""
 
 
+class Like(Struct, frozen=True, gc=False):
+    """The row that another one's params can be written as.
+
+    Attributes:
+        name: Its method.
+        adapt_params: Writes the params of the other row in its form.
+    """
+
+    name: str
+    adapt_params: ParamsAdapter
+
+
+class Together(Struct, frozen=True, gc=False):
+    """Methods that mean something to hosts only if all of them are served.
+
+    Attributes:
+        methods: Their names.
+        whole: Why some of them without the others are a mistake; "" if they are none.
+        tokens: What they add to the manifest's capabilities.
+        crate_version: The version in `kind_capabilities`, instead of the role's.
+        flag: What `kind_capabilities.<kind>.extra` says of them: true, or false without them.
+        figures: What it says besides, unless the author says more; less is a mistake.
+    """
+
+    methods: tuple[str, ...]
+    whole: str = ""
+    tokens: tuple[str, ...] = ()
+    crate_version: str | None = None
+    flag: str = ""
+    figures: Mapping[str, int] = {}
+
+
 class MethodRow(Struct, frozen=True, gc=False):
     """One wire method of a role.
 
@@ -123,6 +159,11 @@ class MethodRow(Struct, frozen=True, gc=False):
             with or without a handler of the author's.
         stopped: The answer if there is no handler, from the name and whether it was found.
         served_with: If that method is registered, the framework also serves this one.
+        strict: The params are held against the wire type and its rules before any handler sees
+            them, whatever its hints are.
+        actor: Where in the params the caller's identity stands; "" = nowhere.
+        like: Another row, in whose form a handler gets the params unless it takes this row's own
+            type.
     """
 
     name: str
@@ -142,11 +183,19 @@ class MethodRow(Struct, frozen=True, gc=False):
     stops: str | None = None
     stopped: Callable[[Any, bool], Any] | None = None
     served_with: str | None = None
+    strict: bool = False
+    actor: str = "actor"
+    like: Like | None = None
 
     @property
     def verb(self) -> str:
-        """The last segment of the name."""
-        return self.name.rpartition("/")[2]
+        """The name without its group, such as `list` or `v2/list`."""
+        return self.name.partition("/")[2]
+
+    @property
+    def attribute(self) -> str:
+        """What a method of an included object is called, such as `list` or `v2_list`."""
+        return self.verb.replace("/", "_")
 
 
 class Role(Struct, frozen=True):
@@ -164,6 +213,7 @@ class Role(Struct, frozen=True):
         crate_version: The version in `kind_capabilities`, if hosts expect an entry there.
         extra: The wire type of `kind_capabilities.<kind>.extra`; the app's own values override it.
         tokens: What a registered method adds to the manifest's capabilities.
+        together: Methods that count only together.
         command: A subcommand of the plugin's own command line with which hosts start it.
     """
 
@@ -178,6 +228,7 @@ class Role(Struct, frozen=True):
     crate_version: str | None = None
     extra: str | None = None
     tokens: Mapping[str, str] = {}
+    together: tuple[Together, ...] = ()
     command: str | None = None
 
     def method(self, name: str) -> MethodRow | None:

@@ -176,6 +176,7 @@ class Declaration(Router):
             [kind for kind in self.subject_kinds if isinstance(cast("object", kind), str)],
             self.concurrency,
             self.middlewares.copy(),
+            self.kind_capabilities,
         )
         if self._registry is None or self._registered != asked:
             self._registered = asked
@@ -203,7 +204,7 @@ class Declaration(Router):
             return  # the report says why
         for role in roles:
             for row in role.methods:
-                function = getattr(backend, row.verb, None)
+                function = getattr(backend, row.attribute, None)
                 if function is None or not callable(function):
                     continue
                 found += 1
@@ -217,7 +218,7 @@ class Declaration(Router):
         if callable(check):
             self.health(check)
         if not found:
-            verbs = ", ".join(row.verb for role in roles for row in role.methods)
+            verbs = ", ".join(row.attribute for role in roles for row in role.methods)
             needed = (
                 f"none of the role's methods: {verbs}" if verbs else "no methods by known verbs"
             )

@@ -5,13 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from animus_routes.handlers.signature import Signature, analyse
 from animus_routes.routing.route import bare, handled
 from animus_routes.routing.router import Registration
-from animus_routes.values.hints import described_by
+from animus_routes.values.codecs import to_builtins
+from animus_routes.values.hints import bare as bare_hint
+from animus_routes.values.hints import described_by, is_generated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from animus_routes.roles import MethodRow, Role
     from animus_routes.routing.route import Route
@@ -33,8 +37,10 @@ class Registry:
         subject_kinds: list[str],
         concurrency: int,
         middlewares: Sequence[Callable[..., Any]],
+        kind_capabilities: Mapping[str, Any],
     ) -> None:
         self.roles = roles
+        self._kind_capabilities = kind_capabilities
         self.subject_kinds = subject_kinds
         self._concurrency = concurrency
         self._middlewares = middlewares
@@ -52,16 +58,36 @@ class Registry:
         """Does a handler of the author's serve this method?"""
         return name in self.served
 
+    def figure(self, kind: str, name: str) -> Any:
+        """What the app says under this name in its `kind_capabilities`; None if nothing."""
+        said: dict[str, Any] = to_builtins(self._kind_capabilities.get(kind)) or {}
+        return said.get(name)
+
     def row(self, name: str) -> tuple[Role, MethodRow | None]:
         """The role and the table's row of a wire name; `<kind>/<verb>` has the row of its verb."""
         if name in self.rows:
             return self.rows[name]
-        kind, _, verb = name.rpartition("/")
+        kind, _, verb = name.partition("/")
         if self.serves(kind):
             for role, row in self.rows.values():
                 if row.aliases and row.verb == verb:
                     return role, row
         return self.roles[0], None
+
+    def row_for(self, registration: Registration) -> MethodRow | None:
+        """The row by whose params a handler is called: its method's, or the one that is like it."""
+        _, row = self.row(registration.name)
+        if row is None or row.like is None:
+            return row
+        signature = analyse(registration.function, context_names=registration.context_names)
+        if takes_own_type(signature, row.params or ""):
+            return row
+        return structs.replace(
+            self.rows[row.like.name][1],
+            name=row.name,
+            adapt_params=row.like.adapt_params,
+            actor=row.actor,
+        )
 
     def serves(self, kind: str) -> bool:
         """Is this one of the app's subject kinds, which may be `x.*` or `*`?"""
@@ -132,13 +158,15 @@ class Registry:
         self, name: str, registration: Registration, signature: Signature | None = None
     ) -> Route:
         role, row = self.row(name)
+        if row is not None and row.like is not None:
+            row = self.row_for(registration)
         return handled(
             name,
             role,
             row,
             registration,
             signature or self.signature(registration),
-            kind=None if row is None or row.name == name else name.rpartition("/")[0],
+            kind=None if row is None or row.name == name else name.partition("/")[0],
             registered=self,
             concurrency=self._concurrency,
             middlewares=self._middlewares,
@@ -148,11 +176,20 @@ class Registry:
         """A handler's signature in the light of the method that it serves; read once."""
         found = self._signatures.get(registration.name)
         if found is None or found.function is not registration.function:
-            _, row = self.row(registration.name)
+            row = self.row_for(registration)
             wire = described_by(row.params) if row is not None and row.params else None
             found = analyse(registration.function, wire, context_names=registration.context_names)
             self._signatures[registration.name] = found
         return found
+
+
+def takes_own_type(signature: Signature, wire: str) -> bool:
+    """Does a handler take the whole params as this wire type, of either family, or a subclass?"""
+    if len(signature.fields) != 1:
+        return False
+    hint = bare_hint(signature.fields[0].hint)
+    names = [base.__name__ for base in getattr(hint, "__mro__", ())]
+    return is_generated(hint) and wire.rpartition(".")[2] in names
 
 
 def covers(known: str, kind: str) -> bool:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from animus_routes.engine.ports import Link
     from animus_routes.engine.ports import Route as EngineRoute
+    from animus_routes.handlers.context import Actor
     from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.route import Route
     from animus_routes.serving.logs import Sink
@@ -77,7 +78,7 @@ class Session:
         self._health_route: EngineRoute | None = None
         self._link: Link | None = None
         self._surroundings = Surroundings(
-            app, self._write_log, self.failures.report, self._subject_kind
+            app, self._write_log, self.failures.report, self._subject_kind, self._actor
         )
         self._sink: Sink | None = None
         self._give_logging_back: Callable[[], None] = _nothing
@@ -104,7 +105,7 @@ class Session:
         route = self._routes.get(method) or self._called.get(method)
         if route is not None:
             return route
-        kind, _, verb = method.rpartition("/")
+        kind, _, verb = method.partition("/")
         for glob in sorted(self._registry.subject_kinds, key=len, reverse=True):
             if covers(glob, kind):
                 known = self._routes.get(f"{glob}/{verb}")
@@ -141,6 +142,13 @@ class Session:
         if row is None or not row.aliases or role.subject_kind is None:
             return None
         return role.subject_kind(codecs.lenient(request.params), self._registry)
+
+    def _actor(self, request: Request) -> Actor | None:
+        """Who is behind a call, where its method's params say that."""
+        from animus_routes.handlers.actors import actor_of
+
+        row = self._registry.row(request.method)[1]
+        return actor_of(codecs.lenient(request.params), "actor" if row is None else row.actor)
 
     def field(self, params: Raw, name: str, *, raw: bool = False) -> Any:
         """One field of params of any form; None if it is missing."""

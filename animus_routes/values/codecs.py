@@ -6,8 +6,9 @@ classes, so that nothing here imports pydantic for other types.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 import msgspec
@@ -105,8 +106,12 @@ class Slot(Struct, eq=False):
         return self.aliases[0] if self.aliases else self.name
 
 
-def fields_decoder(slots: list[Slot]) -> Decode:
+def fields_decoder(slots: list[Slot], beside: Mapping[str, Any] = MappingProxyType({})) -> Decode:
     """Decode each of an object's fields by its own hint.
+
+    Args:
+        slots: The fields.
+        beside: Fields that may be absent or null, and are held against their hints alone.
 
     Returns:
         A function that returns an object with the fields as attributes, by `Slot.name`.
@@ -114,7 +119,13 @@ def fields_decoder(slots: list[Slot]) -> Decode:
     later = {slot: decoder(slot.hint) for slot in slots if needs_pydantic(slot.hint)}
     shape = defstruct(
         "params",
-        [_field(slot.name, Raw if slot in later else slot.hint, slot.default) for slot in slots],
+        [
+            *(
+                _field(slot.name, Raw if slot in later else slot.hint, slot.default)
+                for slot in slots
+            ),
+            *((name, hint, None) for name, hint in beside.items()),
+        ],
         kw_only=True,
         gc=False,
         rename={slot.name: slot.key for slot in slots},

@@ -30,6 +30,8 @@ class OnlyWatches:
     def serves(self, kind: str) -> bool:
         return kind == "task"
 
+    def figure(self, kind: str, name: str) -> None: ...
+
 
 def test_a_role_adapts_for_anything_that_says_what_it_serves() -> None:
     row = role("subject_backend").method("subject/schema")

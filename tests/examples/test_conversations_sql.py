@@ -59,7 +59,7 @@ def scope(tmp_path: Path) -> dict[str, Any]:
     return {
         "project_root": str(tmp_path),
         "repo_scope": str(uuid4()),
-        "actor": {"user_id": "kim", "claims": {}, "tenant_id": "acme"},
+        "actor": {"user_id": "kim", "claims": [], "tenant_id": "acme"},
         "tenant_id": "acme",
     }
 

@@ -22,6 +22,7 @@ from animus_routes.values.hints import wire_type
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "types"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
+from rule_cases import CASES
 from wire_payloads import payload
 
 ROWS: dict[str, Any] = json.loads((Path(__file__).parent / "rows.json").read_text("utf-8"))
@@ -42,6 +43,8 @@ def example(wire: str | None) -> Any:
     """A full payload of a wire type; an empty object where the protocol has no type."""
     if wire is None:
         return {}
+    if wire in CASES:
+        return CASES[wire][0]
     module, _, name = wire.partition(".")
     return payload(module, name, full=True)
 
@@ -50,8 +53,10 @@ def app_with(kind: Any, *methods: str, raising: Exception | None = None) -> App:
     """An app with these methods and the required ones; each takes and gives plain JSON."""
     subjects = ["task"] if role(kind).subjects else []
     app = App(kind=kind, name="n", version="1.0.0", description="d", subject_kinds=subjects)
+    sets = [{*one.methods} for one in role(kind).together if one.whole]
+    besides = set[str]().union(*(one for one in sets if one.intersection(methods)))
     for row in role(kind).methods:
-        needed = row.required and row.default is None
+        needed = (row.required and row.default is None) or row.name in besides
         if row.name in methods or needed:
             app.method(row.name)(handler_of(row, raising if row.name in methods else None))
     return app

@@ -94,7 +94,7 @@ def test_an_optional_method_is_advertised_exactly_when_it_is_registered(verb: st
 def test_a_method_that_is_not_in_the_table_is_unknown() -> None:
     with TestClient(queue_app(*REQUIRED)) as client:
         assert refusal(client, "queue/peek").code == -32601
-        assert refusal(client, "queue/v2/lease").code == -32601
+        assert refusal(client, "queue/v2/lease").code == -32001
 
 
 @pytest.mark.parametrize("params", [None, {}])
@@ -186,7 +186,7 @@ def test_a_named_error_keeps_its_general_code() -> None:
         assert (error.code, error.data) == (-32602, {"category": "not_found"})
 
 
-class LeaseV2(Struct, forbid_unknown_fields=True):
+class Peek(Struct, forbid_unknown_fields=True):
     """Params of a method that the table does not have: the author's own type."""
 
     max: int
@@ -194,33 +194,29 @@ class LeaseV2(Struct, forbid_unknown_fields=True):
 
 
 def test_methods_beyond_the_table_are_registered_with_a_word() -> None:
-    app = queue_app(
-        *REQUIRED,
-        kind_capabilities={"queue": {"generation_fenced_leases_v1": True, "max_lease_batch": 5}},
-    )
+    app = queue_app(*REQUIRED, kind_capabilities={"queue": {"peeks": True}})
 
-    @app.method("queue/v2/lease", extra=True)
-    def lease(request: LeaseV2) -> dict[str, Any]:
+    @app.method("queue/peek", extra=True)
+    def lease(request: Peek) -> dict[str, Any]:
         return {"leased": [], "generation": request.generation}
 
     with TestClient(app) as client:
-        assert client.call("queue/v2/lease", {"max": 1, "generation": 7}) == {
+        assert client.call("queue/peek", {"max": 1, "generation": 7}) == {
             "leased": [],
             "generation": 7,
         }
-        assert refusal(client, "queue/v2/lease", {"max": 1, "generation": 7, "x": 1}).code == -32602
-        assert "queue/v2/lease" in client.initialize_result["capabilities"]["methods"]
+        assert refusal(client, "queue/peek", {"max": 1, "generation": 7, "x": 1}).code == -32602
+        assert "queue/peek" in client.initialize_result["capabilities"]["methods"]
         extra = client.initialize_result["kind_capabilities"]["queue"]["extra"]
-    assert extra["generation_fenced_leases_v1"] is True
-    assert extra["max_lease_batch"] == 5
-    assert "queue/v2/lease" in app.manifest()["capabilities"]
+    assert extra["peeks"] is True
+    assert "queue/peek" in app.manifest()["capabilities"]
 
 
 def test_without_the_word_a_name_beyond_the_table_is_a_slip() -> None:
     app = queue_app(*REQUIRED)
 
     @app.method("queue/leese")
-    def lease(request: LeaseV2) -> dict[str, Any]:
+    def lease(request: Peek) -> dict[str, Any]:
         return {}
 
     with pytest.raises(ConfigurationError, match="did you mean 'queue/lease'"):

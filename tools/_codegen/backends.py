@@ -58,7 +58,7 @@ def _name(kind: str) -> str:
 
 
 def _alias_name(one: Role, row: MethodRow) -> str:
-    return f"_{_name(one.kind)}{_name(row.verb.replace('-', '_'))}"
+    return f"_{_name(one.kind)}{_name(row.attribute)}"
 
 
 def _alias(one: Role, row: MethodRow) -> list[str]:
@@ -118,7 +118,7 @@ def _method(one: Role, row: MethodRow) -> list[str]:
     return [
         "",
         "    @property",
-        f"    def {row.verb}(self) -> {_alias_name(one, row)}:",
+        f"    def {row.attribute}(self) -> {_alias_name(one, row)}:",
         f'        """`{row.name}`."""',
         "        ...",
     ]
