@@ -61,7 +61,7 @@ def _leaves_room(signature: Signature) -> bool:
 
 def _guarded(decode: Callable[[Raw], Any]) -> Callable[[Raw], Any]:
     """A decoder of params that refuses a malformed `actor` beside what it decodes."""
-    beside = fields_decoder([], {"actor": Actor | None})
+    beside = fields_decoder([], actor=Actor | None)
 
     def decode_guarded(raw: Raw) -> Any:
         text = bytes(raw)
@@ -113,7 +113,7 @@ def _decoder(
         return optional(decode, field.default if field.has_default else None)
     wire = _optional_fields(row)
     slots = [Slot(f.name, _hint(f), _default(f, wire), f.aliases) for f in fields]
-    return fields_decoder(slots, beside)
+    return fields_decoder(slots, **beside)
 
 
 def _nothing(_raw: Raw) -> None:

@@ -6,9 +6,8 @@ classes, so that nothing here imports pydantic for other types.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from types import MappingProxyType
 from typing import Any, Final, cast
 
 import msgspec
@@ -25,7 +24,6 @@ from animus_routes.values.hints import (
 )
 
 Decode = Callable[[Raw], Any]
-LEFT_OUT: Final = frozenset({b"{}", b"null"})
 
 
 def decoder(hint: Any) -> Decode:
@@ -106,26 +104,17 @@ class Slot(Struct, eq=False):
         return self.aliases[0] if self.aliases else self.name
 
 
-def fields_decoder(slots: list[Slot], beside: Mapping[str, Any] = MappingProxyType({})) -> Decode:
-    """Decode each of an object's fields by its own hint.
-
-    Args:
-        slots: The fields.
-        beside: Fields that may be absent or null, and are held against their hints alone.
+def fields_decoder(slots: list[Slot], **beside: Any) -> Decode:
+    """Decode each of an object's fields by its own hint; what is `beside` them may be absent.
 
     Returns:
         A function that returns an object with the fields as attributes, by `Slot.name`.
     """
     later = {slot: decoder(slot.hint) for slot in slots if needs_pydantic(slot.hint)}
+    own = [_field(slot.name, Raw if slot in later else slot.hint, slot.default) for slot in slots]
     shape = defstruct(
         "params",
-        [
-            *(
-                _field(slot.name, Raw if slot in later else slot.hint, slot.default)
-                for slot in slots
-            ),
-            *((name, hint, None) for name, hint in beside.items()),
-        ],
+        own + [(name, hint, None) for name, hint in beside.items()],
         kw_only=True,
         gc=False,
         rename={slot.name: slot.key for slot in slots},
@@ -255,7 +244,7 @@ def optional(decode: Decode, default: Any) -> Decode:
     make = fresh(default)
 
     def decode_optional(raw: Raw) -> Any:
-        if bytes(raw) not in LEFT_OUT:
+        if bytes(raw) not in {b"{}", NULL}:
             return decode(raw)
         try:
             return decode(NO_PARAMS)
