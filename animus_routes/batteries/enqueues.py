@@ -161,59 +161,47 @@ def enqueue(
     Raises:
         InvalidRequest: The key was used for something else, or the subject is blank.
     """
-    subject_id = qualified_id(request.subject_dispatch.subject)
     content = content_of(request)
     if known is not None:
         if known.content != content:
             raise InvalidRequest("the idempotency key belongs to a request with other content")
-        return EnqueueDecision(
-            answer=_answer(known.entry_id, known.subject_id, known.subject_generation)
-        )
-    found = live or Lease(
+        return EnqueueDecision(answer=_answer(known))
+    subject_id = qualified_id(request.subject_dispatch.subject)
+    entry = live or Lease(
         entry_id=entry_id,
         status="pending",
         subject_id=subject_id,
         repository=reservation_of(request.repository),
     )
-    entry = found
     if not entry.subject_generation:
         entry = structs.replace(entry, subject_generation=allocate(subject_id))
     key = key_of(request)
+    receipt = Receipt(
+        key=key or "",
+        entry_id=entry.entry_id,
+        subject_id=subject_id,
+        subject_generation=entry.subject_generation,
+        content=content,
+    )
     return EnqueueDecision(
-        answer=_answer(
-            entry.entry_id,
-            subject_id,
-            entry.subject_generation,
-            enqueued=live is None,
-            warning=None
-            if live is None
-            else f"the subject is already in the queue: {live.entry_id} ({live.status})",
-        ),
+        answer=_answer(receipt, live, enqueued=live is None),
         added=entry if live is None else None,
         changed=entry if live is not None and entry is not live else None,
-        receipt=None
-        if key is None
-        else Receipt(
-            key=key,
-            entry_id=entry.entry_id,
-            subject_id=subject_id,
-            subject_generation=entry.subject_generation,
-            content=content,
-        ),
+        receipt=receipt if key is not None else None,
     )
 
 
 def _answer(
-    entry_id: str,
-    subject_id: str,
-    generation: int,
-    *,
-    enqueued: bool = False,
-    warning: str | None = None,
+    receipt: Receipt, live: Lease | None = None, *, enqueued: bool = False
 ) -> QueueEnqueueV2Response:
+    warning = None
+    if live is not None:
+        warning = f"the subject is already in the queue: {live.entry_id} ({live.status})"
     return QueueEnqueueV2Response(
         enqueued=enqueued,
-        entry_id=entry_id,
-        subject=SubjectGeneration(qualified_id=subject_id, generation=generation),
+        entry_id=receipt.entry_id,
+        subject=SubjectGeneration(
+            qualified_id=receipt.subject_id, generation=receipt.subject_generation
+        ),
         warning=warning,
     )
