@@ -160,7 +160,7 @@ def test_capabilities_of_a_kind_go_to_that_kind() -> None:
     with TestClient(app) as client:
         kinds = client.initialize_result["kind_capabilities"]
     assert set(kinds) == {"notifier", "queue"}
-    assert kinds["queue"]["crate_version"] == "0.3.2"
+    assert kinds["queue"]["crate_version"] == "0.4.0"
 
 
 def test_two_handlers_of_one_name_are_reported_with_both_places() -> None:
