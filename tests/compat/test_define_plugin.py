@@ -125,8 +125,8 @@ def test_a_notifier_reads_nested_params_by_attribute_and_by_key() -> None:
 @pytest.mark.parametrize("kind", ["queue", "workflow_runner", "durable_store", "memory_store"])
 def test_every_method_of_the_role_s_table_is_advertised_if_the_class_has_it(kind: str) -> None:
     rows = role(kind).methods
-    required = plugin(kind, Everything(row.verb for row in rows if row.required))
-    complete = plugin(kind, Everything(row.verb for row in rows))
+    required = plugin(kind, Everything(row.attribute for row in rows if row.required))
+    complete = plugin(kind, Everything(row.attribute for row in rows))
     assert {row.name for row in rows if row.required} <= set(required.manifest().capabilities)
     assert {row.name for row in rows} <= set(complete.manifest().capabilities)
     optional = {row.name for row in rows if not row.required}
