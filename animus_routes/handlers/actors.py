@@ -5,18 +5,24 @@ A malformed identity must never count as none: that would show rows that have no
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from animus_routes.handlers.context import Actor
+from animus_routes.values import codecs
 from animus_routes.values.issues import explain, under
 
+if TYPE_CHECKING:
+    from msgspec import Raw
 
-def actor_of(params: dict[str, Any], path: str) -> Actor | None:
-    """The identity at a dotted path of params; None if there is none, or what is there is none."""
+    from animus_routes.roles import MethodRow
+
+
+def actor_of(params: Raw, row: MethodRow | None) -> Actor | None:
+    """Who is behind a call of a table's method, or of one of the author's; None if nobody says."""
     try:
-        return read_actor(params, path)
+        return read_actor(codecs.lenient(params), "actor" if row is None else row.actor)
     except Exception as error:
         if explain(error) is None:
             raise

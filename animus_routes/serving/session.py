@@ -147,8 +147,7 @@ class Session:
         """Who is behind a call, where its method's params say that."""
         from animus_routes.handlers.actors import actor_of
 
-        row = self._registry.row(request.method)[1]
-        return actor_of(codecs.lenient(request.params), "actor" if row is None else row.actor)
+        return actor_of(request.params, self._registry.row(request.method)[1])
 
     def field(self, params: Raw, name: str, *, raw: bool = False) -> Any:
         """One field of params of any form; None if it is missing."""
