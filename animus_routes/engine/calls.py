@@ -49,7 +49,12 @@ class Calls:
             self._loop = Loop()
         return self._loop
 
-    def start(self, route: Route, request: Request) -> None:
+    @property
+    def blocked(self) -> str:
+        """What blocks the event loop, as a sentence; "" if nothing does."""
+        return self._loop.watch.reason if self._loop is not None else ""
+
+    def start(self, route: Route, request: Request) -> Call:
         """Run a request in parallel with the reading thread; its id is not under way."""
         from animus_routes.engine.call import Call
 
@@ -69,6 +74,7 @@ class Calls:
         except BaseException:
             self._forget(call)
             raise
+        return call
 
     def _launch(self, call: Call) -> None:
         if call.route.mode == "async":

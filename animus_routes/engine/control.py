@@ -19,6 +19,7 @@ from animus_routes.engine.frames import (
     error_frame,
     id_key,
     is_id,
+    late_health,
     refusal,
     result_frame,
 )
@@ -83,11 +84,16 @@ def _ping(_connection: Connection, request: Request, out: bytearray) -> None:
 def _health(connection: Connection, request: Request, out: bytearray) -> Route | None:
     if not request.id:
         return None
+    blocked = connection.calls.blocked
+    if blocked:
+        out += late_health(request, blocked)
+        return None
     route = connection.app.health_route()
     if route is None:
         out += result_frame(request.id, connection.app.health())
     elif route.mode != INLINE:
-        connection.calls.start(route, request)
+        call = connection.calls.start(route, request)
+        connection.calls.loop.watch.bound(call)
         return None
     return route
 

@@ -41,6 +41,7 @@ ASYNC_EXIT_S: Final = 1.0  # for an async lifespan's exit, where nothing else bo
 STRIKES: Final = 10  # errors of the engine's own within `STRIKES_S`: it does not go on
 STRIKES_S: Final = 1.0
 LOOP_CLOSE_S: Final = 1.0  # for an event loop to close, in a process that lives on
+HEALTH_BOUND_S: Final = 1.0  # for an author's health check; the host waits 2 s
 
 
 class End(StrEnum):

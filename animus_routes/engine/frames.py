@@ -325,6 +325,12 @@ def result_frame(request_id: int | Raw, body: bytes) -> bytes:
     return b"".join((HEAD, id_bytes(request_id), RESULT, body, TAIL))
 
 
+def late_health(request: Request, reason: str) -> bytes:
+    """The answer to a health check in place of the author's, which is held up."""
+    found = {"status": "degraded", "last_error": reason}
+    return result_frame(request.id, encoder.encode(found))
+
+
 def notification_frame(method: str, body: bytes) -> bytes:
     """A notification around encoded params.
 

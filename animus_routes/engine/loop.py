@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
 from contextlib import suppress
 from time import sleep
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from animus_routes.engine import threads
 from animus_routes.engine.call import Refused
 from animus_routes.engine.exit import LOOP_CLOSE_S, STEP_S, Strikes
 from animus_routes.engine.stderr import log
+from animus_routes.engine.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 
 
 class Loop:
-    """One running asyncio loop and the calls on it."""
+    """One running asyncio loop and the calls on it.
+
+    Attributes:
+        watch: Looks whether it is blocked.
+    """
+
+    watch: Watch
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -39,6 +46,7 @@ class Loop:
 
     def _serve(self, started: Callable[[], None]) -> None:
         asyncio.set_event_loop(self._loop)
+        self.watch = Watch(self._loop, get_ident(), self._at_work)
         self._loop.call_soon(started)
         strikes = Strikes()
         while not self._closing:
@@ -50,6 +58,7 @@ class Loop:
                     sleep(STEP_S)
         with suppress(BaseException):
             self._loop.run_until_complete(self._wind_up())
+        self.watch.close()
         self._loop.close()
         self._closed.release()
 
@@ -69,6 +78,10 @@ class Loop:
 
     def start(self, call: Call, finished: Callable[[Call], None]) -> None:
         """Run a call as a task."""
+        watch = self.watch
+        watch.stirred = True
+        if watch.parked:
+            watch.wake()
         self._loop.call_soon_threadsafe(self._begin, call, finished)
 
     def _begin(self, call: Call, finished: Callable[[Call], None]) -> None:
@@ -95,12 +108,17 @@ class Loop:
         Raises:
             TimeoutError: It did not end within `timeout_s`.
         """
+        self.watch.stir()
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(timeout_s)
         except BaseException:
             future.cancel()
             raise
+
+    def _at_work(self) -> bool:
+        """Is there a task, one that an author has started included?"""
+        return bool(self._tasks) or bool(asyncio.all_tasks(self._loop))
 
 
 def _settle(call: Call, task: asyncio.Task[None]) -> None:

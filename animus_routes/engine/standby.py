@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final
 
 from animus_routes.engine import reserve, threads
 from animus_routes.engine.control import HEALTH, SHUTDOWN, read_odd
-from animus_routes.engine.exit import SHUTDOWN_LATE_S, End, Strikes
-from animus_routes.engine.frames import UNREADABLE, decode_plain, encoder, id_key, result_frame
+from animus_routes.engine.exit import HEALTH_BOUND_S, SHUTDOWN_LATE_S, End, Strikes
+from animus_routes.engine.frames import UNREADABLE, decode_plain, id_key, late_health, result_frame
 from animus_routes.engine.server import STILL_WANTED
 from animus_routes.engine.stderr import log
 from animus_routes.engine.wire import HALF_CLOSED
@@ -36,7 +36,6 @@ TICK_MS: Final = 5  # while a handler runs
 LOOSE_TICK_MS: Final = 10  # while none does: each look costs a busy main thread the interpreter
 PARK_TICKS: Final = 20  # 200 ms without a read
 SWITCH_S: Final = 0.0005  # how often a slow pure Python loop has to give up the interpreter
-HEALTH_BOUND_S: Final = 1.0  # the host waits 2 s
 READABLE: Final = select.POLLIN
 HANG_UP: Final = HALF_CLOSED | select.POLLPRI  # not 0, which `poll` would report as well
 ALWAYS: Final = frozenset({"$/ping", "$/cancelRequest", HEALTH, SHUTDOWN, "exit"})
@@ -274,5 +273,4 @@ class Standby:
             self._connection.close_gate()
             log(f"shutdown answered without the lifespan's exit: {what}")
             return result_frame(request.id, b"{}")
-        health = {"status": "degraded", "last_error": f"a handler of {what}"}
-        return result_frame(request.id, encoder.encode(health))
+        return late_health(request, f"a handler of {what}")
