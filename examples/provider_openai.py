@@ -16,8 +16,9 @@ import os
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 from uuid import uuid4
@@ -225,6 +226,14 @@ class Call(Struct):
         self.arguments += function.arguments or ""
 
 
+def arguments(call: Call) -> Any:
+    """What the model gives a tool: JSON, or the text that was to be some."""
+    try:
+        return json.loads(call.arguments or "{}")
+    except ValueError:
+        return call.arguments
+
+
 class PartOfCall(Struct):
     index: int | None = None
     id: str | None = None
@@ -264,13 +273,22 @@ class Chunk(Struct):
     error: Any = None
 
 
-async def chunks(response: httpx.Response) -> AsyncGenerator[Chunk, None]:
+ANSWER: Final = (b'"content"', b'"refusal"', b'"reasoning', b'"tool_calls"', b'"error"')
+
+
+async def chunks(
+    response: httpx.Response, skipped: Callable[[RunFailed], object]
+) -> AsyncGenerator[Chunk, None]:
     """An event stream's objects, until its `[DONE]`.
 
     Lines are split here: httpx also breaks them at characters that JSON text may hold.
 
+    Args:
+        response: The stream.
+        skipped: Told of an event that cannot be read and holds nothing of the answer.
+
     Raises:
-        RunFailed: It holds something else, or an error.
+        RunFailed: Part of the answer cannot be read, or it is an error.
     """
     decode = msgspec.json.Decoder(Chunk).decode
     rest = b""
@@ -285,7 +303,11 @@ async def chunks(response: httpx.Response) -> AsyncGenerator[Chunk, None]:
             try:
                 chunk = decode(data)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-                raise RunFailed(f"the endpoint's stream cannot be read: {problem}") from None
+                failure = RunFailed(f"the endpoint's stream cannot be read: {problem}")
+                if any(key in data for key in ANSWER):
+                    raise failure from None
+                skipped(failure)
+                continue
             if chunk.error:
                 raise RunFailed(reason(chunk.error))
             yield chunk
@@ -325,6 +347,7 @@ class Turn:
         self.indexed: dict[int | None, Call] = {}  # under None: the one that was streamed last
         self.usage = Usage()
         self.finish = ""
+        self.unreadable: RunFailed | None = None
 
     def take(self, chunk: Chunk) -> Iterator[dict[str, Any]]:
         """What one chunk adds, as the items to emit."""
@@ -410,8 +433,11 @@ class Run:
         for _ in range(MAX_ROUNDS):
             turn = await self._turn({**asked, "messages": self.messages})
             self.messages.append(turn.message())
-            for call in turn.calls:
-                self.messages.append(await self._tool(call, allowed))
+            asked_for = [(call, arguments(call)) for call in turn.calls]
+            for call, given in asked_for:  # hosts expect all of a message before the first result
+                self.emit({"kind": "toolCall", "name": call.name, "arguments": given})
+            for call, given in asked_for:
+                self.messages.append(await self._tool(call, given, allowed))
             save(self.file, self.messages)
             if not turn.calls:
                 return self._response(asked["model"])
@@ -428,17 +454,22 @@ class Run:
         async with client.stream("POST", url, json=asked, headers=headers) as response:
             if response.status_code != httpx.codes.OK:
                 await refuse(response)
-            async with aclosing(chunks(response)) as found:
+            async with aclosing(chunks(response, partial(self._skip, turn))) as found:
                 async for chunk in found:
                     for item in turn.take(chunk):
                         self.emit(item)
         if not turn.finish:
-            raise Unavailable("the endpoint's stream ended early")
+            raise turn.unreadable or Unavailable("the endpoint's stream ended early")
         if turn.finish not in {"stop", "tool_calls", "function_call"}:
             message = f"the model stopped early: {turn.finish}"
             self.emit({"kind": "error", "message": message, "recoverable": True})
         self._count(turn.usage)
         return turn
+
+    def _skip(self, turn: Turn, failure: RunFailed) -> None:
+        """One event is broken: the rest of the answer may be there all the same."""
+        turn.unreadable = failure
+        self.ctx.log("warn", f"an event is skipped: {failure.message}")
 
     def _count(self, usage: Usage) -> None:
         details = usage.prompt_tokens_details or Details()
@@ -449,11 +480,8 @@ class Run:
         }
         self.tokens.update({name: count for name, count in counted.items() if count})
 
-    async def _tool(self, call: Call, allowed: frozenset[str]) -> Message:
-        name, given = call.name, call.arguments or "{}"
-        with suppress(ValueError):
-            given = json.loads(given)
-        self.emit({"kind": "toolCall", "name": name, "arguments": given})
+    async def _tool(self, call: Call, given: Any, allowed: frozenset[str]) -> Message:
+        name = call.name
         try:
             await self._ask(name, given)
             output, success = await use(name, given, allowed, self.request.cwd), True

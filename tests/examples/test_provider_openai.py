@@ -217,7 +217,8 @@ def test_tool_calls_are_put_together_run_and_given_back(
     methods = [n.method for n in plugin.notifications]
     assert methods == [
         "agent/output",
-        *("agent/toolCall", "agent/toolResult") * 2,
+        *("agent/toolCall",) * 2,
+        *("agent/toolResult",) * 2,
         "agent/output",
     ]
     called = plugin.next_notification("agent/toolCall").params
@@ -411,9 +412,10 @@ def test_a_refusal_of_the_endpoint_is_told_and_answered(
 @pytest.mark.parametrize(
     ("data", "category"),
     [
-        (b"data: {broken\n\n", "run_failed"),
-        (b"data: [1]\n\n", "run_failed"),
-        (b'data: {"choices": "none"}\n\n', "run_failed"),
+        (b'data: {"choices": [{"delta": {"content": "half\n\n', "run_failed"),
+        (b'data: {"choices": [{"delta": {"content": 1}}]}\n\n', "run_failed"),
+        (b'data: {"choices": [{"delta": {"tool_calls": "none"}}]}\n\n', "run_failed"),
+        (b"data: {broken\n\ndata: [DONE]\n\n", "run_failed"),
         (b'data: {"error": {"message": "overloaded"}}\n\n', "run_failed"),
         (b"data: [DONE]\n\n", "unavailable"),
     ],
@@ -428,7 +430,22 @@ def test_a_stream_that_makes_no_sense_is_an_error(
     error = failure(plugin, request)
     assert (error.code, error.data["category"]) == (-32603, category)
     assert plugin.next_notification("agent/error").params["recoverable"] is False
-    assert exchange.wait_closed() or data.startswith(b"data: [DONE]")
+    assert exchange.wait_closed() or b"data: [DONE]" in data
+
+
+@pytest.mark.parametrize("data", [b"{broken", b"[1]", b'{"choices": "none"}', b'{"usage": "\xff"}'])
+def test_one_broken_event_that_holds_nothing_of_the_answer_is_skipped(
+    plugin: Plugin, endpoint: Endpoint, tmp_path: Path, data: bytes
+) -> None:
+    request = start(plugin, tmp_path)
+    exchange = endpoint.next()
+    exchange.say("so far ")
+    exchange.raw(b"data: " + data + b"\n\n")
+    exchange.say("so good")
+    exchange.end()
+    assert plugin.reply(request)["output"] == "so far so good"
+    told = "agent/run: an event is skipped: the endpoint's stream cannot be read: "
+    assert told in plugin.stderr_text()
 
 
 def test_a_stream_that_breaks_off_is_unavailable(
