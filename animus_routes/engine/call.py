@@ -10,6 +10,7 @@ from animus_routes.engine import threads
 from animus_routes.engine.answers import adapt, decode_again
 from animus_routes.engine.emitter import Emitter
 from animus_routes.engine.exit import Interrupted
+from animus_routes.engine.forked import FORKED, end_child
 from animus_routes.engine.frames import error_frame, id_key, result_frame
 from animus_routes.errors import CANCELLED
 
@@ -166,6 +167,8 @@ class Call:
         except Refused:
             pass
         except BaseException as error:  # noqa: BLE001 - the boundary: an author's code ran
+            if FORKED:
+                end_child(error)
             failure = error
             self.fail(error)
         finally:
@@ -178,6 +181,8 @@ class Call:
         if not self.wanted():
             return
         result = self.route.call(*arguments)
+        if FORKED:
+            end_child()
         if self.route.stream is not None and hasattr(result, "__next__"):
             result = self.begin_stream().drain(result, self.open_stream)
             self.open_stream()  # it had no items
@@ -207,6 +212,8 @@ class Call:
 
     def give_up(self, error: BaseException) -> None:
         """What reports failures has failed: a plain -32603, rather than no answer."""
+        if FORKED:
+            end_child(error)
         self.send(self._app.failures.unwritable(self.route, self.request.id, error))
 
     def _withhold_ack(self) -> bool:

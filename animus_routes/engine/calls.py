@@ -6,6 +6,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine import threads
+from animus_routes.engine.forked import FORKED, end_child
 from animus_routes.engine.frames import id_key
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ class Calls:
         except BaseException as error:  # noqa: BLE001 - this thread answers others after it
             call.give_up(error)
         finally:
+            if FORKED:
+                end_child()
             self._forget(call)
 
     def cancel(self, key: tuple[type, Any]) -> bool:
@@ -173,6 +176,11 @@ class Calls:
             self._pool.close()
         if self._loop is not None:
             self._loop.close(deadline - monotonic())
+
+    def forked(self) -> None:
+        """In a forked child: the loop runs nothing of its parent's."""
+        if self._loop is not None:
+            self._loop.forked()
 
     def _cancel_all(self) -> None:
         for call in tuple(self.active.values()):

@@ -6,6 +6,7 @@ from _thread import allocate_lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from animus_routes.engine.forked import FORKED, end_child
 from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, TooLargeError
 
 if TYPE_CHECKING:
@@ -97,12 +98,23 @@ class Emitter:
         try:
             if not scope.cancelled:
                 first = next(items)
+                if FORKED:
+                    end_child()
                 begun()
                 emit(first)
             while not scope.cancelled:
-                emit(next(items))
+                item = next(items)
+                if FORKED:
+                    end_child()
+                emit(item)
         except StopIteration as end:
+            if FORKED:
+                end_child()
             return end.value
+        except BaseException as error:
+            if FORKED:
+                end_child(error)
+            raise
         finally:
             close = getattr(items, "close", None)
             if close is not None:

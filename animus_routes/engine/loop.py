@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from animus_routes.engine import threads
 from animus_routes.engine.call import Refused
 from animus_routes.engine.exit import LOOP_CLOSE_S, STEP_S, Strikes
+from animus_routes.engine.forked import FORKED, end_child
 from animus_routes.engine.stderr import log
 from animus_routes.engine.watch import Watch
 
@@ -76,6 +77,16 @@ class Loop:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._closed.acquire(timeout=max(bound_s, 0.0))
 
+    def forked(self) -> None:
+        """In a child that was forked on the loop's thread: nothing but the step that runs goes on.
+
+        What follows in the loop's queue is the parent's, and so is what it waits for.
+        """
+        ready = getattr(self._loop, "_ready", None)  # asyncio's own loops have it
+        if ready is not None:
+            ready.clear()
+        self._loop.call_soon(end_child)
+
     def start(self, call: Call, finished: Callable[[Call], None]) -> None:
         """Run a call as a task."""
         watch = self.watch
@@ -136,6 +147,8 @@ async def _run(call: Call) -> None:
     except Refused:
         pass
     except BaseException as error:  # noqa: BLE001 - the boundary: an author's code ran
+        if FORKED:
+            end_child(error)
         failure = error
         call.fail(error)
     finally:
@@ -150,18 +163,33 @@ async def _serve(call: Call) -> None:
     result = call.route.call(*arguments)
     if hasattr(result, "__await__"):
         result = await result
+    if FORKED:
+        end_child()
     if hasattr(result, "__anext__"):
-        emitter, begun = call.begin_stream(), False
-        try:
-            async for item in result:
-                if not call.wanted():
-                    break
-                if not begun:
-                    call.open_stream()
-                    begun = True
-                emitter.emit(item)
-        finally:
-            await result.aclose()
-        call.open_stream()  # it had no items
+        await _drain(call, result)
         result = None
     call.complete(result)
+
+
+async def _drain(call: Call, items: Any) -> None:
+    """Send an async generator's items to its end."""
+    emitter, begun = call.begin_stream(), False
+    try:
+        async for item in items:
+            if FORKED:
+                end_child()
+            if not call.wanted():
+                break
+            if not begun:
+                call.open_stream()
+                begun = True
+            emitter.emit(item)
+    except BaseException as error:
+        if FORKED:
+            end_child(error)
+        raise
+    finally:
+        if FORKED:
+            end_child()
+        await items.aclose()
+    call.open_stream()  # it had no items

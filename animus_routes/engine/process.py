@@ -27,6 +27,7 @@ from animus_routes.engine.exit import (
     End,
     Strikes,
 )
+from animus_routes.engine.forked import FORKED
 from animus_routes.engine.frames import Splitter
 from animus_routes.engine.server import Server
 from animus_routes.engine.standby import ENDING_SIGNALS, Standby
@@ -214,7 +215,11 @@ class Process:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def forked(self) -> None:
-        """In a forked child, which has nothing to do with the wire or the signals."""
+        """In a forked child, which has nothing to do with the wire, the signals and the rest."""
+        FORKED.append(os.getpid())
+        turn = self._connection.turn
+        turn.taken = True  # so that the end of the turn is not passed over
+        self._connection.calls.forked()
         self._wire.sever()
         signal.set_wakeup_fd(-1)
         for number, found in self._found.items():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from animus_routes.engine.answers import decode_again
 from animus_routes.engine.control import CONTROL, EXIT, INLINE, read_odd
 from animus_routes.engine.exit import End, Interrupted
+from animus_routes.engine.forked import FORKED, end_child
 from animus_routes.engine.frames import (
     UNREADABLE,
     Response,
@@ -185,6 +186,8 @@ class Server:
         judge: Judge,
     ) -> None:
         """Answer with what an exception becomes, as part of the turn: an author's code may run."""
+        if FORKED:
+            end_child(error)
         turn, out = self._turn, self._turn.out
         turn.settle()
         del out[turn.mark :]

@@ -129,11 +129,15 @@ class _Beside:
         try:
             step.result = await self._call(self._values, inner)
         except BaseException as error:
+            if FORKED:
+                end_child(error)
             step.settle(error)  # the middleware may handle it
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
         else:
+            if FORKED:
+                end_child()
             step.settle(None)
 
     def _take(self, step: _Step) -> None:

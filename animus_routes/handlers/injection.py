@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from animus_routes.engine.forked import FORKED, end_child
 from animus_routes.handlers.scope import scope_of
 from animus_routes.handlers.signature import NOTHING, resolve
 
@@ -75,6 +76,8 @@ def _make(dependency: Dependency, ctx: Context) -> Any:
     generator = getattr(value, "gen", value)
     if actual.is_generator and hasattr(generator, "__next__"):
         value = _entered(generator, ctx, next(generator, NOTHING), actual)
+    if FORKED:
+        end_child()
     known[dependency.function] = value
     return value
 
@@ -101,6 +104,8 @@ async def _make_async(dependency: Dependency, ctx: Context) -> Any:
         is_async = hasattr(generator, "__anext__")
         first = await anext(generator, NOTHING) if is_async else next(generator, NOTHING)
         value = _entered(generator, ctx, first, actual)
+    if FORKED:
+        end_child()
     known[dependency.function] = value
     return value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from animus_routes.engine.forked import FORKED, end_child
 from animus_routes.handlers.signature import is_coroutine_function
 
 if TYPE_CHECKING:
@@ -27,7 +28,15 @@ def _wrap(middleware: Callable[..., Any], call: Call) -> Call:
 
     def inside(values: Any, ctx: Context) -> Any:
         def call_next(inner: Context = ctx) -> Any:
-            return call(values, inner)
+            try:
+                found = call(values, inner)
+            except BaseException as error:
+                if FORKED:
+                    end_child(error)
+                raise
+            if FORKED:
+                end_child()
+            return found
 
         return middleware(ctx, call_next)
 
@@ -42,8 +51,16 @@ def _wrap_async(middleware: Callable[..., Any], call: Call) -> Call:
         return wrap_beside(middleware, call)
 
     async def inside(values: Any, ctx: Context) -> Any:
-        def call_next(inner: Context = ctx) -> Any:
-            return call(values, inner)
+        async def call_next(inner: Context = ctx) -> Any:
+            try:
+                found = await call(values, inner)
+            except BaseException as error:
+                if FORKED:
+                    end_child(error)
+                raise
+            if FORKED:
+                end_child()
+            return found
 
         return await middleware(ctx, call_next)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from animus_routes.engine.forked import FORKED, end_child
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -77,6 +79,8 @@ class Scope(Struct, eq=False):
                 pass
             except BaseException as error:  # noqa: BLE001 - the reply is out; tell the operator
                 self._cleanup_failed(error, failure)
+            if FORKED:
+                end_child()
 
     async def aclose(self, failure: BaseException | None) -> None:
         """As `close`, for async and plain generator dependencies alike."""
@@ -98,8 +102,12 @@ class Scope(Struct, eq=False):
                 pass
             except BaseException as error:  # noqa: BLE001 - as above
                 self._cleanup_failed(error, failure)
+            if FORKED:
+                end_child()
 
     def _cleanup_failed(self, error: BaseException, failure: BaseException | None) -> None:
+        if FORKED:
+            end_child(error)
         if error is not failure:
             self.report(f"a dependency's clean-up failed after {self.method}", error)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from animus_routes.engine.exit import Interrupted
+from animus_routes.engine.forked import FORKED, end_child
 from animus_routes.engine.frames import TooLargeError, error_frame, error_object, is_code
 from animus_routes.engine.stderr import log
 from animus_routes.errors import (
@@ -237,7 +238,11 @@ class Failures:
                 try:
                     found = handler(context, error)
                 except BaseException as raised:  # noqa: BLE001 - it may raise the answer
+                    if FORKED:
+                        end_child(raised)
                     return raised
+                if FORKED:
+                    end_child()
                 return found if isinstance(found, RpcError) else Value(found)
         return error
 

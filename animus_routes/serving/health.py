@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from animus_routes.engine.control import HEALTH
+from animus_routes.engine.forked import FORKED, end_child
 from animus_routes.errors import RpcError
 from animus_routes.values import codecs
 
@@ -47,12 +48,16 @@ class Health:
             try:
                 return self.result(await call(values, *ctx))
             except Exception as error:  # noqa: BLE001 - a failing check is an answer
+                if FORKED:
+                    end_child(error)
                 return self._unhealthy(error)
 
         def checked(values: Any, *ctx: Context) -> dict[str, Any]:
             try:
                 return self.result(call(values, *ctx))
             except Exception as error:  # noqa: BLE001 - as above
+                if FORKED:
+                    end_child(error)
                 return self._unhealthy(error)
 
         if signature.is_async:
