@@ -341,6 +341,34 @@ if TYPE_CHECKING:
         plugin.ConversationDeleteResponse | bool | dict[str, Any] | None,
         plugin.ConversationDeleteRequest,
     ]
+    _ConversationStoreOperationBegin: TypeAlias = Served[
+        plugin.ConversationOperationBeginResponse | plugin.ConversationOperationClaim | plugin.ConversationOperation | str | dict[str, Any] | None,
+        plugin.ConversationOperationBeginRequest,
+    ]
+    _ConversationStoreOperationLoad: TypeAlias = Served[
+        plugin.ConversationOperationLoadResponse | plugin.ConversationOperation | dict[str, Any] | None,
+        plugin.ConversationOperationLoadRequest,
+    ]
+    _ConversationStoreOperationRenew: TypeAlias = Served[
+        plugin.ConversationOperationMutationResponse | bool | plugin.ConversationOperation | dict[str, Any] | None,
+        plugin.ConversationOperationRenewRequest,
+    ]
+    _ConversationStoreOperationBindExecution: TypeAlias = Served[
+        plugin.ConversationOperationMutationResponse | bool | plugin.ConversationOperation | dict[str, Any] | None,
+        plugin.ConversationOperationBindExecutionRequest,
+    ]
+    _ConversationStoreOperationRelease: TypeAlias = Served[
+        plugin.ConversationOperationMutationResponse | bool | plugin.ConversationOperation | dict[str, Any] | None,
+        plugin.ConversationOperationReleaseRequest,
+    ]
+    _ConversationStoreOperationAcceptUser: TypeAlias = Served[
+        plugin.ConversationOperationMutationResponse | bool | plugin.ConversationOperation | dict[str, Any] | None,
+        plugin.ConversationOperationAcceptUserRequest,
+    ]
+    _ConversationStoreOperationTerminalize: TypeAlias = Served[
+        plugin.ConversationOperationMutationResponse | bool | plugin.ConversationOperation | dict[str, Any] | None,
+        plugin.ConversationOperationTerminalizeRequest,
+    ]
     _EnvironmentPrepare: TypeAlias = Served[
         environment.PrepareResponse | dict[str, Any],
         environment.PrepareRequest,
@@ -847,6 +875,45 @@ class ConversationStore(Protocol):
     @property
     def delete(self) -> _ConversationStoreDelete:
         """`conversation/delete`."""
+        ...
+
+
+class FullConversationStore(ConversationStore, Protocol):
+    """Every method that a `conversation_store` may have."""
+
+    @property
+    def operation_begin(self) -> _ConversationStoreOperationBegin:
+        """`conversation/operation_begin`."""
+        ...
+
+    @property
+    def operation_load(self) -> _ConversationStoreOperationLoad:
+        """`conversation/operation_load`."""
+        ...
+
+    @property
+    def operation_renew(self) -> _ConversationStoreOperationRenew:
+        """`conversation/operation_renew`."""
+        ...
+
+    @property
+    def operation_bind_execution(self) -> _ConversationStoreOperationBindExecution:
+        """`conversation/operation_bind_execution`."""
+        ...
+
+    @property
+    def operation_release(self) -> _ConversationStoreOperationRelease:
+        """`conversation/operation_release`."""
+        ...
+
+    @property
+    def operation_accept_user(self) -> _ConversationStoreOperationAcceptUser:
+        """`conversation/operation_accept_user`."""
+        ...
+
+    @property
+    def operation_terminalize(self) -> _ConversationStoreOperationTerminalize:
+        """`conversation/operation_terminalize`."""
         ...
 
 

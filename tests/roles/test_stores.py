@@ -43,7 +43,13 @@ REQUIRED = {
 OPTIONAL = {
     "log_storage_backend": {"log_storage/query", "log_storage/tail"},
     "memory_store": set[str](),
-    "conversation_store": set[str](),
+    "conversation_store": {
+        f"conversation/operation_{verb}"
+        for verb in (
+            *("begin", "load", "renew", "bind_execution"),
+            *("release", "accept_user", "terminalize"),
+        )
+    },
     "workflow_journal": {
         f"journal/{verb}"
         for verb in (
