@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -104,21 +105,34 @@ def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
     return db
 
 
+def opened(path: Path) -> sqlite3.Connection:
+    """A connection to the database, which is made if there is none yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = connect(path)
+    (layout,) = db.execute("PRAGMA user_version").fetchone()
+    if layout > LAYOUT:
+        db.close()
+        raise Unavailable(f"{path} was written by a newer version of this plugin")
+    if layout < LAYOUT:
+        version = f"PRAGMA user_version = {LAYOUT};"
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(f"BEGIN IMMEDIATE; {TABLES} {version} COMMIT;")
+    return db
+
+
 class Store:
     """The journal of one database file."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self.db = connect(path)
-        self.inode = path.stat().st_ino
-        (layout,) = self.db.execute("PRAGMA user_version").fetchone()
-        if layout > LAYOUT:
-            raise Unavailable(f"{path} was written by a newer version of this plugin")
-        if layout < LAYOUT:
-            version = f"PRAGMA user_version = {LAYOUT};"
-            self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.executescript(f"BEGIN IMMEDIATE; {TABLES} {version} COMMIT;")
+        self.inode: int | None = None
+
+    @cached_property
+    def db(self) -> sqlite3.Connection:
+        """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
+        db = opened(self.path)
+        self.inode = self.path.stat().st_ino
+        return db
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -186,8 +200,9 @@ def database_path(start: Path) -> Path:
 
 def lifespan(ctx: Context) -> Iterator[Store]:
     store = Store(database_path(Path(ctx.project_root).resolve()))
-    with closing(store.db):
-        yield store
+    yield store
+    if store.inode is not None:
+        store.db.close()
 
 
 def the_store(ctx: Context[Store]) -> Store:
@@ -297,13 +312,16 @@ def health(ctx: Context[Store | None]) -> str | None:
     Returning a reason means degraded, raising one means unhealthy.
     """
     if ctx.state is None:
-        return "the database is opened at initialize"
-    store = ctx.state
+        return "the database is opened at its first use"
+    path, inode = ctx.state.path, ctx.state.inode
+    if inode is None and not path.exists():
+        return unwritable(path)
     try:
-        if store.path.stat().st_ino != store.inode:
-            raise Unavailable(f"{store.path} has been replaced by another file")
-        with closing(connect(store.path, timeout_s=0.5)) as db:
-            db.execute("SELECT workflow_id FROM runs LIMIT 1").fetchone()
+        if inode not in {None, path.stat().st_ino}:
+            raise Unavailable(f"{path} has been replaced by another file")
+        with closing(connect(path, timeout_s=0.5)) as db:
+            if inode is not None:
+                db.execute("SELECT workflow_id FROM runs LIMIT 1").fetchone()
             db.execute("BEGIN IMMEDIATE")
             db.execute("ROLLBACK")
     except (OSError, sqlite3.Error) as problem:
@@ -313,8 +331,16 @@ def health(ctx: Context[Store | None]) -> str | None:
     return None
 
 
+def unwritable(path: Path) -> str | None:
+    """Why the database could not be made there, which nobody has asked for yet."""
+    above = next(found for found in path.absolute().parents if found.exists())
+    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    return None if writable else f"{path} cannot be made: {above} is no folder to write into"
+
+
 @app.exception_handler(sqlite3.Error)
-def refuse(_ctx: Context, problem: sqlite3.Error) -> Unavailable | QuotaExceeded:
+@app.exception_handler(OSError)
+def refuse(_ctx: Context, problem: sqlite3.Error | OSError) -> Unavailable | QuotaExceeded:
     full = getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     return (QuotaExceeded if full else Unavailable)(str(problem))
 

@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, get_args
 from unicodedata import normalize
@@ -249,44 +249,59 @@ def take(
     return rows, False
 
 
+@contextmanager
+def change(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def layout_of(db: sqlite3.Connection) -> int:
+    (layout,) = db.execute("PRAGMA user_version").fetchone()
+    return int(layout)
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """A connection to the database, which is made if there is none yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = connect(path)
+    layout = layout_of(db)
+    if layout > LAYOUT:
+        db.close()
+        raise Unavailable(f"{path} was written by a newer version of this plugin")
+    if layout < LAYOUT:
+        db.execute("PRAGMA journal_mode = WAL")
+        with change(db):
+            for step in STEPS[layout_of(db) :]:  # another process may have made them meanwhile
+                for statement in step:
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version = {LAYOUT}")
+    return db
+
+
 class Store:
     """The entries of one database file."""
 
     def __init__(self, path: Path, keep_days: float | None) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.keep_days = keep_days
-        self.db = connect(path)
-        self.inode = path.stat().st_ino
-        layout = self.layout()
-        if layout > LAYOUT:
-            raise Unavailable(f"{path} was written by a newer version of this plugin")
-        if layout < LAYOUT:
-            self.db.execute("PRAGMA journal_mode = WAL")
-            with self.change():
-                for step in STEPS[self.layout() :]:  # another process may have made them meanwhile
-                    for statement in step:
-                        self.db.execute(statement)
-                self.db.execute(f"PRAGMA user_version = {LAYOUT}")
+        self.inode: int | None = None
 
-    def layout(self) -> int:
-        (layout,) = self.db.execute("PRAGMA user_version").fetchone()
-        return int(layout)
-
-    @contextmanager
-    def change(self) -> Iterator[None]:
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.db.execute("COMMIT")
-        except BaseException:
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-            raise
+    @cached_property
+    def db(self) -> sqlite3.Connection:
+        """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
+        db = opened(self.path)
+        self.inode = self.path.stat().st_ino
+        return db
 
     def store(self, entries: list[wire.LogEntry]) -> int:
         rows = [row_of(f"entries.{n}", entry) for n, entry in enumerate(entries)]
-        with self.change():
+        with change(self.db):
             self.db.executemany(STORE, rows)
             if self.keep_days is not None:
                 oldest = datetime.now(UTC) - timedelta(days=self.keep_days)
@@ -327,8 +342,9 @@ def lifespan(ctx: Context) -> Iterator[Store]:
     root = Path(ctx.project_root)
     path = Path(os.environ.get("ANIMUS_LOGS_DB") or root / ".animus" / "logs.sqlite3")
     store = Store(path, kept_days())
-    with closing(store.db):
-        yield store
+    yield store
+    if store.inode is not None:
+        store.db.close()
 
 
 def the_store(ctx: Context[Store]) -> Store:
@@ -380,10 +396,10 @@ class Feed(NamedTuple):
     end: int
 
 
-def open_feed(ctx: Context, store: Logs) -> Iterator[Feed]:
+def open_feed(ctx: Context[Store]) -> Iterator[Feed]:
     query = msgspec.convert(ctx.params, Query)
     binds, place = conditions(query), place_of(query.cursor)
-    with closing(connect(store.path)) as db:
+    with closing(opened(ctx.state.path)) as db:
         (end,) = db.execute(END).fetchone()
         yield Feed(db, binds, place, end)
 
@@ -449,13 +465,16 @@ def health(ctx: Context[Store | None]) -> str | None:
     Returning a reason means degraded, raising one means unhealthy.
     """
     if ctx.state is None:
-        return "the database is opened at initialize"
-    store = ctx.state
+        return "the database is opened at its first use"
+    path, inode = ctx.state.path, ctx.state.inode
+    if inode is None and not path.exists():
+        return unwritable(path)
     try:
-        if store.path.stat().st_ino != store.inode:
-            raise Unavailable(f"{store.path} has been replaced by another file")
-        with closing(connect(store.path, timeout_s=0.5)) as db:
-            db.execute("SELECT seq FROM entries LIMIT 1").fetchone()
+        if inode not in {None, path.stat().st_ino}:
+            raise Unavailable(f"{path} has been replaced by another file")
+        with closing(connect(path, timeout_s=0.5)) as db:
+            if inode is not None:
+                db.execute("SELECT seq FROM entries LIMIT 1").fetchone()
             db.execute("BEGIN IMMEDIATE")
             db.execute("ROLLBACK")
     except (OSError, sqlite3.Error) as problem:
@@ -465,8 +484,16 @@ def health(ctx: Context[Store | None]) -> str | None:
     return None
 
 
+def unwritable(path: Path) -> str | None:
+    """Why the database could not be made there, which nobody has asked for yet."""
+    above = next(found for found in path.absolute().parents if found.exists())
+    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    return None if writable else f"{path} cannot be made: {above} is no folder to write into"
+
+
 @app.exception_handler(sqlite3.Error)
-def refuse(_ctx: Context, problem: sqlite3.Error) -> Unavailable | QuotaExceeded:
+@app.exception_handler(OSError)
+def refuse(_ctx: Context, problem: sqlite3.Error | OSError) -> Unavailable | QuotaExceeded:
     full = getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     return (QuotaExceeded if full else Unavailable)(str(problem))
 

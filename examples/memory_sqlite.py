@@ -18,6 +18,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final
 from unicodedata import normalize
@@ -164,41 +165,56 @@ def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
     return db
 
 
+@contextmanager
+def change(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def layout_of(db: sqlite3.Connection) -> int:
+    (layout,) = db.execute("PRAGMA user_version").fetchone()
+    return int(layout)
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """A connection to the database, which is made if there is none yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = connect(path)
+    layout = layout_of(db)
+    if layout > LAYOUT:
+        db.close()
+        text = f"{path} was written by a newer version of this plugin"
+        raise RpcError(BACKEND_UNAVAILABLE, text)
+    if layout < LAYOUT:
+        db.execute("PRAGMA journal_mode = WAL")
+        with change(db):
+            for step in STEPS[layout_of(db) :]:  # another process may have made them meanwhile
+                for statement in step:
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version = {LAYOUT}")
+    return db
+
+
 class Store:
     """The memories of one database file, as one project or, if unbound, anybody sees them."""
 
     def __init__(self, path: Path, root: str | None) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.root = root
-        self.db = connect(path)
-        self.inode = path.stat().st_ino
-        layout = self.layout()
-        if layout > LAYOUT:
-            text = f"{path} was written by a newer version of this plugin"
-            raise RpcError(BACKEND_UNAVAILABLE, text)
-        if layout < LAYOUT:
-            self.db.execute("PRAGMA journal_mode = WAL")
-            with self.change():
-                for step in STEPS[self.layout() :]:  # another process may have made them meanwhile
-                    for statement in step:
-                        self.db.execute(statement)
-                self.db.execute(f"PRAGMA user_version = {LAYOUT}")
+        self.inode: int | None = None
 
-    def layout(self) -> int:
-        (layout,) = self.db.execute("PRAGMA user_version").fetchone()
-        return int(layout)
-
-    @contextmanager
-    def change(self) -> Iterator[None]:
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.db.execute("COMMIT")
-        except BaseException:
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-            raise
+    @cached_property
+    def db(self) -> sqlite3.Connection:
+        """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
+        db = opened(self.path)
+        self.inode = self.path.stat().st_ino
+        return db
 
     def check_binding(self, project_id: str) -> None:
         """Refuse another project's id; before the first put, any id may be this project's."""
@@ -219,7 +235,7 @@ class Store:
         expires_at = None if request.ttl_secs is None else moment + request.ttl_secs
         words = " ".join(words_in(request.value))
         project_id = request.scope.project_id
-        with self.change():
+        with change(self.db):
             self.check_binding(project_id)
             if self.root is not None:
                 self.db.execute(BIND, [self.root, project_id])
@@ -272,7 +288,7 @@ class Store:
         )
 
     def delete(self, scope: wire.MemoryScope) -> None:
-        with self.change():
+        with change(self.db):
             self.check_binding(scope.project_id)
             self.db.execute("DELETE FROM memories WHERE scope = ?", [scope_id(scope)])
 
@@ -287,8 +303,9 @@ def lifespan(ctx: Context) -> Iterator[Store]:
     bound = bool(ctx.init_extensions.get("project_binding"))
     # A file inside the project may move with it; in a shared file, projects differ by their root.
     store = Store(path, (str(root.resolve()) if shared else ".") if bound else None)
-    with closing(store.db):
-        yield store
+    yield store
+    if store.inode is not None:
+        store.db.close()
 
 
 def the_store(ctx: Context[Store]) -> Store:
@@ -354,13 +371,16 @@ def health(ctx: Context[Store | None]) -> str | None:
     Returning a reason means degraded, raising one means unhealthy.
     """
     if ctx.state is None:
-        return "the database is opened at initialize"
-    store = ctx.state
+        return "the database is opened at its first use"
+    path, inode = ctx.state.path, ctx.state.inode
+    if inode is None and not path.exists():
+        return unwritable(path)
     try:
-        if store.path.stat().st_ino != store.inode:
-            raise RpcError(BACKEND_UNAVAILABLE, f"{store.path} has been replaced by another file")
-        with closing(connect(store.path, timeout_s=0.5)) as db:
-            db.execute("SELECT seq FROM memories LIMIT 1").fetchone()
+        if inode not in {None, path.stat().st_ino}:
+            raise RpcError(BACKEND_UNAVAILABLE, f"{path} has been replaced by another file")
+        with closing(connect(path, timeout_s=0.5)) as db:
+            if inode is not None:
+                db.execute("SELECT seq FROM memories LIMIT 1").fetchone()
             db.execute("BEGIN IMMEDIATE")
             db.execute("ROLLBACK")
     except (OSError, sqlite3.Error) as problem:
@@ -370,8 +390,16 @@ def health(ctx: Context[Store | None]) -> str | None:
     return None
 
 
+def unwritable(path: Path) -> str | None:
+    """Why the database could not be made there, which nobody has asked for yet."""
+    above = next(found for found in path.absolute().parents if found.exists())
+    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    return None if writable else f"{path} cannot be made: {above} is no folder to write into"
+
+
 @app.exception_handler(sqlite3.Error)
-def refuse(_ctx: Context, problem: sqlite3.Error) -> RpcError:
+@app.exception_handler(OSError)
+def refuse(_ctx: Context, problem: sqlite3.Error | OSError) -> RpcError:
     return RpcError(BACKEND_UNAVAILABLE, f"backend unavailable: {problem}")
 
 

@@ -174,16 +174,19 @@ class Outbox:
         self.path = path
         self.config = config
         self.flushing = Lock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(self.connect()) as db:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(TABLES)
-            db.execute("DELETE FROM outbox WHERE state = 'sent' AND due < ?", [time() - KEPT_S])
+        self._made = False
 
     def connect(self) -> sqlite3.Connection:
+        """A connection; the first one makes the file, so that a ping leaves nothing behind."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
         # FULL: what was accepted is on disk, whatever happens to this process or the machine.
         db.execute("PRAGMA synchronous = FULL")
+        if not self._made:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript(TABLES)
+            db.execute("DELETE FROM outbox WHERE state = 'sent' AND due < ?", [time() - KEPT_S])
+            self._made = True
         return db
 
     def route(self, name: str) -> Route | None:
@@ -354,6 +357,8 @@ def notify(event: wire.DaemonEventRecord, box: Box) -> wire.NotifierNotifyResult
 def flush(ctx: Context, box: Box) -> wire.NotifierFlushResult:
     """Deliver what is due, one by one, for as long as a host waits for a flush."""
     told_of: list[wire.NotifierLifecycleEvent] = []
+    if not box.path.exists():
+        return wire.NotifierFlushResult()  # nothing was ever accepted
     if not box.flushing.acquire(blocking=False):
         return wire.NotifierFlushResult()  # the flush in progress reports it
     end = monotonic() + FLUSH_S
@@ -379,18 +384,28 @@ def schema(box: Box) -> wire.NotifierSchema:
 @app.health
 def health(ctx: Context[Outbox | None]) -> str | None:
     if ctx.state is None:
-        return "the outbox is opened at initialize"
+        return "the outbox is opened at its first use"
     box = ctx.state
     unset = [route.url_env for route in box.config.routes if route.url_env and not route.target()]
     if unset:
         return f"not set: {', '.join(unset)}"
+    if not box.path.exists():
+        return unwritable(box.path)
     with closing(box.connect()) as db:
         (dead,) = db.execute("SELECT count(*) FROM outbox WHERE state = 'dead'").fetchone()
     return f"{dead} deliveries were given up" if dead else None
 
 
+def unwritable(path: Path) -> str | None:
+    """Why nothing could be kept there, which nobody has asked for yet."""
+    above = next(found for found in path.absolute().parents if found.exists())
+    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    return None if writable else f"{path} cannot be made: {above} is no folder to write into"
+
+
 @app.exception_handler(sqlite3.Error)
-def refuse(_ctx: Context, problem: sqlite3.Error) -> Unavailable:
+@app.exception_handler(OSError)
+def refuse(_ctx: Context, problem: sqlite3.Error | OSError) -> Unavailable:
     return Unavailable(str(problem))
 
 

@@ -51,7 +51,7 @@ class Kept:
     """The last tick of each trigger that has been dealt with, in one file."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self.file = file
         self._lock = Lock()
         text = file.read_bytes() if file.exists() else b"{}"
         self._until = msgspec.json.decode(text, type=dict[str, str])
@@ -75,10 +75,10 @@ class Kept:
             return True
 
     def _save(self) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._file.with_suffix(".new")
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.file.with_suffix(".new")
         beside.write_text(json.dumps(self._until), "utf-8")
-        beside.replace(self._file)
+        beside.replace(self.file)
 
 
 def kept(ctx: Context) -> Iterator[Kept]:
@@ -218,6 +218,19 @@ def schema() -> TriggerSchema:
     return TriggerSchema(
         kinds=["cron_tick"], supports_resume=True, supports_dedup=True, supports_ack=True
     )
+
+
+@app.health
+def health(ctx: Context[Kept | None]) -> str | None:
+    """Can what the host accepts be remembered? The file is made when there is something."""
+    return None if ctx.state is None else unwritable(ctx.state.file)
+
+
+def unwritable(path: Path) -> str | None:
+    """Why nothing could be kept there, which nobody has asked for yet."""
+    above = next(found for found in path.absolute().parents if found.exists())
+    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    return None if writable else f"{path} cannot be made: {above} is no folder to write into"
 
 
 if __name__ == "__main__":

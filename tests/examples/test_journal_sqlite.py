@@ -221,6 +221,7 @@ def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
 
 
 def test_health_asks_the_database(journal: TestClient, tmp_path: Path) -> None:
+    save(journal, "w")
     assert journal.call("health/check")["status"] == "healthy"
     with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")

@@ -156,6 +156,7 @@ def test_a_batch_with_one_bad_entry_stores_nothing(plugin: Plugin) -> None:
 
 
 def test_a_batch_that_breaks_half_way_stores_nothing(plugin: Plugin, tmp_path: Path) -> None:
+    assert plugin.call("log_storage/query")["entries"] == []
     with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
         db.execute(
             "CREATE TRIGGER broken AFTER INSERT ON entries WHEN new.id = '3' "
@@ -374,6 +375,7 @@ def test_a_kill_loses_nothing_answered_and_splits_no_batch(tmp_path: Path, seed:
 
 
 def test_health_asks_the_database(plugin: Plugin, tmp_path: Path) -> None:
+    assert plugin.call("log_storage/query")["entries"] == []
     assert plugin.call("health/check")["status"] == "healthy"
     with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")

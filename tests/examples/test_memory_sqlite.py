@@ -338,6 +338,7 @@ def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
 
 
 def test_a_database_that_fails_has_the_protocols_own_code(plugin: Plugin, tmp_path: Path) -> None:
+    plugin.call("memory/get", {"scope": PROJECT, "key": "k"})
     with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
         db.execute("DROP TABLE memories")
     refusal = refused(plugin, "memory/get", {"scope": PROJECT, "key": "k"})
@@ -346,6 +347,7 @@ def test_a_database_that_fails_has_the_protocols_own_code(plugin: Plugin, tmp_pa
 
 
 def test_health_asks_the_database(plugin: Plugin, tmp_path: Path) -> None:
+    plugin.call("memory/get", {"scope": PROJECT, "key": "k"})
     assert plugin.call("health/check")["status"] == "healthy"
     with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
