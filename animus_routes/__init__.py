@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from animus_routes.handlers.context import Context
     from animus_routes.handlers.depends import Depends
+    from animus_routes.handlers.settings import Env
     from animus_routes.routing.router import Router
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "ConfigurationError",
     "Context",
     "Depends",
+    "Env",
     "InvalidRequest",
     "NotFound",
     "NotSupported",
@@ -52,6 +54,7 @@ _HOMES = {
     "App": "app",
     "Context": "handlers.context",
     "Depends": "handlers.depends",
+    "Env": "handlers.settings",
     "Router": "routing.router",
     "UNSET": "",
     "UnsetType": "",

@@ -26,6 +26,9 @@ class App(Declaration):
         subject_kinds: The kinds that a subject backend serves, by exact name or as `x.*`.
         env_required: Variables that the host must forward: names (which are then required), or
             `{name, description?, sensitive?, required?}`.
+        settings: A Struct, dataclass or pydantic model whose fields name the variables that they come
+            from, `Annotated[str, Env("TOKEN")]`. They are declared in the manifest, read at the
+            handshake, and given to every parameter that has the class as its hint.
         capabilities: More tokens to advertise besides the methods, such as `$vendor/...`.
         kind_capabilities: What each kind declares in `kind_capabilities.<kind>.extra`, such as
             `{"queue": QueueCapabilities(priority_weighted=True)}`.

@@ -220,6 +220,13 @@ class ConfigurationError(Exception):
         super().__init__("\n".join([f"{count} in the app:", *(f"  {p}" for p in problems)]))
 
 
+def not_set(names: list[str]) -> str:
+    """`variable A is not set`, `variables A, B and C are not set`."""
+    *first, last = names
+    named = f"variables {', '.join(first)} and {last} are" if first else f"variable {last} is"
+    return f"{named} not set"
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """`unknown <what> 'x'`, with the nearest known name where one is near."""
     from difflib import get_close_matches

@@ -33,7 +33,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 import msgspec
 from msgspec import Meta, Struct, field
 
-from animus_routes import App, Context, Depends, Unavailable
+from animus_routes import App, Context, Depends, Env, Unavailable
 from animus_routes.structs import notifier as wire
 
 FLUSH_S: Final = 8.0  # a host gives a flush 15 s; the last delivery may take its own time-outs
@@ -104,6 +104,20 @@ class Config(Struct, forbid_unknown_fields=True):
     retry: Retry = field(default_factory=Retry)
 
 
+class Settings(Struct):
+    """What the environment says."""
+
+    config: Annotated[
+        Path | None, Env("ANIMUS_APPRISE_CONFIG", description="The YAML file of routes")
+    ] = None
+    url: Annotated[
+        str, Env("ANIMUS_APPRISE_URL", sensitive=True, description="Where all goes without a file")
+    ] = ""
+    outbox: Annotated[
+        Path | None, Env("ANIMUS_NOTIFIER_DB", description="The outbox, a SQLite file")
+    ] = None
+
+
 class Delivery(NamedTuple):
     """One event for one route, taken from the outbox."""
 
@@ -149,13 +163,11 @@ def read_yaml(text: bytes) -> Any:
         raise ValueError(str(problem)) from None
 
 
-def read_config(root: Path) -> Config:
+def read_config(root: Path, settings: Settings) -> Config:
     """The routes; a file that cannot be read refuses the handshake, with the reason."""
-    named = os.environ.get("ANIMUS_APPRISE_CONFIG")
-    path = Path(named) if named else root / ".animus" / "notifier.yaml"
-    if not named and not path.exists():
-        url = os.environ.get("ANIMUS_APPRISE_URL")
-        return Config([Route(name="default", url_env="ANIMUS_APPRISE_URL")] if url else [])
+    path = settings.config or root / ".animus" / "notifier.yaml"
+    if not settings.config and not path.exists():
+        return Config([Route(name="default", url=settings.url)] if settings.url else [])
     try:
         config = msgspec.convert(read_yaml(path.read_bytes()) or {}, Config)
     except (OSError, ValueError, msgspec.ValidationError) as problem:
@@ -317,10 +329,10 @@ def texts(event: wire.DaemonEventRecord) -> dict[str, str]:
 # ---- the plugin ---------------------------------------------------------------------------------
 
 
-def lifespan(ctx: Context) -> Iterator[Outbox]:
+def lifespan(ctx: Context, settings: Settings) -> Iterator[Outbox]:
     root = Path(ctx.project_root)
-    path = os.environ.get("ANIMUS_NOTIFIER_DB") or root / ".animus" / "notifier.sqlite3"
-    yield Outbox(Path(path), read_config(root))
+    path = settings.outbox or root / ".animus" / "notifier.sqlite3"
+    yield Outbox(path, read_config(root, settings))
 
 
 def the_outbox(ctx: Context[Outbox]) -> Outbox:
@@ -334,16 +346,8 @@ app = App(
     name="animus-notifier-apprise",
     version="0.1.0",
     description="Daemon events to any service apprise knows, with an outbox",
+    settings=Settings,
     lifespan=lifespan,
-    env_required=[
-        {"name": "ANIMUS_APPRISE_CONFIG", "description": "The YAML file of routes"},
-        {
-            "name": "ANIMUS_APPRISE_URL",
-            "description": "Where every event goes if there is no file of routes",
-            "sensitive": True,
-        },
-        {"name": "ANIMUS_NOTIFIER_DB", "description": "The outbox, a SQLite file"},
-    ],
 )
 
 

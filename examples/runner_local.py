@@ -34,12 +34,12 @@ from collections.abc import Generator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 from uuid import uuid4
 
 import msgspec
 
-from animus_routes import App, Context, InvalidRequest, RpcError, Timeout
+from animus_routes import App, Context, Env, InvalidRequest, RpcError, Timeout
 from animus_routes.batteries import children
 from animus_routes.structs import workflow_runner as wire
 from animus_routes.timestamps import now
@@ -116,8 +116,15 @@ class Ended(NamedTuple):
 # ---- files --------------------------------------------------------------------------------------
 
 
-def find(root: Path, ref: str) -> Workflow:
-    folder = root / (os.environ.get("ANIMUS_LOCAL_WORKFLOWS") or ".animus/local-workflows")
+class Settings(msgspec.Struct):
+    """What the environment says."""
+
+    workflows: Annotated[
+        Path, Env("ANIMUS_LOCAL_WORKFLOWS", description="Where workflows are, in the project")
+    ] = Path(".animus/local-workflows")
+
+
+def find(folder: Path, ref: str) -> Workflow:
     if NAME.fullmatch(ref):
         for suffix in (".yaml", ".yml", ".json"):
             path = folder / f"{ref}{suffix}"
@@ -258,12 +265,7 @@ app = App(
             crash_recovery=True, manual_pause_support=True, rework_context_support=True
         )
     },
-    env_required=[
-        {
-            "name": "ANIMUS_LOCAL_WORKFLOWS",
-            "description": "Where workflows are; the project's .animus/local-workflows if unset",
-        }
-    ],
+    settings=Settings,
 )
 
 
@@ -294,12 +296,12 @@ def begin(root: Path, request: wire.WorkflowExecuteRequest) -> State:
 
 @app.method("workflow/execute")
 def execute(
-    request: wire.WorkflowExecuteRequest, ctx: Context
+    request: wire.WorkflowExecuteRequest, ctx: Context, settings: Settings
 ) -> Generator[wire.PhaseEvent, None, wire.WorkflowExecuteResult]:
     began = monotonic()
     root = Path(ctx.project_root)
     state = begin(root, request)
-    workflow = find(root, state.workflow_ref)
+    workflow = find(root / settings.workflows, state.workflow_ref)
     state.vars = workflow.vars | state.vars
     chosen = [p for p in workflow.phases if request.phase_filter in {None, p.id}]
     if not chosen:
@@ -382,11 +384,13 @@ def snapshot(
 
 
 @app.method("workflow/run_phase")
-def run_phase(request: wire.WorkflowPhaseRunRequest, ctx: Context) -> wire.WorkflowPhaseRunResult:
+def run_phase(
+    request: wire.WorkflowPhaseRunRequest, ctx: Context, settings: Settings
+) -> wire.WorkflowPhaseRunResult:
     """One attempt of one phase, for a host that leads the workflow itself."""
     if not NAME.fullmatch(request.workflow_id):
         raise InvalidRequest(f"workflow_id: '{request.workflow_id}' is not a plain name")
-    workflow = find(Path(ctx.project_root), request.workflow_ref)
+    workflow = find(Path(ctx.project_root) / settings.workflows, request.workflow_ref)
     phase = next((p for p in workflow.phases if p.id == request.phase_id), None)
     if phase is None:
         text = f"'{request.workflow_ref}' has no phase '{request.phase_id}'"

@@ -21,6 +21,7 @@ OPTIONS: Final[dict[str, Any]] = {
     "capabilities": [],
     "kind_capabilities": {},
     "projections": [],
+    "settings": None,
     "lifespan": None,
     "concurrency": 1,
     "notification_buffer_size": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from animus_routes.describe.arguments import of_arguments, of_included
@@ -84,6 +85,7 @@ def _problems(app: Declaration) -> list[str]:
     names = [*_of_names(app, registry)]
     return [
         *_placed(app, arguments),
+        *_of_settings(app, registry),
         *app.problems,
         *of_included(app),
         *names,
@@ -92,6 +94,16 @@ def _problems(app: Declaration) -> list[str]:
         *_of_handlers(registry),
         *_of_hooks(app, [*_plain(registry)]),
     ]
+
+
+def _of_settings(app: Declaration, registry: Registry) -> Iterator[str]:
+    if app.settings is not None or "animus_routes.handlers.settings" in sys.modules:
+        from animus_routes.describe.settings import of_settings, of_wanted
+
+        yield from _placed(app, [] if app.settings is None else [*of_settings(app)])
+        for name, registration in registry.handlers.items():
+            for problem in of_wanted(app, registry.signature(registration)):
+                yield f"{registration.where}: '{name}': {problem}"
 
 
 def _placed(app: Declaration, problems: Iterable[str]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, get_origin
 
-from animus_routes.handlers.depends import BARE_CONTEXTS, unfilled
+from animus_routes.handlers.depends import BARE_CONTEXTS, SETTINGS, unfilled
 from animus_routes.handlers.signature import (
     ASYNC_GENERATOR,
     COROUTINE,
@@ -159,7 +159,9 @@ def _of_lifespan(lifespan: Any) -> Iterator[str]:
             yield f"gets the app for its parameter '{field.name}': write `{field.name}: Context`"
         elif not fits:
             yield f"has a parameter '{field.name}' that nothing fills: it gets the app or a Context"
-    for name in signature.dependencies:
+    for name, dependency in signature.dependencies.items():
+        if dependency.name == SETTINGS:
+            continue
         yield f"has a parameter '{name}' that nothing fills: Depends is for handlers and hooks"
     if _makes_nothing(lifespan, signature.returns):
         yield NO_YIELD

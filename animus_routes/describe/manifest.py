@@ -28,7 +28,7 @@ def manifest(app: Declaration) -> dict[str, Any]:
     }
     optional = {
         "plugin_kinds": app.kinds[1:],
-        "env_required": [requirement(item) for item in app.env_required],
+        "env_required": requirements(app),
         "notification_buffer_size": app.notification_buffer_size,
         "supports_mcp": app.supports_mcp,
     }
@@ -112,7 +112,18 @@ def _kind_capabilities(app: Declaration) -> dict[str, Any]:
     return found
 
 
-def requirement(item: Any) -> dict[str, Any]:
+def requirements(app: Declaration) -> list[dict[str, Any]]:
+    """The variables that an app declares, in `env_required` and by its settings."""
+    found = [_requirement(item) for item in app.env_required]
+    if app.settings is not None:
+        from animus_routes.handlers import settings
+
+        known = {item["name"] for item in found}
+        found += [item for item in settings.requirements(app.settings) if item["name"] not in known]
+    return found
+
+
+def _requirement(item: Any) -> dict[str, Any]:
     """An `EnvRequirement`, from a name, a dict, or the wire type of either family.
 
     `sensitive` and `required` are always written (facts section 7).

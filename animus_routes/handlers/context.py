@@ -84,9 +84,22 @@ class Surroundings:
         link: The connection; set once there is one, before the first request.
         greeting: The params of `initialize`; empty before that.
         state: What the lifespan yielded.
+        settings: The app's settings, as read at the handshake.
+        unusable: Why there are none, though the app has some; else "".
     """
 
-    __slots__ = ("actor", "app", "greeting", "link", "log", "report", "state", "subject_kind")
+    __slots__ = (
+        "actor",
+        "app",
+        "greeting",
+        "link",
+        "log",
+        "report",
+        "settings",
+        "state",
+        "subject_kind",
+        "unusable",
+    )
 
     def __init__(
         self,
@@ -104,6 +117,8 @@ class Surroundings:
         self.report = report
         self.greeting: dict[str, Any] = {}
         self.state: Any = None
+        self.settings: Any = None
+        self.unusable = ""
 
 
 class Context(Generic[State_co]):
@@ -115,7 +130,7 @@ class Context(Generic[State_co]):
     What it tells:
 
     - of the request: `method`, `kind`, `id`, `params`, `actor`, `cancelled`
-    - of the session: `app`, `state`, `host`, `init_extensions`, `project_binding`,
+    - of the session: `app`, `state`, `settings`, `host`, `init_extensions`, `project_binding`,
       `project_root`, `data_dir`, `repo_scope`, `memory_mcp_command`
 
     What it does: `wait`, `wait_for`, `on_cancel`, `emit`, `notify`, `progress`, `log`.
@@ -185,6 +200,19 @@ class Context(Generic[State_co]):
         """What the lifespan yielded; None without one, and while it is entered."""
         state: State_co = self._around.state
         return state
+
+    @property
+    def settings(self) -> Any:
+        """The app's settings; a parameter with their class as its hint gets them typed.
+
+        Raises:
+            Unavailable: A variable is missing or malformed; the message names all of them.
+        """
+        if self._around.unusable:
+            from animus_routes.errors import Unavailable
+
+            raise Unavailable(self._around.unusable)
+        return self._around.settings
 
     @property
     def host(self) -> dict[str, Any]:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 BARE_CONTEXTS: Final = frozenset({"ctx", "context"})  # what an unhinted context is usually called
 
 
+SETTINGS: Final = "<settings>"  # the name of the dependency that an app's settings are
+
+
 def unfilled(name: str, *, hinted: bool) -> str:
     """What is said of a parameter that gets nothing, because it has no params to be filled from."""
     if name in BARE_CONTEXTS and not hinted:

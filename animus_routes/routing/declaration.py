@@ -93,6 +93,7 @@ class Declaration(Router):
         description: str,
         subject_kinds: Sequence[str] = (),
         env_required: Sequence[Any] = (),
+        settings: type[Any] | None = None,
         capabilities: Sequence[str] = (),
         kind_capabilities: Mapping[str, Any] | None = None,
         projections: Sequence[str] = (),
@@ -121,6 +122,7 @@ class Declaration(Router):
         self.version = version
         self.description = description
         self.kind_capabilities = _copied(kind_capabilities or {})
+        self.settings = settings
         self.lifespan = lifespan
         self.concurrency = concurrency
         self.notification_buffer_size = notification_buffer_size

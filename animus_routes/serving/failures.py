@@ -21,6 +21,7 @@ from animus_routes.errors import (
     NamedError,
     NotSupported,
     RpcError,
+    not_set,
 )
 from animus_routes.values import codecs
 
@@ -99,11 +100,6 @@ def _cause(error: BaseException) -> BaseException:
     return (error.__cause__ or error) if isinstance(error, NotStartedError) else error
 
 
-def _named(variables: list[str]) -> str:
-    *first, last = variables
-    return f"variables {', '.join(first)} and {last} are" if first else f"variable {last} is"
-
-
 def _text(error: BaseException) -> str:
     """An error in one line; an author's class may fail to say it."""
     try:
@@ -166,24 +162,23 @@ class Failures:
 
     def missing(self) -> str:
         """Which variables the app requires and does not have, as a sentence; "" if none."""
-        names = [name for name in self._declared("required") if name not in os.environ]
-        return f"the required {_named(names)} not set" if names else ""
+        names = [name for name in self._declared("required") if not os.environ.get(name)]
+        return f"the required {not_set(names)}" if names else ""
 
     def _wanted_by(self, error: BaseException) -> str:
         """The variable that an error is about, `os.environ[name]` of one that is not set; or ""."""
         name = error.args[0] if isinstance(error, KeyError) and error.args else None
         if not isinstance(name, str) or name not in self._declared("name") or name in os.environ:
             return ""
-        return self.missing() or f"the {_named([name])} not set"
+        return self.missing() or f"the {not_set([name])}"
 
     def _declared(self, flag: str) -> list[str]:
         """The variables that are declared with this."""
-        if not self._app.env_required:
+        if not self._app.env_required and self._app.settings is None:
             return []
-        from animus_routes.describe.manifest import requirement
+        from animus_routes.describe.manifest import requirements
 
-        declared = map(requirement, self._app.env_required)
-        return [found["name"] for found in declared if found[flag]]
+        return [found["name"] for found in requirements(self._app) if found[flag]]
 
     def masked(self, value: Any) -> Any:
         """A text, or what may hold texts, without the values of variables that are secret."""

@@ -26,7 +26,8 @@ class Health:
         failures: Tells the operator about a check that raised, and gives the text for the host.
 
     Attributes:
-        broken: Why nothing can be served; "" if it can.
+        broken: Why it is unhealthy whatever a check says: nothing can be served, or nothing that
+            needs the settings; else "".
     """
 
     def __init__(self, failures: Failures) -> None:

@@ -38,6 +38,9 @@ def enter(
         return None, None
     signature = analyse(app.lifespan)
     arguments: dict[str, Any] = dict.fromkeys(signature.contexts, ctx)
+    # Of dependencies, a lifespan is given the settings alone: the report refuses others.
+    given = signature.dependencies.items()
+    arguments.update((name, dependency.function(ctx)) for name, dependency in given)
     arguments.update((f.name, app) for f in signature.fields if not f.has_default)
     here = variables.run
     entered = here(partial(app.lifespan, **arguments))

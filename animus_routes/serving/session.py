@@ -30,7 +30,7 @@ from animus_routes.values import codecs
 
 if TYPE_CHECKING:
     from _contextvars import Context as Variables
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Collection, Coroutine, Mapping
 
     from animus_routes.engine.ports import Link
     from animus_routes.engine.ports import Route as EngineRoute
@@ -70,6 +70,7 @@ class Session:
         for route in self._registry.routes():
             self._routes.setdefault(route.name, route)
         self._called: dict[str, Route] = {}
+        self._supplied: Collection[str] = ()
         self._lifespan: Callable[[], object] | None = None
         self._found = copy_context()
         self.variables = self._found
@@ -83,15 +84,26 @@ class Session:
         self._sink: Sink | None = None
         self._give_logging_back: Callable[[], None] = _nothing
 
+    def supply(self, given: Mapping[str, Any]) -> None:
+        """Have the `state` or the `settings` of a test, rather than those of the app."""
+        self._supplied = given.keys()
+        for name, value in given.items():
+            setattr(self._surroundings, name, value)
+
     def connect(self, link: Link) -> None:
         """What the app may ask of the engine; called once, before anything else."""
         self._link = link
         self._surroundings.link = link
-        if self.app.env_required:
+        if self.app.env_required or self.app.settings is not None:
             MASKS.append(self.failures.masked)
 
     def _over(self) -> bool:
         return self._link is not None and self._link.over
+
+    @property
+    def state(self) -> Any:
+        """What the lifespan yielded."""
+        return self._surroundings.state
 
     @property
     def concurrency(self) -> int:
@@ -170,7 +182,12 @@ class Session:
         surroundings.greeting = greeting
         self._set_up_logging()
         failures = self.failures
-        missing = failures.missing()
+        if self.app.settings is not None:
+            from animus_routes.handlers.settings import provide
+
+            provide(self.app.settings, surroundings)
+            self._health.broken = surroundings.unusable
+        missing = surroundings.unusable or failures.missing()
         if missing:
             log(f"{self.app.name}: {missing}")
         ctx = Context(surroundings, Request("initialize", 0, params), None)
@@ -192,21 +209,22 @@ class Session:
         Raises:
             RpcError: A hook refuses this host.
         """
-        step = HOOK
+        step, surroundings = HOOK, self._surroundings
         try:
             self._run_hooks(params, ctx)
             step = LIFESPAN
-            if self.app.lifespan is not None and self._lifespan is None:
+            entered = self._lifespan is not None or "state" in self._supplied
+            if self.app.lifespan is not None and not entered:
                 from animus_routes.serving.lifespan import enter
 
-                self._surroundings.state, self._lifespan = enter(
+                surroundings.state, self._lifespan = enter(
                     self.app, ctx, self._run_in_task, self.variables
                 )
         except BaseException as error:
             if FORKED:
                 end_child(error)
             self._end_task()
-            refused = step is HOOK and isinstance(error, RpcError)
+            refused = step is HOOK and isinstance(error, RpcError) and not surroundings.unusable
             if refused or not isinstance(error, Exception):
                 raise
             found = self.failures.translated(error, ctx)
