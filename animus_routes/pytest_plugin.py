@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from animus_routes.app import App
-    from animus_routes.testing import TestClient
+    from animus_routes.testing import ClientStarter, TestClient
 
 
 @pytest.fixture
-def animus_client() -> Iterator[Callable[..., TestClient]]:
+def animus_client() -> Iterator[ClientStarter]:
     """A function that starts clients for apps and shuts them down after the test.
 
-    `client = animus_client(app)` takes what `TestClient` takes.
+    `client = animus_client(app)` takes what `TestClient` takes; its type is `testing.ClientStarter`.
     """
     with ExitStack() as stack:
 

@@ -112,14 +112,14 @@ def _kind_capabilities(app: Declaration) -> dict[str, Any]:
     return found
 
 
-def requirements(app: Declaration) -> list[dict[str, Any]]:
+def requirements(app: Declaration, *, settings: bool = True) -> list[dict[str, Any]]:
     """The variables that an app declares, in `env_required` and by its settings."""
     found = [_requirement(item) for item in app.env_required]
-    if app.settings is not None:
-        from animus_routes.handlers import settings
+    if settings and app.settings is not None:
+        from animus_routes.handlers.settings import requirements
 
         known = {item["name"] for item in found}
-        found += [item for item in settings.requirements(app.settings) if item["name"] not in known]
+        found += [item for item in requirements(app.settings) if item["name"] not in known]
     return found
 
 

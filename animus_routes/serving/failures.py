@@ -162,7 +162,9 @@ class Failures:
 
     def missing(self) -> str:
         """Which variables the app requires and does not have, as a sentence; "" if none."""
-        names = [name for name in self._declared("required") if not os.environ.get(name)]
+        # Of settings, whoever reads them knows.
+        listed = self._app.env_required and self._declared("required", settings=False)
+        names = [name for name in listed if not os.environ.get(name)]
         return f"the required {not_set(names)}" if names else ""
 
     def _wanted_by(self, error: BaseException) -> str:
@@ -172,13 +174,14 @@ class Failures:
             return ""
         return self.missing() or f"the {not_set([name])}"
 
-    def _declared(self, flag: str) -> list[str]:
+    def _declared(self, flag: str, *, settings: bool = True) -> list[str]:
         """The variables that are declared with this."""
         if not self._app.env_required and self._app.settings is None:
             return []
         from animus_routes.describe.manifest import requirements
 
-        return [found["name"] for found in requirements(self._app) if found[flag]]
+        declared = requirements(self._app, settings=settings)
+        return [found["name"] for found in declared if found[flag]]
 
     def masked(self, value: Any) -> Any:
         """A text, or what may hold texts, without the values of variables that are secret."""

@@ -30,7 +30,7 @@ from animus_routes.values import codecs
 
 if TYPE_CHECKING:
     from _contextvars import Context as Variables
-    from collections.abc import Callable, Collection, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from animus_routes.engine.ports import Link
     from animus_routes.engine.ports import Route as EngineRoute
@@ -56,6 +56,8 @@ class Session:
 
     Attributes:
         failures: What becomes of exceptions.
+        enters: The lifespan is entered at the handshake; not if there is none, or a test has its state.
+        surroundings: What the contexts have in common.
         variables: The context variables that each request begins with: as the lifespan has left
             them, which runs in that context itself.
     """
@@ -70,7 +72,7 @@ class Session:
         for route in self._registry.routes():
             self._routes.setdefault(route.name, route)
         self._called: dict[str, Route] = {}
-        self._supplied: Collection[str] = ()
+        self.enters = app.lifespan is not None
         self._lifespan: Callable[[], object] | None = None
         self._found = copy_context()
         self.variables = self._found
@@ -78,32 +80,21 @@ class Session:
         self._health = Health(self.failures)
         self._health_route: EngineRoute | None = None
         self._link: Link | None = None
-        self._surroundings = Surroundings(
+        self.surroundings = Surroundings(
             app, self._write_log, self.failures.report, self._subject_kind, self._actor
         )
         self._sink: Sink | None = None
         self._give_logging_back: Callable[[], None] = _nothing
 
-    def supply(self, given: Mapping[str, Any]) -> None:
-        """Have the `state` or the `settings` of a test, rather than those of the app."""
-        self._supplied = given.keys()
-        for name, value in given.items():
-            setattr(self._surroundings, name, value)
-
     def connect(self, link: Link) -> None:
         """What the app may ask of the engine; called once, before anything else."""
         self._link = link
-        self._surroundings.link = link
+        self.surroundings.link = link
         if self.app.env_required or self.app.settings is not None:
             MASKS.append(self.failures.masked)
 
     def _over(self) -> bool:
         return self._link is not None and self._link.over
-
-    @property
-    def state(self) -> Any:
-        """What the lifespan yielded."""
-        return self._surroundings.state
 
     @property
     def concurrency(self) -> int:
@@ -145,8 +136,7 @@ class Session:
         return internal("lifecycle", handler)
 
     def context(self, route: Any, request: Request) -> Context:
-        """A context for one request."""
-        return Context(self._surroundings, request, route.kind)
+        return Context(self.surroundings, request, route.kind)
 
     def _subject_kind(self, request: Request) -> str | None:
         """The subject kind of a call whose name does not say it, if its role has one."""
@@ -177,7 +167,7 @@ class Session:
 
         greeting = _decoded(codecs.plain, params)
         _check_version(greeting.get("protocol_version"))
-        link, surroundings = self._link, self._surroundings
+        link, surroundings = self._link, self.surroundings
         assert link is not None
         surroundings.greeting = greeting
         self._set_up_logging()
@@ -209,12 +199,11 @@ class Session:
         Raises:
             RpcError: A hook refuses this host.
         """
-        step, surroundings = HOOK, self._surroundings
+        step, surroundings = HOOK, self.surroundings
         try:
             self._run_hooks(params, ctx)
             step = LIFESPAN
-            entered = self._lifespan is not None or "state" in self._supplied
-            if self.app.lifespan is not None and not entered:
+            if self.enters and self._lifespan is None:
                 from animus_routes.serving.lifespan import enter
 
                 surroundings.state, self._lifespan = enter(

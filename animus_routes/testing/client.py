@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from _thread import RLock
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import msgspec
 
@@ -12,21 +13,25 @@ from animus_routes.engine.connection import Connection
 from animus_routes.engine.server import Server
 from animus_routes.engine.wire import release
 from animus_routes.errors import INTERNAL_ERROR, NamedError, RpcError
+from animus_routes.handlers.signature import NOTHING
 from animus_routes.host.inbox import Notification
 from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.serving.traces import shown_place
 from animus_routes.testing.memory import MemoryWire
+from animus_routes.testing.overrides import Overrides
+from animus_routes.testing.stream import OpenStream
 from animus_routes.values.codecs import encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import ThreadPoolExecutor
     from types import TracebackType
 
     from animus_routes.app import App
     from animus_routes.names import HostMethodName, HostNotification, MethodName, PluginNotification
     from animus_routes.routing.registry import Registry
 
-BREAK: Final = {"id", "error"}  # the keys of the notification that ends a broken stream
+T = TypeVar("T")
 
 
 class TestClient:
@@ -44,6 +49,8 @@ class TestClient:
         check_results: Refuse results, acknowledgements and items of streams that a host could not
             decode (`TypeError`).
         timeout_s: How long to wait for an answer, an item or a notification, in seconds.
+        state: What `ctx.state` is, in place of what the lifespan yields: it is not entered then.
+        settings: The app's settings, in place of those that the environment has.
 
     Attributes:
         initialize_result: What the app answered to `initialize`.
@@ -58,6 +65,8 @@ class TestClient:
         init_extensions: Mapping[str, Any] | None = None,
         check_results: bool = True,
         timeout_s: float = 5.0,
+        state: Any = NOTHING,
+        settings: Any = NOTHING,
     ) -> None:
         release()
         self.app = app
@@ -67,6 +76,10 @@ class TestClient:
         self._check_results = check_results
         self._wire = MemoryWire()
         session = self._session = app.session()
+        if state is not NOTHING:
+            session.surroundings.state, session.enters = state, False
+        if settings is not NOTHING:
+            session.surroundings.settings = settings
         self._failures = session.failures
         self._failures.raised = {}
         self._failures.breaks = {}
@@ -75,6 +88,7 @@ class TestClient:
         self._turn = RLock()
         self._last_id = 0
         self._open = False
+        self._thread: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
         params: dict[str, Any] = {
@@ -84,6 +98,7 @@ class TestClient:
         }
         if self._extensions is not None:
             params["init_extensions"] = dict(self._extensions)
+        self.dependency_overrides.check()
         self._open = True
         try:
             self.initialize_result = self.call("initialize", params)
@@ -104,6 +119,35 @@ class TestClient:
         finally:
             self._close()
 
+    async def __aenter__(self) -> Self:
+        """As `with`, for async tests: plain handlers run on one thread beside the test's loop."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._thread = ThreadPoolExecutor(1)
+        try:
+            return await self._beside(self.__enter__)
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await self._beside(partial(self.__exit__, kind, error, trace))
+        finally:
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                thread.shutdown(wait=False)
+
+    async def _beside(self, work: Callable[[], T]) -> T:
+        import asyncio
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
     def _close(self) -> None:
         self._open = False
         self._connection.calls.close()
@@ -115,12 +159,18 @@ class TestClient:
         return self._wire.notifications
 
     @property
-    def dependency_overrides(self) -> dict[Callable[..., Any], Callable[..., Any]]:
+    def state(self) -> Any:
+        """What `ctx.state` is: what the lifespan yielded, or what the test gave."""
+        return self._session.surroundings.state
+
+    @property
+    def dependency_overrides(self) -> Overrides:
         """Replacements for dependencies: `client.dependency_overrides[f] = fake` for `Depends(f)`.
 
-        They belong to the app: clear them at the end, or set them with `monkeypatch.setitem`.
+        They belong to the app: clear them at the end, or set them with `monkeypatch.setitem`. What is
+        no dependency of the app is refused with a `ConfigurationError`.
         """
-        return self.app.dependency_overrides
+        return Overrides(self.app)
 
     def call(
         self, method: HostMethodName | str, params: Any = None, *, timeout_s: float | None = None
@@ -135,7 +185,10 @@ class TestClient:
             TimeoutError: No answer in time.
             TypeError: A host could not decode the result.
         """
-        result = self.reply(self.request(method, params), timeout_s=timeout_s, method=method)
+        return self._result(self.request(method, params), method, timeout_s)
+
+    def _result(self, request_id: int, method: str, timeout_s: float | None) -> Any:
+        result = self.reply(request_id, timeout_s=timeout_s, method=method)
         self.check(method, result)
         return result
 
@@ -145,7 +198,9 @@ class TestClient:
         """As `call`, for async tests."""
         import asyncio
 
-        return await asyncio.to_thread(self.call, method, params, timeout_s=timeout_s)
+        request_id = await self._beside(partial(self.request, method, params))
+        wait = partial(self._result, request_id, method, timeout_s)
+        return await asyncio.to_thread(wait)
 
     def request(self, method: HostMethodName | str, params: Any = None) -> int:
         """Send a request without waiting; `reply` waits. Returns its id.
@@ -264,94 +319,6 @@ class TestClient:
             TimeoutError: It did not become true in time; `what` names what was awaited.
         """
         self._wire.wait(ready, self.timeout_s if timeout_s is None else timeout_s, what)
-
-
-class OpenStream:
-    """A stream under test: iterate over its notifications' params.
-
-    The iteration ends when the handler does. As a context manager, the stream is cancelled at the
-    end of the block if it is still running.
-
-    Attributes:
-        request_id: The id of the request that opened it.
-    """
-
-    def __init__(self, client: TestClient, method: str, params: Any) -> None:
-        self._client = client
-        self._method = method
-        self._seen = len(client.notifications)
-        self._reply: tuple[Any] | None = None
-        self.request_id = client.request(method, params)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.cancel()
-
-    @property
-    def ack(self) -> Any:
-        """The answer that comes before the first item. Waits for it.
-
-        Raises:
-            RpcError: The stream was refused.
-            TypeError: A host could not decode it.
-        """
-        if self._reply is None:
-            self._reply = (self._client.reply(self.request_id, method=self._method),)
-            self._client.check(self._method, self._reply[0])
-        return self._reply[0]
-
-    @property
-    def result(self) -> Any:
-        """The answer at the end of a stream that has no ack. Waits for it."""
-        return self.ack
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Any:
-        """The next notification's params; waits for it.
-
-        Raises:
-            RpcError: The stream was refused, or failed. This includes a failure after its ack, where
-                most hosts would only see that no more items come. For a bug its cause is the handler's own exception.
-            TimeoutError: None came in time, and the handler is still running.
-            TypeError: A host could not decode it.
-        """
-        client = self._client
-
-        def settled() -> bool:
-            return self._next_place() is not None or not client.under_way(self.request_id)
-
-        client.wait(settled, f"next item of {self._method}")
-        place = self._next_place()
-        if place is None or self._ends(client.notifications[place].params):
-            _ = self.ack  # a stream that was refused says why
-            raise client.broken(self.request_id) or StopIteration
-        self._seen = place + 1
-        client.check(self._method, client.notifications[place])
-        return client.notifications[place].params
-
-    @staticmethod
-    def _ends(params: Any) -> bool:
-        """Is this the notification that ends a broken stream?"""
-        return isinstance(params, dict) and cast("dict[str, Any]", params).keys() == BREAK
-
-    def _next_place(self) -> int | None:
-        """Where the stream's next notification is; others' have another id in their params."""
-        for place in range(self._seen, len(self._client.notifications)):
-            params = self._client.notifications[place].params
-            if not isinstance(params, dict):
-                return place
-            keyed = cast("dict[str, Any]", params).get("id", self.request_id)
-            if keyed == self.request_id:
-                return place
-        return None
-
-    def cancel(self) -> None:
-        """End it, as a host would with `$/cancelRequest`."""
-        self._client.cancel(self.request_id)
 
 
 def named_error(error: dict[str, Any]) -> RpcError:
