@@ -105,6 +105,8 @@ class AgentItems:
         """An `AgentRunResponse`: what was yielded, overridden by what the handler returned."""
         self._turns.add(self._deltas.take())
         given = {"output": result} if isinstance(result, str) else to_builtins(result) or {}
+        if not given.get("session_id", True):
+            del given["session_id"]  # left out, as the types let an author do
         response = {
             "session_id": self._session,
             "exit_code": 0,

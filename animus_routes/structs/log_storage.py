@@ -191,6 +191,12 @@ class LogQuery(WireStruct, kw_only=True):
             pass
         mend(self, limit=uint64_or_null, since=timestamp_or_null, until=timestamp_or_null)
 
+    def matches(self, entry: LogEntry) -> bool:
+        """Does it meet every condition?"""
+        from animus_routes.matching import entry_matches
+
+        return entry_matches(self, entry)
+
 
 class LogQueryResult(WireStruct, kw_only=True):
     """One page of `LogEntry` records returned by `LogStorageBackend.query`.
@@ -242,12 +248,12 @@ class LogStorageSchema(WireStruct, kw_only=True):
     in-process before/after sending the query.
     """
 
-    supports_query: bool
+    supports_query: bool = field(default_factory=bool)
     """Backend implements `LogStorageBackend.query` for historical reads. If `false`, the backend
     is write-only (a sink); hosts MUST NOT call `query`.
     """
 
-    supports_tail: bool
+    supports_tail: bool = field(default_factory=bool)
     """Backend implements `LogStorageBackend.tail` for streaming reads."""
 
     supports_dedup: bool

@@ -137,7 +137,7 @@ class NotifierSchema(WireStruct, kw_only=True):
     Workflows may use this to surface which transports are available.
     """
 
-    supports_flush: bool
+    supports_flush: bool = field(default_factory=bool)
     """Whether the plugin maintains its own outbox + background retry loop. When `true`, the daemon
     SHOULD call `METHOD_NOTIFIER_FLUSH` on its tick boundary; when `false`, the daemon should
     skip flush.

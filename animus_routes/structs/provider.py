@@ -280,7 +280,7 @@ class AgentRunResponse(WireStruct, kw_only=True):
     Hosts may persist it as the canonical run record.
     """
 
-    session_id: str
+    session_id: str = field(default_factory=str)
     """Provider-issued session id. Stable for the life of the session; usable with `agent/resume`
     later.
     """

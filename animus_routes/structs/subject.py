@@ -443,6 +443,12 @@ class SubjectFilter(WireStruct, kw_only=True):
             pass
         mend(self, updated_since=timestamp_or_null)
 
+    def matches(self, subject: Subject) -> bool:
+        """Does it meet every condition?"""
+        from animus_routes.matching import subject_matches
+
+        return subject_matches(self, subject)
+
 
 class SubjectGetRequest(WireStruct, kw_only=True):
     """Request payload for `<kind>/get`."""
@@ -524,6 +530,18 @@ class SubjectPatch(WireStruct, kw_only=True):
     title: str | None = None
     """Set the title."""
 
+    def changes(self) -> dict[str, Any]:
+        """What it sets, by field; assignee None clears."""
+        from animus_routes.matching import changes
+
+        return changes(self)
+
+    def apply(self, subject: Subject) -> Subject:
+        """A changed copy of the subject."""
+        from animus_routes.matching import patched
+
+        return patched(self, subject)
+
 
 class SubjectSchema(WireStruct, kw_only=True):
     """Capability declaration returned by `subject/schema`.
@@ -539,10 +557,10 @@ class SubjectSchema(WireStruct, kw_only=True):
     status_values: list[SubjectStatus]
     """Normalized status values this backend can emit."""
 
-    supports_watch: bool
+    supports_watch: bool = field(default_factory=bool)
     """Whether `subject/watch` is implemented."""
 
-    supports_create: bool
+    supports_create: bool = field(default_factory=bool)
     """True iff the plugin honors `<kind>/create` verb invocations.
 
     The protocol-standard `subject/create` verb has not been wired in any first-party plugin or

@@ -7,6 +7,8 @@ Written by `python tools/codegen.py`: do not edit. Read from
 
 from typing import Any
 
+from msgspec import field
+
 from animus_routes.structs._struct import Timestamp, WireStruct, mend, timestamp
 
 __all__ = [
@@ -96,7 +98,7 @@ class TriggerSchema(WireStruct, kw_only=True):
     own dedup table.
     """
 
-    supports_ack: bool
+    supports_ack: bool = field(default_factory=bool)
     """Whether the backend honors `METHOD_TRIGGER_ACK`. Backends without ack support return
     `error_codes.METHOD_NOT_SUPPORTED` from `trigger/ack`; hosts then skip the call.
     """

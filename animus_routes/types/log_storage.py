@@ -167,6 +167,12 @@ class LogQuery(WireModel):
     until: TimestampOrNull | None = Field(default=None, exclude_if=is_null)
     """Upper bound (exclusive) on `LogEntry.ts`."""
 
+    def matches(self, entry: LogEntry) -> bool:
+        """Does it meet every condition?"""
+        from animus_routes.matching import entry_matches
+
+        return entry_matches(self, entry)
+
 
 class LogQueryResult(WireModel):
     """One page of `LogEntry` records returned by `LogStorageBackend.query`.
@@ -218,12 +224,12 @@ class LogStorageSchema(WireModel):
     in-process before/after sending the query.
     """
 
-    supports_query: Bool
+    supports_query: Bool = False
     """Backend implements `LogStorageBackend.query` for historical reads. If `false`, the backend
     is write-only (a sink); hosts MUST NOT call `query`.
     """
 
-    supports_tail: Bool
+    supports_tail: Bool = False
     """Backend implements `LogStorageBackend.tail` for streaming reads."""
 
     supports_dedup: Bool

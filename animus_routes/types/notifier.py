@@ -121,7 +121,7 @@ class NotifierSchema(WireModel):
     Workflows may use this to surface which transports are available.
     """
 
-    supports_flush: Bool
+    supports_flush: Bool = False
     """Whether the plugin maintains its own outbox + background retry loop. When `true`, the daemon
     SHOULD call `METHOD_NOTIFIER_FLUSH` on its tick boundary; when `false`, the daemon should
     skip flush.

@@ -248,7 +248,7 @@ class AgentRunResponse(WireModel):
     Hosts may persist it as the canonical run record.
     """
 
-    session_id: str
+    session_id: str = ""
     """Provider-issued session id. Stable for the life of the session; usable with `agent/resume`
     later.
     """

@@ -421,6 +421,12 @@ class SubjectFilter(WireModel):
     updated_since: TimestampOrNull | None = Field(default=None, exclude_if=is_null)
     """Match subjects updated at or after this timestamp."""
 
+    def matches(self, subject: Subject) -> bool:
+        """Does it meet every condition?"""
+        from animus_routes.matching import subject_matches
+
+        return subject_matches(self, subject)
+
 
 class SubjectGetRequest(WireModel):
     """Request payload for `<kind>/get`."""
@@ -496,6 +502,18 @@ class SubjectPatch(WireModel):
     title: str | None = Field(default=None, exclude_if=is_null)
     """Set the title."""
 
+    def changes(self) -> dict[str, Any]:
+        """What it sets, by field; assignee None clears."""
+        from animus_routes.matching import changes
+
+        return changes(self)
+
+    def apply(self, subject: Subject) -> Subject:
+        """A changed copy of the subject."""
+        from animus_routes.matching import patched
+
+        return patched(self, subject)
+
 
 class SubjectSchema(WireModel):
     """Capability declaration returned by `subject/schema`.
@@ -511,10 +529,10 @@ class SubjectSchema(WireModel):
     status_values: list[SubjectStatus]
     """Normalized status values this backend can emit."""
 
-    supports_watch: Bool
+    supports_watch: Bool = False
     """Whether `subject/watch` is implemented."""
 
-    supports_create: Bool
+    supports_create: Bool = False
     """True iff the plugin honors `<kind>/create` verb invocations.
 
     The protocol-standard `subject/create` verb has not been wired in any first-party plugin or

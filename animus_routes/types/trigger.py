@@ -90,7 +90,7 @@ class TriggerSchema(WireModel):
     own dedup table.
     """
 
-    supports_ack: Bool
+    supports_ack: Bool = False
     """Whether the backend honors `METHOD_TRIGGER_ACK`. Backends without ack support return
     `error_codes.METHOD_NOT_SUPPORTED` from `trigger/ack`; hosts then skip the call.
     """

@@ -16,7 +16,7 @@ FLOORS = (
     ("_lean",),
     ("errors", "names"),
     ("timestamps",),
-    ("rules",),
+    ("rules", "matching"),
     ("fences",),
     ("engine", "structs", "types", "host"),
     ("values",),

@@ -12,6 +12,7 @@ from _codegen.writing import (
     class_body,
     class_head,
     field_lines,
+    help_lines,
     identifier,
     literal,
 )
@@ -102,6 +103,7 @@ class Structs:
             blocks = _legacy_blocks(definition, blocks)
         blocks.append(_post_init(definition))
         blocks.append(check_lines(definition))
+        blocks += help_lines(definition)
         lines = class_head(definition.name, base, f"kw_only=True{options}")
         lines += class_body(definition)
         for block in filter(None, blocks):
@@ -112,7 +114,7 @@ class Structs:
         annotation = self.annotation(field.type)
         if field.type.shape is Shape.TIMESTAMP and (field.filled or field.type.nullable):
             annotation = annotation.replace("Timestamp", "TimestampOrBlank")
-        elif field.filled:
+        elif field.filled and field.type.shape is Shape.REF:
             annotation = f"_{annotation}OrBlank"
         if field.tristate:
             annotation += " | UnsetType"
@@ -166,7 +168,7 @@ def _check(field: Field) -> tuple[str, str] | None:
         )
     if field.type.shape is Shape.INT and field.type.name in _UNBOUNDED:
         return f"{null}{value} <= MAX_UINT64", f"uint64{suffix}"
-    if field.filled:
+    if field.filled and field.type.shape is Shape.REF:
         return value, f"_{identifier(field.default)}_or"
     if field.empty_is_null:
         return f"{value} is not None", "object_or_empty"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from _codegen import writing
 from _codegen.model import Presence, Shape
-from _codegen.writing import call, check_lines, class_body, field_lines, literal
+from _codegen.writing import call, check_lines, class_body, field_lines, help_lines, literal
 
 if TYPE_CHECKING:
     from _codegen.model import ClosedEnum, Field, Object, Text, Type, Union
@@ -78,8 +78,9 @@ class Types:
             for form in definition.legacy:
                 lines.append(f'            {form.tag}=("{form.kind}", "{form.id_from}"),')
             lines += ["        )", "    )"]
-        check = check_lines(definition)
-        return [*lines, "", *check] if check else lines
+        for block in filter(None, (check_lines(definition), *help_lines(definition))):
+            lines += ["", *block]
+        return lines
 
     def _field(self, field: Field) -> list[str]:
         annotation = self.annotation(field.type)
@@ -87,7 +88,7 @@ class Types:
             annotation = "TimestampOrNow"
         elif field.type.shape is Shape.TIMESTAMP and field.type.nullable:
             annotation = "TimestampOrNull | None"
-        elif field.filled:
+        elif field.filled and field.type.shape is Shape.REF:
             annotation = f"Annotated[{annotation}, OrWord({literal(field.default)})]"
         if field.tristate:
             annotation = f"Annotated[{annotation} | UnsetType, Clearable()]"
