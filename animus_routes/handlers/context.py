@@ -120,6 +120,17 @@ class Surroundings:
         self.settings: Any = None
         self.unusable = ""
 
+    def read_settings(self, cls: type[Any] | None) -> str:
+        """Have the app's settings ready, unless a test has given some; why they cannot be used, or ""."""
+        if cls is not None and self.settings is None:
+            from animus_routes.handlers.settings import Unusable, read
+
+            try:
+                self.settings, self.unusable = read(cls), ""
+            except Unusable as error:
+                self.unusable = error.message
+        return self.unusable
+
 
 class Context(Generic[State_co]):
     """One request. Annotate a parameter with it, under any name: `def run(ctx: Context)`.

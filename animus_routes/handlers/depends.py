@@ -35,6 +35,15 @@ class Dependency(Struct):
     certain: bool = True
 
 
+# What gives parameters something because of their hint's class; each says what, or None.
+TAKERS: Final[list[Callable[[Any], Dependency | None]]] = []
+
+
+def taken(hint: Any) -> Dependency | None:
+    """What a parameter with this hint is given without a `Depends`."""
+    return next((found for take in TAKERS if (found := take(hint)) is not None), None)
+
+
 class Depends:
     """Marks a parameter as the result of another function: `Annotated[Db, Depends(open_db)]`.
 

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_type_hints
 import msgspec
 
 from animus_routes.errors import not_set
-from animus_routes.handlers.depends import SETTINGS, Dependency
+from animus_routes.handlers.depends import SETTINGS, TAKERS, Dependency
 from animus_routes.values import codecs
 from animus_routes.values.hints import bare, extras, is_generated, is_model, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from animus_routes.handlers.context import Context, Surroundings
 
 COLLECTIONS: Final = (list, tuple, set, frozenset)
 FLAGS: Final = {
@@ -157,15 +155,6 @@ def read(cls: type, environment: Mapping[str, str] = os.environ) -> Any:
         raise Unusable([], [f"{cls.__name__}: {reason}"]) from error
 
 
-def provide(cls: type, surroundings: Surroundings) -> None:
-    """Read them, unless they are there; if they cannot be used, keep why."""
-    if surroundings.settings is None:
-        try:
-            surroundings.settings = read(cls)
-        except Unusable as error:
-            surroundings.unusable = error.message
-
-
 def _reason(error: Exception, *about: Env) -> str:
     if any(env.sensitive for env in about):
         return "malformed"
@@ -203,14 +192,16 @@ def _forms(kinds: list[Any], text: str) -> Iterator[bytes]:
     yield text.strip().encode()
 
 
-def taken(hint: Any) -> Dependency | None:
-    """What a parameter with this hint is given, if that is an app's settings."""
-    return DEPENDENCY if is_settings(hint) else None
-
-
-def _of(ctx: Context[Any]) -> Any:
+def _of(ctx: Any) -> Any:
     return ctx.settings
 
 
-DEPENDENCY: Final = Dependency(_of, SETTINGS, contexts=["ctx"])
-"""Of every app alike: its value is that of the context."""
+# Of every app alike: its value is that of the context.
+_DEPENDENCY: Final = Dependency(_of, SETTINGS, contexts=["ctx"])
+
+
+def _taken(hint: Any) -> Dependency | None:
+    return _DEPENDENCY if is_settings(hint) else None
+
+
+TAKERS.append(_taken)

@@ -5,7 +5,6 @@ Read from the code object and the hints, because importing `inspect` costs more 
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, get_origin, get_type_hints
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, get_origin, get_type_hints
 from msgspec import Struct
 
 from animus_routes.handlers.context import Context
-from animus_routes.handlers.depends import Dependency, Depends, unfilled
+from animus_routes.handlers.depends import Dependency, Depends, taken, unfilled
 from animus_routes.values.hints import bare, expanded, extras, is_object
 
 if TYPE_CHECKING:
@@ -297,8 +296,8 @@ def _sort_parameters(
         unnamed = parameter.hint is NOTHING and parameter.name in context_names
         if unnamed or _origin(parameter.hint) is Context:
             signature.contexts = [*signature.contexts, parameter.name]
-        elif (settings := _settings(parameter.hint)) is not None:
-            signature.dependencies = {**signature.dependencies, parameter.name: settings}
+        elif (known := taken(parameter.hint)) is not None:
+            signature.dependencies = {**signature.dependencies, parameter.name: known}
         elif marker is not None:
             if (misused := marker.misused()) is not None:
                 signature.problems.append(f"parameter '{parameter.name}': {misused}")
@@ -321,15 +320,6 @@ def _sort_parameters(
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     )
-
-
-def _settings(hint: Any) -> Dependency | None:
-    """The app's settings, if the hint is their class; there is none before `Env` is imported."""
-    if "animus_routes.handlers.settings" not in sys.modules:
-        return None
-    from animus_routes.handlers.settings import taken
-
-    return taken(hint)
 
 
 def _names(parameter: Parameter) -> list[str]:

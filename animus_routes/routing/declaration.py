@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast
 
 from animus_routes.engine.program import calling_place, expect_run
 from animus_routes.errors import ConfigurationError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from animus_routes.names import Kind, PluginNotification
     from animus_routes.roles import Role
+
+LISTS: Final = ("kinds", "subject_kinds", "env_required", "capabilities", "projections")
 
 
 class Names(list[Any]):
@@ -110,13 +112,8 @@ class Declaration(Router):
         expect_run(name, self.where)
         self.unlisted: dict[str, str] = {}
         self._set_kinds(kind, kinds)
-        lists = {
-            "subject_kinds": subject_kinds,
-            "env_required": env_required,
-            "capabilities": capabilities,
-            "projections": projections,
-        }
-        for argument, given in lists.items():
+        lists = (subject_kinds, env_required, capabilities, projections)
+        for argument, given in zip(LISTS[1:], lists, strict=True):
             setattr(self, argument, given)
         self.name = name
         self.version = version
@@ -232,5 +229,5 @@ class Declaration(Router):
 Declaration.__init__.__qualname__ = "App"
 
 # Not in the class's body: type checkers are to see the lists that are read.
-for argument in ("kinds", "subject_kinds", "env_required", "capabilities", "projections"):
+for argument in LISTS:
     setattr(Declaration, argument, Listed(argument))

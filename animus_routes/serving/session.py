@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from animus_routes.serving.tasks import OneTask
 
 KEPT_NAMES: Final = 256  # of methods of kinds below a glob: hosts may name as many as they like
-
-
 DEVELOPING: Final = "animus-routes"  # how the hosts of this package are named
 HOOK: Final = "a hook of its handshake"
 LIFESPAN: Final = "its lifespan"
@@ -167,17 +165,12 @@ class Session:
 
         greeting = _decoded(codecs.plain, params)
         _check_version(greeting.get("protocol_version"))
-        link, surroundings = self._link, self.surroundings
-        assert link is not None
+        surroundings = self.surroundings
         surroundings.greeting = greeting
         self._set_up_logging()
         failures = self.failures
-        if self.app.settings is not None:
-            from animus_routes.handlers.settings import provide
-
-            provide(self.app.settings, surroundings)
-            self._health.broken = surroundings.unusable
-        missing = surroundings.unusable or failures.missing()
+        unusable = self._health.broken = surroundings.read_settings(self.app.settings)
+        missing = unusable or failures.missing()
         if missing:
             log(f"{self.app.name}: {missing}")
         ctx = Context(surroundings, Request("initialize", 0, params), None)

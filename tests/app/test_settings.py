@@ -138,7 +138,7 @@ GIVEN = {
     "T_NUMBERS": ("1,2", (1, 2)),
     "T_TABLE": ('{"a": "done"}', {"a": "done"}),
     "T_LEVEL": ("high", "high"),
-    "T_PLACE": ("/tmp/x", Path("/tmp/x")),
+    "T_PLACE": ("a/b", Path("a/b")),
     "T_SECRET": ("7", 7),
 }
 

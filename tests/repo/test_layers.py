@@ -36,7 +36,13 @@ LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 ROLES = "animus_routes.roles"
 MAY_NAME_ROLES = ("animus_routes/roles/", "animus_routes/_frozen.py")
 # Generated, named after crates; and the surface of a foreign SDK, which names every kind.
-MAY_NAME_KINDS = (*GENERATED, "animus_routes/roles/", "animus_routes/compat/")
+# One of them is also the name of a subject's field.
+MAY_NAME_KINDS = (
+    *GENERATED,
+    "animus_routes/roles/",
+    "animus_routes/compat/",
+    "animus_routes/matching.py",
+)
 
 
 def room(dotted: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from _codegen import writing
+from _codegen.helping import help_lines
 from _codegen.model import GenerationError, Object, Presence, Shape
 from _codegen.writing import (
     call,
@@ -12,7 +13,6 @@ from _codegen.writing import (
     class_body,
     class_head,
     field_lines,
-    help_lines,
     identifier,
     literal,
 )

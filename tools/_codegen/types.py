@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from _codegen import writing
+from _codegen.helping import help_lines
 from _codegen.model import Presence, Shape
-from _codegen.writing import call, check_lines, class_body, field_lines, help_lines, literal
+from _codegen.writing import call, check_lines, class_body, field_lines, literal
 
 if TYPE_CHECKING:
     from _codegen.model import ClosedEnum, Field, Object, Text, Type, Union
