@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from animus_routes.app import App
-from animus_routes.engine.program import working_directory
+from animus_routes.engine.program import calls_run, working_directory
 from animus_routes.engine.stderr import say
 from animus_routes.serving.launch import importing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
+
+PYPROJECT: Final = "pyproject.toml"
+KEYS: Final = ("app",)  # of [tool.animus-routes]
 
 
 class NotAnApp(Exception):  # noqa: N818 - the message is for a person at the command line
@@ -25,7 +29,7 @@ def load(target: str | None) -> App:
     An error inside the author's file is shown as the author's traceback, without ours.
     """
     try:
-        return find(target or configured())
+        return find(*(named(target) if target else configured()))
     except NotAnApp as error:
         fail(str(error))
 
@@ -36,42 +40,112 @@ def fail(text: str) -> NoReturn:
     sys.exit(1)
 
 
-def configured() -> str:
-    """The `app` of `[tool.animus-routes]` in this folder's pyproject.toml.
+class Target(NamedTuple):
+    """Where an app is.
+
+    Attributes:
+        place: A module, or the path of a file.
+        attribute: The app's name in it; "" for the only one.
+        folder: Where modules are looked for; "" for the working directory.
+    """
+
+    place: str
+    attribute: str = ""
+    folder: str = ""
+
+    @property
+    def is_file(self) -> bool:
+        """Is it a file, and not a module?"""
+        return self.place.endswith(".py") or os.sep in self.place
+
+    def source(self) -> str | None:
+        """Its text, as far as it is found without an import."""
+        stem = self.place if self.is_file else self.place.replace(".", os.sep)
+        ends = ("",) if self.is_file else (".py", f"{os.sep}__init__.py", f"{os.sep}__main__.py")
+        for end in ends:
+            path = os.path.join(self.folder or working_directory(), stem + end)  # noqa: PTH118 - as below
+            if os.path.isfile(path):  # noqa: PTH113 - as below
+                with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as below
+                    return file.read()
+        return None
+
+
+def named(target: str, folder: str = "") -> Target:
+    """What a command line or pyproject.toml calls it."""
+    place, _, attribute = target.rpartition(":")
+    if not place or attribute.endswith(".py") or os.sep in attribute:
+        place, attribute = target, ""
+    if folder and (place.endswith(".py") or os.sep in place):
+        place = os.path.join(folder, place)  # noqa: PTH118 - pathlib costs 5 ms
+    return Target(place, attribute, folder)
+
+
+def configured() -> Target:
+    """The `app` of `[tool.animus-routes]` in the nearest pyproject.toml that has that table.
 
     Raises:
         NotAnApp: There is no such entry.
     """
+    for folder in _upwards(working_directory()):
+        found = _table(os.path.join(folder, PYPROJECT))  # noqa: PTH118 - as above
+        for key in found or ():
+            if key not in KEYS:
+                from animus_routes.errors import unknown
+
+                where = os.path.relpath(os.path.join(folder, PYPROJECT))  # noqa: PTH118 - as above
+                raise NotAnApp(f"{where}: {unknown('key', key, KEYS)} in [tool.animus-routes]")
+        app = (found or {}).get("app")
+        if isinstance(app, str):
+            return named(app, folder)
+    raise NotAnApp(
+        "which app? Name it (module:attr or file.py), or add it to pyproject.toml:\n"
+        '[tool.animus-routes]\napp = "tasks:app"'
+    )
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    while folder:
+        yield folder
+        above = os.path.dirname(folder)  # noqa: PTH120 - as above
+        if above == folder:
+            return
+        folder = above
+
+
+def _table(path: str) -> dict[str, Any] | None:
     import tomllib
 
     try:
-        with open("pyproject.toml", "rb") as file:  # noqa: PTH123 - pathlib costs 5 ms
-            found = tomllib.load(file).get("tool", {}).get("animus-routes", {}).get("app")
-    except FileNotFoundError:
-        found = None
+        with open(path, "rb") as file:  # noqa: PTH123 - as above
+            tools = tomllib.load(file).get("tool", {})
+    except OSError:
+        return None
     except tomllib.TOMLDecodeError as error:
-        raise NotAnApp(f"pyproject.toml cannot be read: {error}") from None
-    if not isinstance(found, str):
-        raise NotAnApp(
-            "which app? Name it (module:attr or file.py), or add it to pyproject.toml:\n"
-            '[tool.animus-routes]\napp = "tasks:app"'
-        )
+        raise NotAnApp(f"{os.path.relpath(path)} cannot be read: {error}") from None
+    found: dict[str, Any] | None = tools.get("animus-routes")
     return found
 
 
-def find(target: str) -> App:
+def find(place: str, attribute: str = "", folder: str = "") -> App:
     """Import the author's module and return the app in it.
 
     Raises:
         NotAnApp: There is no such file, module or attribute, or it is not an App.
     """
-    place, _, attribute = target.rpartition(":")
-    if not place or attribute.endswith(".py") or os.sep in attribute:
-        place, attribute = target, ""
-    is_file = place.endswith(".py") or os.sep in place
+    is_file = Target(place).is_file
     with importing():
-        module = _import_file(place) if is_file else _import_module(place)
+        module = _import_file(place) if is_file else _import_module(place, folder)
     return _app_of(module, attribute, place)
+
+
+def warn_if_never_run(target: Target) -> None:
+    """A host starts the file itself, so that something in it has to call `run`."""
+    source = target.source() if target.is_file else None
+    if source is not None and not calls_run(source):
+        say(
+            f"{target.place}: nothing in it calls run(), such as app.run() at its end: a host that "
+            "starts this file gets nothing"
+        )
 
 
 def _import_file(path: str) -> ModuleType:
@@ -102,8 +176,8 @@ def _import_as(path: str, name: str) -> ModuleType:
     return module
 
 
-def _import_module(name: str) -> ModuleType:
-    if here := working_directory():
+def _import_module(name: str, folder: str) -> ModuleType:
+    if here := folder or working_directory():
         sys.path.insert(0, here)
     return _import(name, name)
 
@@ -121,10 +195,53 @@ def _import(name: str, shown: str) -> ModuleType:
 
 
 def _show_authors_error(error: BaseException) -> NoReturn:
-    """The traceback without our frames."""
+    """The traceback without our frames, and what can be done."""
     from animus_routes.serving.traces import traceback_of
 
-    fail(traceback_of(error))
+    fail("\n".join([traceback_of(error), *_advice(error)]))
+
+
+def _advice(error: BaseException) -> Iterator[str]:
+    name = str(error.args[0]) if error.args else ""
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        if error.name.partition(".")[0] not in sys.modules:
+            yield on_module(error.name)
+    elif isinstance(error, KeyError) and _is_of_the_environment(error):
+        yield on_variable(name, is_set=name in _withheld)
+
+
+def _is_of_the_environment(error: KeyError) -> bool:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") == "os"
+
+
+def on_module(name: str) -> str:
+    """What to do about a module that is not there."""
+    return f"{name} has to be installed for {sys.executable}, which runs this"
+
+
+def on_variable(name: str, *, is_set: bool) -> str:
+    """What to do about a variable that is read during the import."""
+    here = f"{name} is set here, but hosts ask" if is_set else "hosts ask"
+    return (
+        f"{here} for the manifest without {'it' if is_set else name}: read it in a handler or the "
+        "lifespan, and name it in env_required"
+    )
+
+
+_withheld: set[str] = set()
+
+
+def import_as_probed() -> None:
+    """From here on there are only the variables that a host's probe for the manifest has."""
+    from animus_routes.host.variables import BASE_VARIABLES
+
+    for name in [*os.environ]:
+        if name not in BASE_VARIABLES:
+            _withheld.add(name)
+            del os.environ[name]
 
 
 def _app_of(module: ModuleType, attribute: str, place: str) -> App:
@@ -136,14 +253,23 @@ def _app_of(module: ModuleType, attribute: str, place: str) -> App:
 
             raise NotAnApp(f"{place}: {unknown('attribute', attribute, apps or vars(module))}")
         if not isinstance(found, App):
-            raise NotAnApp(f"{place}:{attribute} is a {type(found).__name__}, not an App")
+            advice = f": write `app = {attribute}()` in it" if _makes_apps(found) else ""
+            raise NotAnApp(f"{place}:{attribute} is a {type(found).__name__}, not an App{advice}")
         return found
     if not apps:
-        raise NotAnApp(f"{place} has no App: it needs a line such as `app = App(...)`")
+        made = next((name for name, value in vars(module).items() if _makes_apps(value)), None)
+        line = "app = App(...)" if made is None else f"app = {made}()"
+        raise NotAnApp(f"{place} has no App: it needs a line such as `{line}`")
     if len(apps) > 1:
         names = ", ".join(f"{place}:{name}" for name in apps)
         raise NotAnApp(f"{place} has several apps, name one: {names}")
     return next(iter(apps.values()))
+
+
+def _makes_apps(value: Any) -> bool:
+    """Is it a function without parameters that calls `App`?"""
+    code = getattr(value, "__code__", None)
+    return code is not None and "App" in code.co_names and code.co_argcount == 0
 
 
 def _apps(module: ModuleType) -> dict[str, App]:

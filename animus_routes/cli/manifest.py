@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import NoReturn
 
 from animus_routes.engine.wire import claim
-from animus_routes.loading import load, only_target
+from animus_routes.loading import (
+    import_as_probed,
+    load,
+    named,
+    only_target,
+    warn_if_never_run,
+)
 from animus_routes.serving.launch import print_manifest
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Print the manifest; whatever the module prints during its import goes to stderr."""
+    """Print the manifest; whatever the module prints during its import goes to stderr.
+
+    The app is imported in this process, with the variables that a host gives its probe.
+    """
     target = only_target(arguments, "manifest [APP]")
     claim()
-    print_manifest(load(target))
+    import_as_probed()
+    print_manifest(load(target), lambda: warn_if_never_run(named(target or "")))

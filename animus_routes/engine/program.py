@@ -30,6 +30,8 @@ FUNCTION: Final = re.compile(r"^(?P<indent>[ \t]*)(?:async )?def (?P<name>\w+)",
 PLAIN_IMPORT: Final = re.compile(r"^[ \t]*import ([\w., \t]+)", re.MULTILINE)
 TAKEN: Final = r"\bimport\b[^\n(]*(?:\([^)]*)?\b{name}\b|\b{module}\.{name}\("
 
+NEVER_RUN: Final = "was never run: its file has to call run()"
+
 _USED: Final = ("", "")
 _expected: list[tuple[str, str]] = []  # the apps that were made, until one is used
 
@@ -65,7 +67,7 @@ def _never_run() -> None:
     if _USED in _expected or not _started_by_a_host() or getattr(sys, "last_value", None):
         return
     name, where = _expected[-1]
-    say(f"{where}: {name} was never run: its file has to call run(), such as app.run(), at its end")
+    say(f"{where}: {name} {NEVER_RUN}, such as app.run(), at its end")
     if sys.argv[1:2] == ["--manifest"]:  # hosts show stderr only of what failed
         atexit.unregister(_never_run)
         leave(1)
@@ -165,6 +167,11 @@ def _text(frame: FrameType) -> str:
         names = frame.f_code.co_names
         runs = "app.run(" if "run" in names else ""
         return f"from . import {', '.join(names)}\n{runs}"
+
+
+def calls_run(text: str) -> bool:
+    """Does a program's text show a call of `run` on anything but a module?"""
+    return next(_runs(text), None) is not None
 
 
 def _runs(text: str) -> Iterator[str]:

@@ -10,20 +10,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
-BASE_VARIABLES: Final = (
-    "PATH",
-    "HOME",
-    "USER",
-    "SHELL",
-    "TERM",
-    "TMPDIR",
-    "LANG",
-    "LC_ALL",
-    "RUST_LOG",
-    "RUST_BACKTRACE",
-    "TZ",
-)
-"""The variables that a plugin inherits without asking for them in `env_required`."""
+from animus_routes.host.variables import BASE_VARIABLES
 
 BAD_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 PROBE_BYTES: Final = 1024 * 1024

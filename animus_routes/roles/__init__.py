@@ -79,8 +79,9 @@ class StreamRow(Struct, frozen=True, gc=False):
 
     def item_of(self, notification: str, params: Any) -> tuple[str | None, Any]:
         """The wire type of a notification's item, if it is one of this stream's, and the item."""
-        nested = self.key if self.adapter is None and isinstance(params, dict) else ""
-        return self.items.get(notification), params.get(nested) if nested else params
+        if self.adapter is None and self.key and isinstance(params, dict):
+            params = cast("dict[str, Any]", params).get(self.key)
+        return self.items.get(notification), params
 
 
 class ItemAdapter(Protocol):
@@ -313,7 +314,7 @@ def listed(key: str, **rest: Any) -> ResultAdapter:
     def adapt(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
         if result is None or isinstance(result, list | tuple):
             return {key: items_of(cast("list[Any] | None", result)), **rest}
-        found: Any = cast("Any", result)
+        found: Any = result
         if isinstance(result, dict):
             has_key(found, key)
         return found

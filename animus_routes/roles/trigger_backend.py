@@ -26,7 +26,7 @@ def _acked(result: Any, params: dict[str, Any], _registered: Registered) -> Any:
     return result
 
 
-def _event(item: object) -> Any:
+def _event(item: Any) -> Any:
     """An event that names itself `id`, as the trigger crate's own type does.
 
     Hosts look for `event_id`, and drop what has none. What else the form has, `kind` and
@@ -34,7 +34,8 @@ def _event(item: object) -> Any:
     """
     older = hasattr(item, "occurred_at") and not hasattr(item, "event_id")
     found = cast("dict[str, Any]", to_builtins(item) if older else item)
-    if not (older or isinstance(item, dict)) or "id" not in found or "event_id" in found:
+    is_dict = type(item) is dict
+    if not (older or is_dict) or "id" not in found or "event_id" in found:
         return item
     hint = found.get("action_hint")
     rest = {name: value for name, value in found.items() if name != "id"}

@@ -13,7 +13,7 @@ from animus_routes.engine.wire import claim, write_all
 from animus_routes.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from animus_routes.roles import Role
     from animus_routes.serving.session import Session
@@ -98,8 +98,13 @@ def serve(app: Launched) -> NoReturn:
     Process(session, *pair).serve()
 
 
-def print_manifest(app: Launched) -> NoReturn:
-    """Print one JSON document and nothing else."""
+def print_manifest(app: Launched, warn: Callable[[], None] | None = None) -> NoReturn:
+    """Print one JSON document and nothing else.
+
+    Args:
+        app: Whose.
+        warn: Called if there is one, to say on stderr what else a host would meet.
+    """
     from animus_routes.values.codecs import encode
 
     _, out = claim()
@@ -108,6 +113,8 @@ def print_manifest(app: Launched) -> NoReturn:
     except ConfigurationError as error:
         say(str(error))
         leave(1)
+    if warn is not None:
+        warn()
     write_all(out, document + b"\n")
     leave(0)
 

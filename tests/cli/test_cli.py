@@ -245,7 +245,10 @@ def test_call_gives_up_in_time(folder: Path) -> None:
     ("arguments", "said"),
     [
         (["call", "tasks:app", "task/get", "{x"], "the params are not JSON"),
-        (["call", "tasks:app", "task/get", "{}", "3"], "usage: animus-routes call"),
+        (
+            ["call", "tasks:app", "task/get", "{}", "3"],
+            "one JSON object, or key=text and key:=json",
+        ),
         (["call", "tasks:app", "task/get", "--timeout", "x"], "--timeout needs a number"),
         (["call", "tasks:app", "task/get", "--wait"], "unknown option --wait"),
         (["call"], "usage: animus-routes call"),
