@@ -176,7 +176,7 @@ def _checker(
     tokens = [word for word in manifest.get("capabilities", []) if word.startswith(token)]
     roles = [role(kind) for kind in kinds if kind in KINDS]
     subject_kinds = [word.removeprefix(token) for word in tokens]
-    row = Registry(roles, [], subject_kinds, 1, []).row(asked.method)[1] if roles else None
+    row = Registry(roles, [], subject_kinds, 1, [], {}).row(asked.method)[1] if roles else None
 
     def check(notification: str, given: Any) -> None:
         try:

@@ -34,9 +34,8 @@ def _event(item: Any) -> Any:
     """
     older = hasattr(item, "occurred_at") and not hasattr(item, "event_id")
     found = cast("dict[str, Any]", to_builtins(item) if older else item)
-    is_dict = type(item) is dict
-    if not (older or is_dict) or "id" not in found or "event_id" in found:
-        return item
+    if type(found) is not dict or "id" not in found or "event_id" in found:  # a type, as it is
+        return cast("Any", item)
     hint = found.get("action_hint")
     rest = {name: value for name, value in found.items() if name != "id"}
     if hint in HINTS:
