@@ -35,7 +35,7 @@ def _event(item: Any) -> Any:
     older = hasattr(item, "occurred_at") and not hasattr(item, "event_id")
     found = cast("dict[str, Any]", to_builtins(item) if older else item)
     if type(found) is not dict or "id" not in found or "event_id" in found:  # a type, as it is
-        return cast("Any", item)
+        return item
     hint = found.get("action_hint")
     rest = {name: value for name, value in found.items() if name != "id"}
     if hint in HINTS:
