@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from _thread import get_ident, start_new_thread
 from contextlib import suppress
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.ending import NUDGE
+from animus_routes.engine.server import Server
 from animus_routes.engine.standby import ENDING_SIGNALS
 from animus_routes.engine.stderr import log
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 ENGINE: Final = __file__.rpartition(os.sep)[0] + os.sep
 KEPT_STEP_S: Final = 0.005
+LOOP: Final = Server._run.__code__  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 class Guard:
@@ -47,7 +50,7 @@ class Guard:
         except BaseException as error:
             if self._alarms.may_raise(frame):
                 raise
-            self._alarms.keep(error)
+            self._alarms.keep(error, frame)
 
 
 class Alarms:
@@ -109,7 +112,7 @@ class Alarms:
         outside = frame is not None and not frame.f_code.co_filename.startswith(ENGINE)
         return outside and self._turn.interruptible
 
-    def keep(self, error: BaseException) -> None:
+    def keep(self, error: BaseException, frame: FrameType | None) -> None:
         """Raise it once the code that runs is back from the engine; else say that it was late."""
         current = self._turn.current
         # On threads of their own: the main thread may be just about to write to stderr.
@@ -120,6 +123,25 @@ class Alarms:
             waits, self._kept = self._kept is not None, (error, current)
             if not waits:
                 start_new_thread(self._raise_later, ())
+        self._trace(frame)
+
+    def _trace(self, frame: FrameType | None) -> None:
+        """Have the interpreter stop where it comes back to the author's code."""
+        while frame is not None and frame.f_code.co_filename.startswith(ENGINE):
+            if frame.f_code is LOOP:  # the author's code is not under way
+                return
+            frame = frame.f_back
+        if frame is None:
+            return
+        traced, before = frame, sys.gettrace()
+
+        def stop(where: FrameType, _event: str, _value: Any) -> None:
+            sys.settrace(before)
+            traced.f_trace = None
+            self._raise_kept(where)
+
+        traced.f_trace = stop
+        sys.settrace(_no_trace)
 
     def _raise_later(self) -> None:
         while (kept := self._kept) is not None:
@@ -136,6 +158,10 @@ class Alarms:
         if kept is not None and self._turn.current is kept[1] and self.may_raise(frame):
             self._kept = None
             raise kept[0]
+
+
+def _no_trace(*_: object) -> None:
+    """Of functions that are called meanwhile."""
 
 
 def _bare(handler: Any) -> Any:

@@ -4,13 +4,11 @@ import sys
 
 import pytest
 from engine_host import (
-    HANDSHAKE,
     INSTALLED,
     PLUGINS,
     PROBE,
     SEEN_S,
     WAIT_S,
-    conversation,
     error_of,
     frame,
     ping_s,
@@ -55,15 +53,25 @@ def test_pings_do_not_starve_under_forty_handlers_in_a_row() -> None:
 @pytest.mark.parametrize("pretended", [(), ("pretended",)])
 def test_without_a_gil_answers_leave_in_order_and_none_is_lost(pretended: tuple[str, ...]) -> None:
     """The wire is not taken over there: a ping waits for the handler before it."""
-    asked = HANDSHAKE + frame(1, "x/sleep", {"s": 0.1}) + frame(2, "$/ping")
-    asked += frame(3, "x/async", {"s": 0})
-    command = [sys.executable, str(PLUGINS / "no_gil.py"), *pretended]
-    code, frames, stderr = conversation(asked, command)
-    answers = [one["id"] for one in frames if one["id"] in {1, 2}]
     taken_over = not pretended and gil_enabled()
-    assert answers == ([2, 1] if taken_over else [1, 2]), stderr
-    assert sorted(one["id"] for one in frames[1:]) == [1, 2, 3]
-    assert code == 0
+    command = [sys.executable, str(PLUGINS / "no_gil.py"), *pretended]
+    plugin = Plugin.start(command, env=INSTALLED)
+    try:
+        plugin.initialize()
+        asked = frame(1001, *(("x/wait", {"s": 20}) if taken_over else ("x/sleep", {"s": 0.1})))
+        plugin.send_raw(asked + frame(1002, "$/ping") + frame(1003, "x/async", {"s": 0}))
+        if taken_over:  # until then the handler goes on
+            assert plugin.reply(1002, WAIT_S) == {}
+            assert plugin.reply(1003, WAIT_S) == "slept"
+            plugin.notify("$/cancelRequest", {"id": 1001})
+            assert reply_error(plugin, 1001).code == CANCELLED
+        else:
+            assert plugin.reply(1002, WAIT_S) == {}
+            assert b"1001" in plugin.unclaimed_ids  # its answer came before
+            assert plugin.reply(1001, WAIT_S) == "slept"
+            assert plugin.reply(1003, WAIT_S) == "slept"
+    finally:
+        plugin.kill()
 
 
 def test_a_running_handler_is_cancelled_once_and_its_result_is_dropped() -> None:

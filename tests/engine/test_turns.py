@@ -110,7 +110,7 @@ def test_what_kept_the_thread_busy_before_a_slow_handler_does_not_matter() -> No
     """The standby rests; then one read brings much that is no handler's, and a slow handler."""
     last = frame(2, "x/sleep", {"s": 60})
     with slow() as plugin:
-        plugin.call("x/sleep", {"s": 0.5}, timeout_s=WAIT_S)
+        plugin.call("x/sleep", {"s": 0.3}, timeout_s=WAIT_S)
         plugin.send_raw(b"x\n" * ((65_000 - len(last)) // 2) + last)
         stderr_with(plugin, "not JSON")
         plugin.notify("$/cancelRequest", {"id": 2})
@@ -120,20 +120,28 @@ def test_what_kept_the_thread_busy_before_a_slow_handler_does_not_matter() -> No
 # Ids ----------------------------------------------------------------------------------------------
 
 WORK = ["x/sleep", "x/async", "x/pool", "x/items"]
+HELD = ["x/hold", "x/async_hold", "x/pool_hold", "x/items_hold"]
 
 
-@pytest.mark.parametrize("second", [*WORK, "health/check", "$/ping"])
-@pytest.mark.parametrize("first", WORK)
 @pytest.mark.parametrize("waits", [False, True])
-def test_an_id_that_is_under_way_is_refused(first: str, second: str, waits: bool) -> None:
+def test_an_id_that_is_under_way_is_refused(waits: bool) -> None:
     with slow() as plugin:
-        if waits:
-            plugin.request("x/sleep", {"s": 0.2})
-            ping_s(plugin)
-        plugin.send_raw(frame(77, first, {"s": 0.3}))
+        for first in HELD:
+            for second in (*HELD, "health/check", "$/ping"):
+                if waits:
+                    before = plugin.request("x/hold")
+                    ping_s(plugin)
+                plugin.send_raw(frame("same", first))
+                ping_s(plugin)
+                plugin.send_raw(frame("same", second))
+                assert reply_error(plugin, "same").code == INVALID_REQUEST, (first, second)
+                plugin.notify("$/cancelRequest", {"id": "same"})
+                assert reply_error(plugin, "same").code == CANCELLED, (first, second)
+                if waits:
+                    plugin.notify("$/cancelRequest", {"id": before})
+                    assert reply_error(plugin, before).code == CANCELLED
         ping_s(plugin)
-        plugin.send_raw(frame(77, second, {"s": 0.3}))
-        assert {code_of(plugin, 77) for _ in range(2)} == {None, INVALID_REQUEST}
+        assert plugin.unclaimed_ids == []
 
 
 def test_an_id_is_free_again_once_it_is_answered() -> None:
@@ -195,11 +203,11 @@ def resident_mib(pid: int) -> float:
 
 
 @pytest.mark.parametrize("method", ["x/size", "x/pool_size"])
-@pytest.mark.parametrize(("count", "size"), [(120, MIB), (60_000, 1)])
+@pytest.mark.parametrize(("count", "size"), [(64, MIB), (30_000, 1)])
 def test_what_waits_is_bounded_and_answered(method: str, count: int, size: int) -> None:
     busy = "x/sleep" if method == "x/size" else "x/pool"
     with slow() as plugin:
-        ids = [plugin.request(busy, {"s": 1.5}) for _ in range(1 if busy == "x/sleep" else 8)]
+        ids = [plugin.request(busy, {"s": 0.5}) for _ in range(1 if busy == "x/sleep" else 8)]
         ping_s(plugin)
         before, most = resident_mib(plugin.pid), 0.0
         lines = b"".join(
@@ -211,7 +219,7 @@ def test_what_waits_is_bounded_and_answered(method: str, count: int, size: int) 
             plugin.send_raw(bytes(piece), timeout_s=WAIT_S)
             rest = rest[len(piece) :]
             most = max(most, resident_mib(plugin.pid))
-        assert most - before < 80
+        assert most - before < 48  # all of it would be 64
         assert {plugin.reply(n, WAIT_S) for n in range(1_000, 1_000 + count)} == {size}
         assert [plugin.reply(one, WAIT_S) for one in ids] == ["slept"] * len(ids)
 
@@ -224,7 +232,7 @@ def test_a_host_that_sends_more_than_may_wait_has_to_wait(busy: str, waits: str)
         ping_s(plugin)
         asked = b"".join(frame(n, waits, {"text": "x" * MIB}) for n in range(1_000, 1_064))
         with pytest.raises(PluginTimeoutError):
-            plugin.send_raw(asked, timeout_s=4)
+            plugin.send_raw(asked, timeout_s=1.0)
 
 
 @pytest.mark.parametrize("busy", ["x/sleep", "x/pool"])
@@ -324,5 +332,5 @@ def test_an_alarm_that_comes_after_its_handler_is_told() -> None:
 def test_an_alarm_stops_a_handler_that_is_always_sending() -> None:
     with slow() as plugin:
         request = plugin.request("x/bounded_talk", {"bound": 0.1})
-        assert plugin.reply(request, WAIT_S) == "stopped"
+        assert plugin.reply(request, WAIT_S) <= 1
         assert plugin.next_notification("x/said", timeout_s=WAIT_S).params == {"text": "x" * 1000}

@@ -90,6 +90,31 @@ def sleep(s: float) -> str:
     return "slept"
 
 
+@app.method("x/hold")
+def hold(ctx: Context) -> str:
+    """Until it is cancelled."""
+    ctx.wait(SLOW_S)
+    return "held"
+
+
+@app.method("x/pool_hold", concurrent=True)
+def pool_hold(ctx: Context) -> str:
+    ctx.wait(SLOW_S)
+    return "held"
+
+
+@app.method("x/async_hold")
+async def async_hold() -> str:
+    await asyncio.sleep(SLOW_S)
+    return "held"
+
+
+@app.method("x/items_hold", notification="x/item")
+def items_hold(ctx: Context) -> Iterator[int]:
+    ctx.wait(SLOW_S)
+    yield 1
+
+
 @app.method("x/async")
 async def later(s: float) -> str:
     await asyncio.sleep(s)
@@ -128,7 +153,11 @@ def pool_large(n: int) -> str:
     return "x" * n
 
 
+RINGS: list[int] = []  # how much was said when it rang
+
+
 def alarm(number: int, frame: FrameType | None) -> None:
+    RINGS.append(len(SAID))
     raise TimeoutError("too slow")
 
 
@@ -142,14 +171,19 @@ def bounded(bound: float, work: float) -> str:
 
 
 @app.method("x/bounded_talk")
-def bounded_talk(ctx: Context, bound: float) -> str:
+def bounded_talk(ctx: Context, bound: float) -> int:
+    """Always in the framework's code; how often it spoke after the alarm."""
     signal.signal(signal.SIGALRM, alarm)
     signal.setitimer(signal.ITIMER_REAL, bound)
     try:
         while True:
+            SAID.append(1)
             ctx.notify("x/said", {"text": "x" * 1000})
     except TimeoutError:
-        return "stopped"
+        return len(SAID) - RINGS[-1]
+
+
+SAID: list[int] = []
 
 
 if __name__ == "__main__":
