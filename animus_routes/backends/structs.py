@@ -196,7 +196,7 @@ if TYPE_CHECKING:
         workflow_runner.WorkflowExecuteRequest,
     ]
     _WorkflowRunnerRunPhase: TypeAlias = Served[
-        workflow_runner.WorkflowPhaseRunResult | dict[str, Any],
+        workflow_runner.WorkflowPhaseRunResult | dict[str, Any] | None,
         workflow_runner.WorkflowPhaseRunRequest,
     ]
     _DurableStoreBeginWorkflowRun: TypeAlias = Served[
@@ -381,12 +381,29 @@ if TYPE_CHECKING:
         Iterator[Any] | AsyncIterator[Any] | environment.ExecResponse | dict[str, Any],
         environment.ExecRequest,
     ]
-    _EnvironmentExecSession: TypeAlias = Bare[
-        object
+    _EnvironmentExecSession: TypeAlias = Served[
+        Iterator[Any] | AsyncIterator[Any] | environment.ExecSessionResponse | str | dict[str, Any],
+        environment.ExecSessionRequest,
     ]
     _EnvironmentTeardown: TypeAlias = Served[
         environment.TeardownResponse | dict[str, Any] | None,
         environment.TeardownRequest,
+    ]
+    _EnvironmentList: TypeAlias = Served[
+        environment.ListNodesResponse | list[Any] | dict[str, Any] | None,
+        environment.ListNodesRequest,
+    ]
+    _EnvironmentGet: TypeAlias = Served[
+        environment.GetNodeResponse | environment.EnvironmentNode | dict[str, Any] | None,
+        environment.GetNodeRequest,
+    ]
+    _EnvironmentTeardownNode: TypeAlias = Served[
+        environment.TeardownNodeResponse | list[Any] | bool | dict[str, Any] | None,
+        environment.TeardownNodeRequest,
+    ]
+    _EnvironmentReap: TypeAlias = Served[
+        environment.ReapResponse | list[Any] | dict[str, Any] | None,
+        environment.ReapRequest,
     ]
 
 
@@ -947,4 +964,24 @@ class FullEnvironment(Environment, Protocol):
     @property
     def exec_session(self) -> _EnvironmentExecSession:
         """`environment/exec_session`."""
+        ...
+
+    @property
+    def list(self) -> _EnvironmentList:
+        """`environment/list`."""
+        ...
+
+    @property
+    def get(self) -> _EnvironmentGet:
+        """`environment/get`."""
+        ...
+
+    @property
+    def teardown_node(self) -> _EnvironmentTeardownNode:
+        """`environment/teardown_node`."""
+        ...
+
+    @property
+    def reap(self) -> _EnvironmentReap:
+        """`environment/reap`."""
         ...

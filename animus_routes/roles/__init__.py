@@ -93,8 +93,8 @@ class ItemAdapter(Protocol):
 
     names: set[str]
 
-    def frame(self, item: Any) -> tuple[str, Any]:
-        """The wire method and params of one item."""
+    def frame(self, item: Any) -> tuple[str, Any] | None:
+        """The wire method and params of one item; None for one that is no notification."""
         ...
 
     def complete(self, result: Any) -> Any:

@@ -119,13 +119,13 @@ class AdaptedStreamCall:
     def encode(self, item: Any) -> bytes:
         """A whole frame: each may be another notification."""
         try:
-            method, params = self._adapter.frame(item)
+            found = self._adapter.frame(item)
         except Exception as error:
             from animus_routes.routing.misfit import say_what
 
             say_what("yielded", item, None, error)
             raise
-        return notification_frame(method, codecs.encode(params))
+        return b"" if found is None else notification_frame(found[0], codecs.encode(found[1]))
 
     def complete(self, result: Any) -> Any:
         """The answer, as the role makes it."""

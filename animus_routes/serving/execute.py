@@ -26,6 +26,7 @@ from animus_routes.engine.stderr import say
 from animus_routes.engine.wire import write_all
 from animus_routes.errors import RpcError
 from animus_routes.timestamps import now
+from animus_routes.values import codecs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,11 +43,20 @@ def _json(text: str) -> Any:
         raise ArgumentTypeError(f"not JSON: {error}") from None
 
 
+def _subject(text: str) -> dict[str, str]:
+    kind, _, native = text.partition(":")
+    if not kind.strip() or not native.strip():
+        raise ArgumentTypeError("not <kind>:<id>")
+    return {"kind": kind.strip(), "id": native.strip()}
+
+
 # Option -> field of WorkflowExecuteRequest, and how its text is read.
 OPTIONS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "--workflow-id": ("workflow_id", str),
+    "--new-workflow-id": ("new_workflow_id", str),
     "--task-id": ("task_id", str),
     "--requirement-id": ("requirement_id", str),
+    "--subject-id": ("subject_ref", _subject),
     "--title": ("title", str),
     "--description": ("description", str),
     "--workflow-ref": ("workflow_ref", str),
@@ -57,7 +67,19 @@ OPTIONS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "--phase-routing-json": ("phase_routing", _json),
     "--mcp-config-json": ("mcp_config", _json),
 }
-SUBJECT: Final = ("workflow_id", "task_id", "requirement_id", "title")
+SUBJECT: Final = (
+    "workflow_id",
+    "task_id",
+    "requirement_id",
+    "subject_ref",
+    "title",
+    "new_workflow_id",
+)
+# Who the run is for, and by what authority: variable -> field, and its wire type.
+IDENTITY: Final = {
+    "ANIMUS_ACTOR_JSON": ("actor", "actor.Actor"),
+    "ANIMUS_EXECUTION_FENCE_JSON": ("execution_fence", "execution.ExecutionFence"),
+}
 
 FAILED: Final = "failed"
 
@@ -123,13 +145,14 @@ def main(arguments: list[str]) -> int:
     project_root = _absolute(parser, given.pop("project_root"))
     del given["config_path"]  # for the daemon's own runner; a plugin finds its workflows itself
     params = {name: value for name, value in given.items() if value is not None}
-    subject = next((params[name] for name in SUBJECT if name in params), None)
-    if subject is None:
-        parser.error("say what to run: --task-id, --requirement-id, --title or --workflow-id")
-    pipe = EventPipe(os.environ.get(EVENT_PIPE), str(params.get("workflow_id") or ""))
-    asked: dict[str, Any] = {
-        name: params[name] for name in ("workflow_id", "workflow_ref") if name in params
-    }
+    if {"workflow_id", "new_workflow_id"} <= params.keys():
+        parser.error("--workflow-id resumes a workflow, --new-workflow-id begins one: not both")
+    params |= _identity(parser)
+    subject = _subject_of(parser, params)
+    workflow_id = _workflow_id(params)
+    pipe = EventPipe(os.environ.get(EVENT_PIPE), workflow_id or "")
+    asked = {"workflow_id": workflow_id, "workflow_ref": params.get("workflow_ref")}
+    asked = {name: value for name, value in asked.items() if value is not None}
     _tell("runner_start", subject, **asked)
     result: dict[str, Any] = {"workflow_status": FAILED, **asked}
     try:
@@ -146,6 +169,52 @@ def main(arguments: list[str]) -> int:
         "runner_complete", subject, workflow_id=result.get("workflow_id"), exit_code=code, **ended
     )
     return code
+
+
+def _identity(parser: ArgumentParser) -> dict[str, Any]:
+    """What the environment says of the actor and the fence; what is malformed ends the run.
+
+    To run without them instead would be to run for somebody else, or without any authority.
+    """
+    from msgspec import Raw
+
+    from animus_routes.values.hints import wire_type
+
+    found: dict[str, Any] = {}
+    for variable, (field, wire) in IDENTITY.items():
+        text = os.environ.get(variable)
+        if text is None:
+            continue
+        try:
+            value = codecs.decoder(wire_type(wire))(Raw(text.encode()))
+            if hasattr(value, "check"):
+                value.check()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it
+            invalid = codecs.explain(error)
+            reason = str(invalid) if invalid is not None else "it is not UTF-8"
+            parser.error(f"{variable} is malformed, so nothing is run: {reason}")
+        found[field] = json.loads(text)
+    return found
+
+
+def _subject_of(parser: ArgumentParser, params: dict[str, Any]) -> str:
+    """What the run is about, for the daemon's log; a workflow may have no subject at all."""
+    named = next((params[name] for name in SUBJECT if name in params), None)
+    if isinstance(named, dict):
+        return ":".join(cast("dict[str, str]", named).values())
+    if named is None:
+        parser.error(
+            "say what to run: --task-id, --requirement-id, --subject-id, --title, --workflow-id "
+            "or --new-workflow-id"
+        )
+    return str(named)
+
+
+def _workflow_id(params: dict[str, Any]) -> str | None:
+    """The run's id, if it has one already: resumed, new, or that of its fence."""
+    fence: dict[str, Any] = params.get("execution_fence") or {}
+    own = params.get("workflow_id") or params.get("new_workflow_id")
+    return own or fence.get("workflow_id")
 
 
 def _absolute(parser: ArgumentParser, folder: str) -> str:

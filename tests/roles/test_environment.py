@@ -172,7 +172,7 @@ def test_a_stream_that_is_cancelled_ends_with_its_finally() -> None:
     assert ended == ["finally"]
 
 
-def test_a_session_sends_its_journal_and_takes_whatever_params_there_are() -> None:
+def test_a_session_sends_its_journal_and_its_output() -> None:
     app = environment_app(*REQUIRED)
 
     @app.method("environment/exec_session")
@@ -184,7 +184,7 @@ def test_a_session_sends_its_journal_and_takes_whatever_params_there_are() -> No
         return {"status": "completed"}
 
     with TestClient(app) as client:
-        params = {"handle": HANDLE, "workflow_ref": "standard"}
+        params = {"handle": HANDLE, "subject_id": "task:1", "workflow_ref": "standard"}
         answer = client.call("environment/exec_session", params)
         journal, output = client.notifications
     assert answer["status"] == "completed"

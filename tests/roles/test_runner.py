@@ -203,3 +203,145 @@ def test_the_answer_of_a_long_run_keeps_its_last_events() -> None:
         events = client.call("workflow/execute", {"task_id": "T1"})["phase_events"]
     assert 1 < len(events) < 100
     assert events[-1]["attempt"] == 99
+
+
+# Fences and receipts (newer 3.6) ------------------------------------------------------------------
+
+FENCE: dict[str, Any] = {
+    "schema": "animus.execution-fence.v1",
+    "version": 1,
+    "workflow_id": "w",
+    "workflow_generation": 1,
+    "subject": {"qualified_id": "task:T1", "generation": 2},
+    "repository": {
+        "repository": "acme/app",
+        "base_ref": "refs/heads/main",
+        "head_ref": "refs/heads/animus/T1",
+    },
+}
+SHA = "0123456789abcdef0123456789abcdef01234567"
+RECEIPT: dict[str, Any] = {
+    "schema": "animus.publication-receipt.v1",
+    "version": 1,
+    "workflow_id": "w",
+    "workflow_generation": 1,
+    "subject": {"qualified_id": "task:T1", "generation": 2},
+    "commit_sha": SHA,
+    "tree_sha": SHA,
+    "observed_remote_sha": SHA,
+    "remote": "https://example.org/acme/app",
+    "remote_ref": "refs/heads/animus/T1",
+    "recovery_ref": "refs/animus/w",
+    "issuer": {"kind": "runner", "component": "r", "version": "1.0.0"},
+    "issued_at": TS,
+}
+
+
+def giving(**result: Any) -> App:
+    """A runner whose two methods give the same besides what they need."""
+    app = runner_app(execute=False, run_phase=False)
+
+    @app.method("workflow/execute")
+    def run(params: dict[str, Any]) -> dict[str, Any]:
+        return EXECUTED | result
+
+    @app.method("workflow/run_phase")
+    def phase(params: dict[str, Any]) -> dict[str, Any]:
+        return PHASE_RUN | result
+
+    return app
+
+
+METHODS = [("workflow/execute", {"workflow_id": "w"}), ("workflow/run_phase", PHASE)]
+each_method = pytest.mark.parametrize(("method", "params"), METHODS)
+
+
+@each_method
+def test_a_fence_is_handed_back_and_a_receipt_that_fits_it_goes_out(
+    method: str, params: dict[str, Any]
+) -> None:
+    with TestClient(giving(publication_receipt=RECEIPT)) as client:
+        found = client.call(method, params | {"execution_fence": FENCE})
+        assert (found["execution_fence"], found["publication_receipt"]) == (FENCE, RECEIPT)
+        assert "execution_fence" not in client.call(method, params)
+
+
+@each_method
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        ("execution_fence.version", {"version": 2}),
+        ("execution_fence.workflow_generation", {"workflow_generation": 0}),
+        ("workflow_id", {"workflow_id": "other"}),
+    ],
+)
+def test_a_fence_that_does_not_hold_is_refused_before_anything_runs(
+    method: str, params: dict[str, Any], path: str, change: dict[str, Any]
+) -> None:
+    with TestClient(giving()) as client:
+        refused = refusal(client, method, params | {"execution_fence": FENCE | change})
+    assert refused.code == -32602
+    assert [issue["path"] for issue in refused.data["issues"]] == [path]
+
+
+@each_method
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ({"execution_fence": FENCE | {"workflow_generation": 2}}, "another `execution_fence`"),
+        ({"publication_receipt": RECEIPT | {"workflow_generation": 2}}, "workflow_generation"),
+        ({"publication_receipt": RECEIPT | {"remote_ref": "refs/heads/main"}}, "remote_ref"),
+        ({"publication_receipt": RECEIPT | {"observed_remote_sha": "f" * 40}}, "observed_remote"),
+        ({"publication_receipt": RECEIPT | {"x": 1}}, "x"),
+        ({"publication_receipt": {}}, "schema"),
+    ],
+)
+def test_a_result_that_proves_something_else_is_the_authors_mistake(
+    method: str, params: dict[str, Any], result: dict[str, Any], said: str
+) -> None:
+    with TestClient(giving(**result)) as client:
+        refused = refusal(client, method, params | {"execution_fence": FENCE})
+    assert refused.code == -32603
+    assert said in str(refused.__cause__)
+
+
+def test_the_receipt_of_a_phase_has_to_fit_too() -> None:
+    wrong = RECEIPT | {"workflow_id": "other"}
+    phase = {
+        "phase_id": "p",
+        "phase_status": "completed",
+        "duration_secs": 0,
+        "outcome": None,
+        "metadata": None,
+        "publication_receipt": wrong,
+    }
+    with TestClient(giving(phase_results=[phase])) as client:
+        refused = refusal(client, "workflow/execute", {"execution_fence": FENCE})
+    assert "publication_receipt" in str(refused.__cause__)
+
+
+@pytest.mark.parametrize("family", [structs, types])
+def test_typed_results_are_held_too(family: Any) -> None:
+    app = runner_app(run_phase=False)
+
+    def phase(request: Any) -> Any:
+        assert request.execution_fence.workflow_id == "w"
+        assert request.actor.user_id == "kim"
+        receipt = family.PublicationReceipt(**{**typed(family, RECEIPT), "workflow_id": "other"})
+        return family.WorkflowPhaseRunResult(**PHASE_RUN, publication_receipt=receipt)
+
+    phase.__annotations__["request"] = family.WorkflowPhaseRunRequest
+    app.method("workflow/run_phase")(phase)
+    with TestClient(app) as client:
+        params = PHASE | {"execution_fence": FENCE, "actor": {"user_id": "kim"}}
+        assert "workflow_id" in str(refusal(client, "workflow/run_phase", params).__cause__)
+
+
+def typed(family: Any, receipt: dict[str, Any]) -> dict[str, Any]:
+    issuer = {name: value for name, value in receipt["issuer"].items() if name != "kind"}
+    return {
+        **{name: value for name, value in receipt.items() if name != "schema"},
+        "schema_": receipt["schema"],
+        "subject": family.PublicationSubjectGeneration(**receipt["subject"]),
+        "issuer": family.RunnerIssuer(**issuer),
+    }

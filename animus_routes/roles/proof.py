@@ -1,0 +1,59 @@
+"""What a run hands back of its authority: the fence unchanged, and receipts that fit it (newer 3.6)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from animus_routes.errors import Invalid, Mistake
+
+FENCE: Final = "execution_fence"
+RECEIPT: Final = "publication_receipt"
+
+
+def with_fence(result: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """The result with the fence that the host sent, unchanged.
+
+    Raises:
+        Mistake: The handler gave another one.
+    """
+    sent, given = params.get(FENCE), result.get(FENCE)
+    if given is not None and _said(given) != _said(sent):
+        raise Mistake(
+            f"returned another `{FENCE}` than the host sent: leave it out, it is handed back as it is"
+        )
+    return result if sent is None else {**result, FENCE: sent}
+
+
+def hold_receipts(result: dict[str, Any], params: dict[str, Any]) -> None:
+    """Hold that every receipt in a result follows the rules, and is one of this execution.
+
+    Raises:
+        Mistake: One does not; it says which field.
+    """
+    phases = cast("list[dict[str, Any]]", result.get("phase_results") or ())
+    found = [one[RECEIPT] for one in (result, *phases) if one.get(RECEIPT) is not None]
+    if not found:
+        return
+    import msgspec
+
+    from animus_routes.fences import check_receipt
+    from animus_routes.structs.execution import ExecutionFence
+    from animus_routes.structs.workflow_runner import PublicationReceipt
+
+    sent = params.get(FENCE)
+    try:
+        for given in found:
+            receipt = msgspec.convert(given, PublicationReceipt)
+            receipt.check()
+            if sent is not None:
+                check_receipt(receipt, msgspec.convert(sent, ExecutionFence))
+    except (msgspec.ValidationError, Invalid) as error:
+        raise Mistake(f"returned a `{RECEIPT}` that does not hold: {error}") from error
+
+
+def _said(value: Any) -> Any:
+    """Without what is null: absent and null mean the same."""
+    if not isinstance(value, dict):
+        return value
+    found = cast("dict[str, Any]", value)
+    return {name: _said(item) for name, item in found.items() if item is not None}
