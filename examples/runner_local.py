@@ -25,13 +25,22 @@ ANIMUS_SUBJECT_TITLE, ANIMUS_PHASE_ID, ANIMUS_PHASE_ATTEMPT, ANIMUS_INPUT (JSON)
 ANIMUS_REWORK_CONTEXT, and the workflow's variables are ANIMUS_VAR_<NAME>. What it prints goes to a
 log in `.animus/local-runs/<workflow id>`, next to the run's state. A run that was cut short, even by
 a crash, is resumed by its id after the last completed phase.
+
+A run with an execution fence runs under the fence's workflow id, and for nobody with an older fence.
+If the fence reserves a ref of the project's `origin`, commands run in a worktree of their own, at that
+ref or else at the base; when all phases are done, what they changed is committed and pushed there, in
+one step with a recovery ref, and the result has the receipt of it. Nothing is pushed once a newer
+fence has been seen, or once the ref is no longer where this run found it.
 """
 
+import fcntl
 import math
 import os
 import re
-from collections.abc import Generator, Mapping
-from contextlib import suppress
+import shutil
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any, Final, Literal, NamedTuple
@@ -41,11 +50,14 @@ import msgspec
 
 from animus_routes import App, Context, Env, InvalidRequest, RpcError, Timeout
 from animus_routes.batteries import children
+from animus_routes.fences import check_receipt, collision_key, same_execution_generation
+from animus_routes.rules import PUBLICATION_RECEIPT, VERSION
 from animus_routes.structs import workflow_runner as wire
 from animus_routes.timestamps import now
 
 TAIL_BYTES: Final = 16 * 1024
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Of a file, and of a part of a ref.
+NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?!\.|lock$|$))*")
 TERMINAL: Final = frozenset({"completed", "failed"})
 TAG: Final = "tag:yaml.org,2002:"
 KINDS: Final = {type(None): "null", bool: "bool", int: "int", float: "float", str: "str"}
@@ -59,6 +71,14 @@ WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]*|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)
 DECIMAL: Final = re.compile(r"(?![-+]?0[0-9]+$)[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 LONGEST: Final = 131  # "-0b" and 128 digits
+GIT_S: Final = 180.0
+# git must not wait for an answer that nobody can give.
+GIT: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+NOBODY: Final = {  # who commits where git has not been told
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "animus"), ("EMAIL", "animus@localhost"))
+}
 
 WORKFLOW_NOT_FOUND: Final = -32101
 PHASE_NOT_FOUND: Final = -32102
@@ -92,6 +112,20 @@ class Workflow(msgspec.Struct, forbid_unknown_fields=True):
     vars: dict[str, str] = {}
 
 
+class Tree(msgspec.Struct):
+    """The worktree of a run with a reserved ref.
+
+    Attributes:
+        found: Where the ref was at the start; "" for nowhere.
+        start: The commit that the run began with.
+        ready: It has been checked out.
+    """
+
+    found: str
+    start: str
+    ready: bool = False
+
+
 class State(msgspec.Struct):
     """What is kept of a run."""
 
@@ -104,6 +138,8 @@ class State(msgspec.Struct):
     status: str = "running"
     waits_at: str | None = None
     done: dict[str, wire.PhaseResultSnapshot] = {}
+    fence: wire.ExecutionFence | None = None
+    tree: Tree | None = None
 
 
 class Ended(NamedTuple):
@@ -191,13 +227,27 @@ def load(root: Path, workflow_id: str) -> State:
     return msgspec.json.decode(path.read_bytes(), type=State)
 
 
+def is_known(root: Path, workflow_id: str) -> bool:
+    return (
+        bool(NAME.fullmatch(workflow_id))
+        and (folder_of(root, workflow_id) / "state.json").is_file()
+    )
+
+
 def save(root: Path, state: State) -> None:
-    """Replace the file in one step: a crash leaves the state before or the state after."""
-    folder = folder_of(root, state.workflow_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = folder / "state.json.new"
-    written.write_bytes(msgspec.json.encode(state))
-    written.replace(folder / "state.json")
+    """Keep the state, unless a newer fence has taken the run over meanwhile."""
+    path = folder_of(root, state.workflow_id) / "state.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if state.fence is not None and path.exists():
+        admit(load(root, state.workflow_id), state.fence)
+    replace(path, state)
+
+
+def replace(path: Path, content: msgspec.Struct) -> None:
+    """Write a file in one step: a crash leaves what was there, or what is there now."""
+    written = path.with_suffix(".new")
+    written.write_bytes(msgspec.json.encode(content))
+    written.replace(path)
 
 
 def tail(log: Path) -> str:
@@ -206,14 +256,203 @@ def tail(log: Path) -> str:
         return file.read().decode(errors="replace")
 
 
+# ---- fences -------------------------------------------------------------------------------------
+
+
+def stale(message: str) -> InvalidRequest:
+    issue = {"path": "execution_fence", "message": message, "code": "stale"}
+    return InvalidRequest(f"execution_fence: {message}", {"issues": [issue]})
+
+
+def age(fence: wire.ExecutionFence) -> tuple[int, int, int]:
+    """What only grows: of two fences of one workflow, the greater is the newer."""
+    subject, lease = fence.subject, fence.queue_lease
+    return (
+        fence.workflow_generation,
+        subject.generation if subject else 0,
+        lease.generation if lease else 0,
+    )
+
+
+def recovery_ref(fence: wire.ExecutionFence) -> str:
+    return f"refs/animus/recovery/{fence.workflow_id}/{fence.workflow_generation}"
+
+
+@contextmanager
+def claimed(root: Path, fence: wire.ExecutionFence | None) -> Iterator[None]:
+    """The reserved ref is the fence's, and while this lasts nobody else claims it.
+
+    Raises:
+        InvalidRequest: Somebody with a newer fence, or another run that goes on, has claimed it.
+    """
+    if fence is None or fence.repository is None:
+        yield
+        return
+    folder = root / ".animus" / "local-runs" / ".claims"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / sha256(collision_key(fence.repository).encode()).hexdigest()[:32]
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # others have it for as long as a push takes, no longer
+        if path.exists():
+            last = msgspec.json.decode(path.read_bytes(), type=wire.ExecutionFence)
+            if not may_follow(root, fence, last):
+                ref = fence.repository.head_ref
+                raise stale(f"'{ref}' is reserved by a newer execution, or by one that goes on")
+        replace(path, fence)
+        yield
+
+
+def may_follow(root: Path, new: wire.ExecutionFence, old: wire.ExecutionFence) -> bool:
+    if new.workflow_id == old.workflow_id:
+        return age(new) >= age(old)
+    one, other = new.subject, old.subject
+    if one and other and one.qualified_id == other.qualified_id:
+        return one.generation > other.generation
+    with suppress(RpcError):
+        return load(root, old.workflow_id).status in TERMINAL
+    return True  # nothing is left of that run
+
+
+def admit(state: State, fence: wire.ExecutionFence | None) -> None:
+    """A run goes on with the fence that it began with, or a newer one of the same generation."""
+    held = state.fence
+    if held is None and fence is None:
+        return
+    if held is None or fence is None:
+        raise stale("the run has a fence" if held else "the run has none")
+    if not same_execution_generation(held, fence) or age(fence) < age(held):
+        raise stale("the run has another one, or a newer one")
+    state.fence = fence
+
+
+# ---- publication --------------------------------------------------------------------------------
+
+
+def git(ctx: Context, cwd: Path, *args: str, env: Mapping[str, str] = GIT) -> str:
+    """What git says.
+
+    Raises:
+        ChildFailed: It refused.
+    """
+    with children.run(
+        ["git", *args], ctx, cwd=cwd, env={**os.environ, **GIT, **env}, timeout_s=GIT_S
+    ) as child:
+        said = list(child.lines())
+        child.check()
+    return "\n".join(said)
+
+
+def named(remote: str) -> str:
+    """A repository's name in its URL, such as `github.com/acme/app`."""
+    bare = re.sub(r"^[a-z+]+://", "", remote.strip().lower())
+    host, slash, path = bare.rpartition("@")[2].partition("/")
+    return f"{host.replace(':', '/')}{slash}{path}".rstrip("/").removesuffix(".git")
+
+
+def heads(ctx: Context, root: Path, *refs: str) -> dict[str, str]:
+    """Where refs of the remote are now."""
+    lines = git(ctx, root, "ls-remote", "origin", *refs).splitlines()
+    found = {ref: sha for sha, _, ref in (line.partition("\t") for line in lines)}
+    return {ref: found.get(ref, "") for ref in refs}
+
+
+def check_out(ctx: Context, root: Path, state: State) -> Path:
+    """Where the commands of a run with a reserved ref run: a worktree of its own."""
+    reserved = state.fence.repository if state.fence else None
+    if state.fence is None or reserved is None:
+        return root
+    if state.fence.subject is None:
+        raise stale("a receipt needs a subject")
+    remote = git(ctx, root, "config", "--get", "remote.origin.url")
+    if named(remote) != named(reserved.repository):
+        raise stale(f"the project's origin is not '{reserved.repository}'")
+    at = heads(ctx, root, reserved.base_ref, reserved.head_ref)
+    if not at[reserved.base_ref]:
+        raise stale(f"origin has no '{reserved.base_ref}'")
+    place = folder_of(root, state.workflow_id) / "tree"
+    if state.tree is None:
+        found = at[reserved.head_ref]
+        git(
+            ctx,
+            root,
+            "fetch",
+            "--quiet",
+            "origin",
+            reserved.head_ref if found else reserved.base_ref,
+        )
+        state.tree = Tree(found, git(ctx, root, "rev-parse", "FETCH_HEAD"))
+        save(root, state)
+    if not state.tree.ready:
+        shutil.rmtree(place, ignore_errors=True)  # what a crash has left of it
+        git(ctx, root, "worktree", "prune")
+        git(ctx, root, "worktree", "add", "--detach", str(place), state.tree.start)
+        state.tree.ready = True
+        save(root, state)
+    return place / git(ctx, root, "rev-parse", "--show-prefix")
+
+
+def committed(ctx: Context, cwd: Path, message: str) -> str:
+    """The commit with all that the phases have left, committed or not."""
+    git(ctx, cwd, "add", "--all", ":/")
+    if git(ctx, cwd, "status", "--porcelain"):
+        with children.run(["git", "config", "user.email"], ctx, cwd=cwd) as asked:
+            is_known = asked.wait() == 0
+        git(ctx, cwd, "commit", "--quiet", "-m", message, env={} if is_known else NOBODY)
+    return git(ctx, cwd, "rev-parse", "HEAD")
+
+
+def publish(ctx: Context, root: Path, state: State, cwd: Path) -> wire.PublicationReceipt | None:
+    """Commit what the phases left, push it to the reserved ref, and see it there.
+
+    Raises:
+        InvalidRequest: The ref is no longer this run's.
+        ChildFailed: git could not do it; the run may be resumed.
+    """
+    fence, tree = state.fence, state.tree
+    if fence is None or fence.repository is None or fence.subject is None or tree is None:
+        return None
+    ref, recovery = fence.repository.head_ref, recovery_ref(fence)
+    commit = committed(ctx, cwd, f"{state.title}\n\n{fence.subject.qualified_id}")
+    if commit == tree.start:
+        return None  # there is nothing new
+    with claimed(root, fence):
+        at = heads(ctx, root, ref)[ref]
+        if at not in {tree.found, commit}:
+            raise stale(f"'{ref}' was moved by somebody else")
+        if at != commit:
+            lease = f"--force-with-lease={ref}:{tree.found}"
+            refs = (f"{commit}:{ref}", f"+{commit}:{recovery}")
+            git(ctx, cwd, "push", "--quiet", "--atomic", lease, "origin", *refs)
+        observed = heads(ctx, root, ref)[ref]
+    receipt = wire.PublicationReceipt(
+        schema_=PUBLICATION_RECEIPT,
+        version=VERSION,
+        workflow_id=fence.workflow_id,
+        workflow_generation=fence.workflow_generation,
+        subject=wire.PublicationSubjectGeneration(
+            qualified_id=fence.subject.qualified_id, generation=fence.subject.generation
+        ),
+        commit_sha=commit,
+        tree_sha=git(ctx, cwd, "rev-parse", f"{commit}^{{tree}}"),
+        remote=re.sub("://[^/@]*@", "://", git(ctx, root, "config", "--get", "remote.origin.url")),
+        remote_ref=ref,
+        observed_remote_sha=observed,
+        recovery_ref=recovery,
+        issuer=wire.RunnerIssuer(component=app.name, version=app.version),
+        issued_at=now(),
+    )
+    check_receipt(receipt, fence)
+    return receipt
+
+
 # ---- commands -----------------------------------------------------------------------------------
 
 
 def variables(state: State, phase: Phase, attempt: int) -> dict[str, str]:
-    named = {f"ANIMUS_VAR_{name.upper()}": value for name, value in state.vars.items()}
+    given = {**state.vars, **reserved(state.fence)}
     return {
         **os.environ,
-        **named,
+        **{f"ANIMUS_VAR_{name.upper()}": value for name, value in given.items()},
         "ANIMUS_WORKFLOW_ID": state.workflow_id,
         "ANIMUS_WORKFLOW_REF": state.workflow_ref,
         "ANIMUS_SUBJECT_ID": state.subject_id,
@@ -225,8 +464,24 @@ def variables(state: State, phase: Phase, attempt: int) -> dict[str, str]:
     }
 
 
+def reserved(fence: wire.ExecutionFence | None) -> dict[str, str]:
+    """The variables that no workflow may set."""
+    if fence is None:
+        return {}
+    subject, lease, repository = fence.subject, fence.queue_lease, fence.repository
+    found = {
+        "workflow_generation": fence.workflow_generation,
+        "subject_generation": subject and subject.generation,
+        "queue_lease_generation": lease and lease.generation,
+        "repository_base_ref": repository and repository.base_ref,
+        "repository_head_ref": repository and repository.head_ref,
+        "recovery_ref": recovery_ref(fence) if repository else None,
+    }
+    return {f"execution_{name}": str(value) for name, value in found.items() if value is not None}
+
+
 def attempt(
-    ctx: Context, root: Path, phase: Phase, env: Mapping[str, str], timeout_s: float | None
+    ctx: Context, cwd: Path, phase: Phase, env: Mapping[str, str], timeout_s: float | None
 ) -> Ended:
     """Run a phase's command once, with nothing below it that outlives it."""
     name = f"{phase.id}.{env['ANIMUS_PHASE_ATTEMPT']}.log"
@@ -237,7 +492,7 @@ def attempt(
     with (
         path.open("wb") as log,
         children.run(
-            command, ctx, cwd=root / phase.cwd, env=env, output=log, timeout_s=timeout_s
+            command, ctx, cwd=cwd / phase.cwd, env=env, output=log, timeout_s=timeout_s
         ) as sh,
         suppress(Timeout),
     ):
@@ -262,7 +517,11 @@ app = App(
     description="Runs workflows of shell commands in the project",
     kind_capabilities={
         "workflow_runner": wire.WorkflowRunnerCapabilities(
-            crash_recovery=True, manual_pause_support=True, rework_context_support=True
+            crash_recovery=True,
+            manual_pause_support=True,
+            rework_context_support=True,
+            execution_fence_v1=True,
+            publication_receipt_v1=True,
         )
     },
     settings=Settings,
@@ -270,27 +529,38 @@ app = App(
 
 
 def begin(root: Path, request: wire.WorkflowExecuteRequest) -> State:
-    """The state of a new run, or of an earlier one that is resumed."""
-    if request.workflow_id is not None:
-        state = load(root, request.workflow_id)
+    """The state of a new run, or of an earlier one that is resumed.
+
+    An id that is not known yet is a new run's where a dispatch or a fence comes with it.
+    """
+    fence, dispatch = request.execution_fence, request.subject_dispatch
+    workflow_id = fence.workflow_id if fence else request.workflow_id
+    if workflow_id is not None and (is_known(root, workflow_id) or not (fence or dispatch)):
+        state = load(root, workflow_id)
+        admit(state, fence)
         if state.status in TERMINAL:
             text = f"run '{state.workflow_id}' is {state.status}"
             raise RpcError(WORKFLOW_TERMINAL, text, {"status": state.status})
         return state
-    dispatch = request.subject_dispatch
+    if workflow_id is not None and not NAME.fullmatch(workflow_id):
+        raise InvalidRequest(f"workflow_id: '{workflow_id}' is not a plain name")
     subject = dispatch.subject if dispatch else request.subject_ref
-    ids = (request.task_id, request.requirement_id, subject and subject.id, request.title)
-    subject_id = next((name for name in ids if name), None)
+    own = fence.subject.qualified_id if fence and fence.subject else None
+    ids = (request.task_id, request.requirement_id, subject and subject.id, request.title, own)
+    subject_id = next((name for name in ids if name), "" if dispatch else None)
     ref = request.workflow_ref or (dispatch.workflow_ref if dispatch else None)
     if subject_id is None or ref is None:
         raise InvalidRequest("a run needs a subject and a workflow_ref")
+    if own is not None and not f":{own}".endswith(f":{subject_id}"):
+        raise stale(f"it is one of '{own}', not of '{subject_id}'")
     return State(
-        workflow_id=f"run-{uuid4().hex}",
+        workflow_id=workflow_id or f"run-{uuid4().hex}",
         workflow_ref=ref,
         subject_id=subject_id,
-        title=request.title or (subject.title if subject else None) or subject_id,
+        title=request.title or (subject.title if subject else None) or subject_id or ref,
         input=request.input if dispatch is None or request.input is not None else dispatch.input,
         vars=(dispatch.vars if dispatch else {}) | request.vars,
+        fence=fence,
     )
 
 
@@ -307,46 +577,71 @@ def execute(
     if not chosen:
         text = f"'{state.workflow_ref}' has no phase '{request.phase_filter}'"
         raise RpcError(PHASE_NOT_FOUND, text, {"phase_id": request.phase_filter})
-    ctx.progress({"workflow_id": state.workflow_id})
-    results: list[wire.PhaseResultSnapshot] = []
-    for phase in chosen:
-        if phase.id in state.done:
-            continue
-        result = yield from run(ctx, root, state, phase, request.phase_timeout_secs)
-        results.append(result)
-        if result.status != "completed":
-            break
-        state.done[phase.id] = result
+    with claimed(root, state.fence):
         save(root, state)
-    left = [phase for phase in workflow.phases if phase.id not in state.done]
-    if results and results[-1].status == "failed":
+    cwd = check_out(ctx, root, state)
+    ctx.progress({"workflow_id": state.workflow_id})
+    results = yield from run_all(ctx, cwd, state, chosen, request.phase_timeout_secs)
+    is_done = all(phase.id in state.done for phase in workflow.phases)
+    receipt, refusal = published(ctx, root, state, cwd) if is_done else (None, None)
+    last = results[-1].status if results else "completed"
+    if refusal or last == "failed":
         state.status = "failed"
-    elif not left:
+    elif is_done:
         state.status = "completed"
     else:  # a manual gate, or the one phase that was asked for is done
-        state.status = "paused" if results and results[-1].status != "completed" else "running"
+        state.status = "running" if last == "completed" else "paused"
     save(root, state)
     return wire.WorkflowExecuteResult(
         workflow_id=state.workflow_id,
         workflow_ref=state.workflow_ref,
         workflow_status=state.status,
         subject_id=state.subject_id,
-        execution_cwd=str(root),
+        execution_cwd=str(cwd),
         phases_requested=[phase.id for phase in chosen],
         phases_completed=len(state.done),
         phases_total=len(workflow.phases),
         total_duration_secs=round(monotonic() - began),
         phase_results=results,
-        post_success=None,
+        post_success=refusal and {"publication": {"error": refusal}},
+        publication_receipt=receipt,
+        execution_fence=request.execution_fence,
         success=state.status == "completed",
     )
 
 
+def run_all(
+    ctx: Context, cwd: Path, state: State, chosen: list[Phase], timeout_s: float | None
+) -> Generator[wire.PhaseEvent, None, list[wire.PhaseResultSnapshot]]:
+    """The phases that are not done yet, up to one that is not completed."""
+    results: list[wire.PhaseResultSnapshot] = []
+    for phase in chosen:
+        if phase.id in state.done:
+            continue
+        result = yield from run(ctx, cwd, state, phase, timeout_s)
+        results.append(result)
+        if result.status != "completed":
+            break
+        state.done[phase.id] = result
+        save(Path(ctx.project_root), state)
+    return results
+
+
+def published(
+    ctx: Context, root: Path, state: State, cwd: Path
+) -> tuple[wire.PublicationReceipt | None, str | None]:
+    """The receipt, or why nothing may be published any more, whoever tries."""
+    try:
+        return publish(ctx, root, state, cwd), None
+    except InvalidRequest as refusal:
+        return None, refusal.message
+
+
 def run(
-    ctx: Context, root: Path, state: State, phase: Phase, timeout_s: float | None
+    ctx: Context, cwd: Path, state: State, phase: Phase, timeout_s: float | None
 ) -> Generator[wire.PhaseEvent, None, wire.PhaseResultSnapshot]:
     """One phase with all its attempts; resuming the run passes a manual one."""
-    save(root, state)
+    save(Path(ctx.project_root), state)
     began = monotonic()
     ended, number = Ended("completed", {}), 0
     if phase.manual and state.waits_at != phase.id:
@@ -355,7 +650,7 @@ def run(
     while not phase.manual:
         yield wire.PhaseStarted(phase_id=phase.id, attempt=number, ts=now())
         limit_s = timeout_s if phase.timeout_secs is None else phase.timeout_secs
-        ended = attempt(ctx, root, phase, variables(state, phase, number), limit_s)
+        ended = attempt(ctx, cwd, phase, variables(state, phase, number), limit_s)
         number += 1
         again = ended.status == "failed" and number < phase.attempts
         verdict = "rework" if again else verdict_of(phase, ended)
@@ -405,7 +700,10 @@ def run_phase(
         title=request.subject_title,
         input=given,
         vars=workflow.vars | request.pipeline_vars,
+        fence=request.execution_fence,
     )
+    with claimed(Path(ctx.project_root), state.fence):
+        pass
     env = variables(state, phase, request.phase_attempt)
     env["ANIMUS_REWORK_CONTEXT"] = request.rework_context or ""
     limit_s = request.phase_timeout_secs or phase.timeout_secs
@@ -415,6 +713,7 @@ def run_phase(
         duration_secs=round(ended.outcome["duration_secs"]),
         outcome=ended.outcome,
         metadata={},
+        execution_fence=request.execution_fence,
     )
 
 
