@@ -269,7 +269,8 @@ def test_what_hosts_are_told_is_what_the_runner_does(plugin: Plugin) -> None:
     told = (plugin.initialize_result or {})["kind_capabilities"]["workflow_runner"]
     assert told["crate_version"] == "0.4.0"
     assert {name for name, can in told["extra"].items() if can} == {
-        *("crash_recovery", "manual_pause_support", "rework_context_support")
+        *("crash_recovery", "manual_pause_support", "rework_context_support"),
+        *("execution_fence_v1", "publication_receipt_v1"),
     }
 
 
