@@ -528,14 +528,24 @@ app = App(
 )
 
 
-def begin(root: Path, request: wire.WorkflowExecuteRequest) -> State:
+class Execution(wire.WorkflowExecuteRequest, kw_only=True):
+    """The protocol's request, and the id that a command line gives to a new run."""
+
+    new_workflow_id: str | None = None
+
+
+def begin(root: Path, request: Execution) -> State:
     """The state of a new run, or of an earlier one that is resumed.
 
     An id that is not known yet is a new run's where a dispatch or a fence comes with it.
     """
     fence, dispatch = request.execution_fence, request.subject_dispatch
-    workflow_id = fence.workflow_id if fence else request.workflow_id
-    if workflow_id is not None and (is_known(root, workflow_id) or not (fence or dispatch)):
+    given = request.workflow_id or request.new_workflow_id
+    workflow_id = fence.workflow_id if fence else given
+    if given not in {None, workflow_id}:
+        raise stale(f"it is one of '{workflow_id}', not of '{given}'")
+    may_begin = fence or dispatch or request.new_workflow_id
+    if workflow_id is not None and (is_known(root, workflow_id) or not may_begin):
         state = load(root, workflow_id)
         admit(state, fence)
         if state.status in TERMINAL:
@@ -546,8 +556,9 @@ def begin(root: Path, request: wire.WorkflowExecuteRequest) -> State:
         raise InvalidRequest(f"workflow_id: '{workflow_id}' is not a plain name")
     subject = dispatch.subject if dispatch else request.subject_ref
     own = fence.subject.qualified_id if fence and fence.subject else None
-    ids = (request.task_id, request.requirement_id, subject and subject.id, request.title, own)
-    subject_id = next((name for name in ids if name), "" if dispatch else None)
+    ids = (request.task_id, request.requirement_id, subject and subject.id, own, request.title)
+    may_have_none = dispatch or request.new_workflow_id
+    subject_id = next((name for name in ids if name), "" if may_have_none else None)
     ref = request.workflow_ref or (dispatch.workflow_ref if dispatch else None)
     if subject_id is None or ref is None:
         raise InvalidRequest("a run needs a subject and a workflow_ref")
@@ -566,7 +577,7 @@ def begin(root: Path, request: wire.WorkflowExecuteRequest) -> State:
 
 @app.method("workflow/execute")
 def execute(
-    request: wire.WorkflowExecuteRequest, ctx: Context, settings: Settings
+    request: Execution, ctx: Context, settings: Settings
 ) -> Generator[wire.PhaseEvent, None, wire.WorkflowExecuteResult]:
     began = monotonic()
     root = Path(ctx.project_root)
