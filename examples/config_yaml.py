@@ -1,4 +1,4 @@
-"""The host's workflow configuration from one YAML file: a config source. Install this file as it is.
+"""The host's workflow configuration from one YAML file: a config source.
 
 The file is `.animus/config.yaml` under the project's root, or where ANIMUS_CONFIG_YAML says. It is
 the configuration itself, or the wrapper that hosts exchange:

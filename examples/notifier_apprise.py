@@ -1,4 +1,4 @@
-"""Daemon events to chat, mail, phones and webhooks: a notifier over apprise. Install it as it is.
+"""Daemon events to chat, mail, phones and webhooks: a notifier over apprise.
 
 Routes are in `.animus/notifier.yaml` under the project's root, or where ANIMUS_APPRISE_CONFIG says:
 

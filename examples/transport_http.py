@@ -1,4 +1,4 @@
-"""The daemon over HTTP: a transport that bridges to its control socket. Install this file as it is.
+"""The daemon over HTTP: a transport that bridges to its control socket.
 
     POST /rpc          {"method": "subject/list", "params": {...}}, or a whole JSON-RPC request
     POST /rpc/<method> only the params, such as POST /rpc/daemon/status
