@@ -47,7 +47,7 @@ TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
 TIME_EXPECTED: Final = "expected an RFC 3339 time with a zone"
-CURSOR: Final = re.compile(r"after-([-0-9:.T]{0,29})-(\d{1,18})", re.ASCII)
+CURSOR: Final = re.compile(r"before-([-0-9:.T]{0,29})-(\d{1,18})", re.ASCII)
 
 # What makes each layout from the one before.
 STEPS: Final = (
@@ -92,6 +92,9 @@ AND (:text IS NULL OR seq IN (SELECT rowid FROM words WHERE words MATCH :text))
 """
 COLUMNS: Final = "seq, moment, size, id, ts, level, source, source_name, target, message, fields"
 # The parts put together here are constants of this file; values are always bound.
+# Hosts ask once, for the newest so many: a page holds those, and the next one what is before them.
+LAST: Final = f"""SELECT {COLUMNS} FROM entries
+    WHERE (moment, seq) < (:moment, :seq) AND {MATCHES} ORDER BY moment DESC, seq DESC"""
 PAGE: Final = f"""SELECT {COLUMNS} FROM entries WHERE seq <= :end
     AND (moment, seq) > (:moment, :seq) AND {MATCHES} ORDER BY moment, seq"""
 NEWS: Final = f"""SELECT {COLUMNS} FROM entries WHERE seq > :seq AND seq <= :end
@@ -114,10 +117,13 @@ class Query(wire.LogQuery, kw_only=True):
 
 
 class Place(NamedTuple):
-    """The entry after which to continue."""
+    """The entry at which to continue."""
 
     moment: str = ""
     seq: int = 0
+
+
+END_OF_TIME: Final = Place("~")
 
 
 def invalid(path: str, message: str) -> InvalidRequest:
@@ -310,15 +316,11 @@ class Store:
 
     def query(self, query: Query) -> wire.LogQueryResult:
         limit = MAX_PAGE if query.limit is None else min(query.limit, MAX_PAGE)
-        place = place_of(query.cursor)
-        (end,) = self.db.execute(END).fetchone()
-        binds = {**conditions(query), **place._asdict(), "end": end}
-        rows, more = take(self.db, PAGE, binds, limit)
-        if rows:
-            place = Place(rows[-1][1], rows[-1][0])
+        place = END_OF_TIME if query.cursor is None else place_of(query.cursor)
+        rows, more = take(self.db, LAST, {**conditions(query), **place._asdict()}, limit)
         return wire.LogQueryResult(
-            entries=[entry_of(row) for row in rows],
-            next_cursor=f"after-{place.moment}-{place.seq}" if more else None,
+            entries=[entry_of(row) for row in reversed(rows)],
+            next_cursor=f"before-{rows[-1][1]}-{rows[-1][0]}" if more and rows else None,
         )
 
 

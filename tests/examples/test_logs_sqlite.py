@@ -91,11 +91,11 @@ def store(plugin: Plugin, *entries: Entry) -> None:
 
 
 def found(plugin: Plugin, **query: Any) -> list[str]:
-    """The ids of all pages."""
+    """The ids of all pages, of which each holds what is before the one before it."""
     ids: list[str] = []
     while True:
         page = plugin.call("log_storage/query", query)
-        ids += [entry["id"] for entry in page["entries"]]
+        ids[:0] = [entry["id"] for entry in page["entries"]]
         if "next_cursor" not in page:
             return ids
         query["cursor"] = page["next_cursor"]
@@ -258,19 +258,29 @@ def test_a_database_of_the_first_layout_is_searchable_afterwards(tmp_path: Path)
 def test_pages_follow_each_other_while_entries_come_in(plugin: Plugin) -> None:
     store(plugin, *(entry(f"{n:02}") for n in range(10)))
     page = plugin.call("log_storage/query", {"limit": 4})
-    assert [e["id"] for e in page["entries"]] == ["00", "01", "02", "03"]
+    assert [e["id"] for e in page["entries"]] == ["06", "07", "08", "09"]
     store(plugin, entry("older", ts="2025-01-01T00:00:00Z"), entry("10"))
     rest = found(plugin, limit=4, cursor=page["next_cursor"])
-    assert rest == [f"{n:02}" for n in range(4, 11)]
-    assert plugin.call("log_storage/query", {"limit": 0})["entries"] == []
+    assert rest == ["older", *(f"{n:02}" for n in range(6))]
+    nothing = plugin.call("log_storage/query", {"limit": 0})
+    assert nothing == {"entries": []}
     assert len(found(plugin, limit=2**64 - 1)) == 12
+
+
+def test_a_host_that_asks_once_gets_the_newest_entries_oldest_first(plugin: Plugin) -> None:
+    """The daemon's own frames: it follows no cursor."""
+    for first in range(0, 500, 100):
+        store(plugin, *(entry(f"{n:03}") for n in range(first, first + 100)))
+    asked = {"min_level": "info", "since": "2020-01-01T00:00:00Z", "limit": 200}
+    page = plugin.call("log_storage/query", asked)
+    assert [e["id"] for e in page["entries"]] == [f"{n:03}" for n in range(300, 500)]
 
 
 def test_a_page_never_grows_beyond_what_hosts_take(plugin: Plugin) -> None:
     for n in range(4):
         store(plugin, entry(str(n), message="\x01" * 600_000))
     page = plugin.call("log_storage/query")
-    assert [e["id"] for e in page["entries"]] == ["0"]
+    assert [e["id"] for e in page["entries"]] == ["3"]
     assert found(plugin) == ["0", "1", "2", "3"]
 
 
