@@ -29,6 +29,7 @@ class Calls:
 
     Attributes:
         active: By request id; a call whose id is taken by another, or that has none, by itself.
+        pool: Where calls that may run at once do; None before the first one.
         expect: Flushes an emitter whose source pauses; None = nobody does.
     """
 
@@ -38,7 +39,7 @@ class Calls:
         self._app = app
         self._wire = wire
         self._answers = answers
-        self._pool: Pool | None = None
+        self.pool: Pool | None = None
         self._loop: Loop | None = None
 
     @property
@@ -81,11 +82,11 @@ class Calls:
         if call.route.mode == "async":
             self.loop.start(call, self._forget)
         elif call.route.mode == "pool":
-            if self._pool is None:
+            if self.pool is None:
                 from animus_routes.engine.pool import Pool
 
-                self._pool = Pool(self._app.concurrency, self._run_in_context)
-            self._pool.put(call)
+                self.pool = Pool(self._app.concurrency, self._run_in_context)
+            self.pool.put(call)
         else:
             threads.start(self._run_in_context, call)
 
@@ -123,7 +124,7 @@ class Calls:
     @property
     def crowded(self) -> bool:
         """Does so much wait for a thread of the pool that nothing more may be read?"""
-        return self._pool is not None and self._pool.full
+        return self.pool is not None and self.pool.full
 
     def streams(self) -> list[StreamCall]:
         """The streams under way."""
@@ -166,14 +167,14 @@ class Calls:
         if self._loop is not None and not self.active:
             self._loop.close()
             self._loop = None
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        if self.pool is not None:
+            self.pool.close()
+            self.pool = None
 
     def end(self, deadline: float) -> None:
         """Release the threads at the end of the process, as far as they let go until then."""
-        if self._pool is not None:
-            self._pool.close()
+        if self.pool is not None:
+            self.pool.close()
         if self._loop is not None:
             self._loop.close(deadline - monotonic())
 

@@ -32,7 +32,7 @@ from animus_routes.engine.frames import Splitter
 from animus_routes.engine.server import Server
 from animus_routes.engine.standby import ENDING_SIGNALS, Standby
 from animus_routes.engine.stderr import hurry, log
-from animus_routes.engine.wire import Wire
+from animus_routes.engine.wire import CHUNK_BYTES, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,9 @@ class Process:
         strikes = Strikes()
         while not connection.ended:
             try:
-                self._read_all(standby)
+                self._server.in_variables(lambda: self._read_all(standby))
+                if connection.ended is End.INPUT:
+                    self._read_rest()
             except BaseException as error:  # noqa: BLE001 - a bug of the engine's, or no memory
                 if strikes.out():
                     connection.end(End.FAILED)
@@ -120,29 +122,47 @@ class Process:
 
         module.signal, self._unguard = set_first, unguard
 
-    def _read_all(self, standby: Standby) -> None:
+    def _read_all(self, standby: Standby) -> bool:
+        """Serve until the end; True where what is read next needs context variables of its own."""
         connection, wire, turn = self._connection, self._wire, self._connection.turn
-        read, feed, process, out = wire.read, self._splitter.feed, self._server.process, turn.out
-        while not connection.ended:
-            if connection.calls.crowded:
+        feed, go_on, out = self._splitter.feed, self._server.go_on, turn.out
+        fd, ahead, read, calls = wire.fd, wire.ahead, os.read, connection.calls
+        reading, writing = wire.reading, wire.lock
+        # `Wire.read` and `Wire.write` inline: for one small request, calls and `with` blocks are
+        # what the framework costs. Nothing is raised in here by a signal's handler (see `Alarms`).
+        renew = go_on()
+        while not (renew or connection.ended):
+            if calls.pool is not None and calls.crowded:
                 self._wait_for_room()
                 continue
             turn.reads += 1
-            chunk = read()
+            reading.acquire()
+            try:
+                chunk = ahead.popleft() if ahead else read(fd, CHUNK_BYTES)
+            except OSError:
+                chunk = None
+            finally:
+                reading.release()
+            if chunk is None:
+                chunk = wire.read()
             turn.reads += 1
             if standby.parked:
                 standby.wake()
             if chunk:
-                process(feed(chunk))
+                turn.lines = iter(feed(chunk))
+                renew = go_on()
             elif not connection.ended:
                 connection.end(End.INPUT)
-                process(self._splitter.rest())
-            if out:  # as `Connection.flush`, with two calls less for every read
-                with wire.lock:
+                turn.lines = iter(self._splitter.rest())
+                renew = go_on()
+            if out:
+                writing.acquire()
+                try:
                     wire.write_locked(out)
+                finally:
+                    writing.release()
                 out.clear()
-        if connection.ended is End.INPUT:
-            self._read_rest()
+        return renew
 
     def _wait_for_room(self) -> None:
         """So much waits that the host has to wait, too; it may still go away."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from animus_routes.engine.ports import Outcome, Route
 
 encode_into: Final = encoder.encode_into
-Judge = Callable[["Route", "Request", BaseException], "bytes | Outcome"]
+Judge = Callable[["Server", "Route", "Request", BaseException], "bytes | Outcome"]
 IN_PROGRESS: Final = "a request with this id is already in progress"
 STILL_WANTED: Final = frozenset({None, End.INPUT})  # ends, or none, that leave requests to answer
 
@@ -50,24 +50,38 @@ class Server:
         self._turn = connection.turn
         self._answers = connection.answers
         self._variables = connection.app.variables.copy()
+        turn, calls = connection.turn, connection.calls
+        # In one piece, because the loop asks for all of it after every read.
+        self._at_hand = (connection, turn, turn.out, connection.inline, calls.active)
 
     # The loop -----------------------------------------------------------------------------------
 
     def process(self, lines: list[bytes]) -> None:
         """Run whole lines in order on this thread; afterwards `out` holds their answers."""
-        turn = self._turn
-        waiting = turn.lines = iter(lines)
-        # Each begins with the context variables as the lifespan has left them: they share a copy
-        # of those until one of them sets something.
-        while self._variables.run(self._run, waiting, decode_plain):
+        self._turn.lines = iter(lines)
+        self.in_variables(self.go_on)
+
+    def in_variables(self, work: Callable[[], bool]) -> None:
+        """Work on requests, with other context variables as often as `work` asks for them.
+
+        Each request begins with the variables as the lifespan has left them: they share a copy of
+        those until one of them sets something.
+        """
+        while self._variables.run(work):
             self.renew_variables()
+
+    def go_on(self) -> bool:
+        """Run what is read and not begun; True if the rest needs context variables of its own."""
+        turn = self._turn
+        if self._run(turn.lines, decode_plain):
+            return True
         # Then what the standby has read in this thread's place: nothing of it is read twice.
         while turn.pending:
             if self.connection.ended not in STILL_WANTED:
                 turn.drop()
-            queued = iter(turn.next_request, None)
-            while self._variables.run(self._run, queued, _as_it_is):
-                self.renew_variables()
+            if self._run(iter(turn.next_request, None), _as_it_is):
+                return True
+        return False
 
     def renew_variables(self) -> None:
         """What ran last leaves nothing behind in context variables."""
@@ -77,9 +91,8 @@ class Server:
     def _run(self, waiting: Iterator[Any], decode: Callable[[Any], Request]) -> bool:  # noqa: C901, PLR0912, PLR0915
         """Run them in order; True if the next one needs a context of its own."""
         variables, base = self._variables, self._app.variables
-        connection, turn = self.connection, self._turn
-        out, inline, active = turn.out, connection.inline, connection.calls.active
-        refused, judged, unwritten = self._refused, self._judged, self._unwritten
+        connection, turn, out, inline, active = self._at_hand
+        refused, judged, unwritten = REFUSED, JUDGED, UNWRITTEN
         mark = len(out)
         for line in waiting:
             try:
@@ -191,7 +204,7 @@ class Server:
         turn, out = self._turn, self._turn.out
         turn.settle()
         del out[turn.mark :]
-        outcome = judge(route, request, error)
+        outcome = judge(self, route, request, error)
         if not request.id:
             pass
         elif isinstance(outcome, bytes):
@@ -309,3 +322,10 @@ def _nothing(*_: object) -> None:
 
 def _as_it_is(request: Request) -> Request:
     return request
+
+
+# What makes the answer of a failure, by how far the request has come: functions of the class,
+# because the loop would have to bind the methods anew for every read.
+REFUSED: Final[Judge] = Server._refused  # noqa: SLF001
+JUDGED: Final[Judge] = Server._judged  # noqa: SLF001
+UNWRITTEN: Final[Judge] = Server._unwritten  # noqa: SLF001
