@@ -10,7 +10,13 @@ from engine_host import INSTALLED, WAIT_S
 
 from animus_routes.host import host_environment
 
-APP = 'app = App(kind="custom", name="animus-custom-x", version="0.1.0", description="x")\n'
+APP = """
+app = App(kind="custom", name="animus-custom-x", version="0.1.0", description="x")
+
+@app.method("x/nothing")
+def nothing() -> None: ...
+
+"""
 IMPORT = "from animus_routes import App\n"
 NOISE = """
 import os, subprocess
