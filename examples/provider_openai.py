@@ -20,7 +20,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from uuid import uuid4
 
 import httpx
@@ -28,6 +28,7 @@ import msgspec
 from msgspec import Struct
 
 from animus_routes import App, Context, InvalidRequest, NotFound, RpcError, Unavailable
+from animus_routes.batteries.upstream import failure
 from animus_routes.errors import (
     ModelNotSupported,
     NamedError,
@@ -60,13 +61,8 @@ FORWARDED: Final = (
 )
 # Keys of the protocol that mean nothing to an endpoint; the response names the others.
 EXPECTED: Final = frozenset({"control_session_id", "interactions"})
-REFUSALS: Final[dict[int, type[NamedError]]] = {
-    400: InvalidRequest,
-    401: PermissionDenied,
-    403: PermissionDenied,
-    404: ModelNotSupported,
-    422: InvalidRequest,
-}
+ENDPOINT: Final = "the endpoint"
+KINDS: Final[dict[int, type[NamedError]]] = {404: ModelNotSupported, 429: Unavailable}
 Message = dict[str, Any]
 
 
@@ -320,24 +316,6 @@ def reason(answer: Any) -> str:
     return (text if isinstance(text, str) else json.dumps(text))[:MAX_MESSAGE]
 
 
-async def refuse(response: httpx.Response) -> NoReturn:
-    """Raise the error that an answer which is not a stream stands for."""
-    raw = await response.aread()
-    try:
-        text = reason(json.loads(raw))
-    except ValueError:
-        text = raw.decode("utf-8", "replace")[:MAX_MESSAGE].strip()
-    status = response.status_code
-    message = f"the endpoint answered {status}" + (f": {text}" if text else "")
-    data: dict[str, Any] = {"status": status}
-    if "retry-after" in response.headers:
-        data["retry_after"] = response.headers["retry-after"]
-        message += f" (retry after {data['retry_after']})"
-    known = REFUSALS.get(status, RunFailed)
-    failure = Unavailable if status in {408, 429} or status >= 500 else known
-    raise failure(message, data)
-
-
 class Turn:
     """One message of the model, put together from what is streamed."""
 
@@ -416,13 +394,13 @@ class Run:
             async with asyncio.timeout(self.request.timeout_secs or None):
                 return await self._rounds()
         except TimeoutError:
-            failure: RpcError = Timeout(f"the run took more than {self.request.timeout_secs} s")
+            failed: RpcError = Timeout(f"the run took more than {self.request.timeout_secs} s")
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
-            failure = Unavailable(f"{type(problem).__name__}: {problem}".rstrip(": "))
+            failed = Unavailable(f"{type(problem).__name__}: {problem}".rstrip(": "))
         except RpcError as problem:
-            failure = problem
-        self.emit({"kind": "error", "message": failure.message, "recoverable": False})
-        raise failure
+            failed = problem
+        self.emit({"kind": "error", "message": failed.message, "recoverable": False})
+        raise failed
 
     def emit(self, item: dict[str, Any]) -> None:
         self.ctx.emit({**item, "session_id": self.session})
@@ -453,7 +431,9 @@ class Run:
         url = f"{base.rstrip('/')}/chat/completions"
         async with client.stream("POST", url, json=asked, headers=headers) as response:
             if response.status_code != httpx.codes.OK:
-                await refuse(response)
+                told = await response.aread()
+                refused = failure(ENDPOINT, response.status_code, response.headers, told, KINDS)
+                raise refused or RunFailed(f"{ENDPOINT} answered {response.status_code}")
             async with aclosing(chunks(response, partial(self._skip, turn))) as found:
                 async for chunk in found:
                     for item in turn.take(chunk):

@@ -384,7 +384,8 @@ def test_a_session_that_cannot_be_resumed_is_refused(
         (400, -32602, "invalid_request"),
         (401, -32600, "permission_denied"),
         (404, -32602, "model_not_supported"),
-        (418, -32603, "run_failed"),
+        (302, -32603, "run_failed"),
+        (418, -32602, "invalid_request"),
         (429, -32603, "unavailable"),
         (500, -32603, "unavailable"),
         (503, -32603, "unavailable"),
@@ -398,10 +399,14 @@ def test_a_refusal_of_the_endpoint_is_told_and_answered(
     endpoint.next().refuse(status, body, **{"retry-after": "7"})
     error = failure(plugin, request)
     assert error.code == code
-    assert error.data == {"status": status, "retry_after": "7", "category": category}
-    assert f"the endpoint answered {status}: because" in error.message
+    if category == "unavailable":
+        assert error.data == {"status": status, "retry_after_s": 7, "category": category}
+        assert error.message.endswith("; retry in 7 s")
+    assert error.data["category"] == category
+    assert f"the endpoint answered {status}" in error.message
     told = plugin.next_notification("agent/error").params
-    assert (told["recoverable"], "because" in told["message"]) == (False, True)
+    assert told["recoverable"] is False
+    assert ("because" in told["message"]) is (status >= 400)
     assert "kind" not in told
 
 
