@@ -97,7 +97,8 @@ def changes(patch: Any) -> dict[str, Any]:
 def _fields(patch: Any) -> tuple[str, ...]:
     if isinstance(patch, Struct):
         return patch.__struct_fields__
-    return tuple(type(patch).model_fields)
+    model: Any = type(patch)
+    return tuple(model.__pydantic_fields__)
 
 
 def patched(patch: Any, subject: S) -> S:
@@ -113,7 +114,8 @@ def patched(patch: Any, subject: S) -> S:
     changed["updated_at"] = now()
     if isinstance(subject, Struct):
         return structs.replace(subject, **changed)
-    copied: S = subject.model_copy(update=changed)  # type: ignore[attr-defined]
+    model: Any = subject
+    copied: S = model.model_copy(update=changed)
     return copied
 
 

@@ -28,7 +28,7 @@ from animus_routes.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
 __all__ = ["failure", "retry_after_s", "upstream"]
 
@@ -70,7 +70,7 @@ WORDS: Final = (
 
 
 @contextmanager
-def upstream(name: str) -> Iterator[None]:
+def upstream(name: str) -> Generator[None, None, None]:
     """Turn what an HTTP client raises inside into a named error.
 
     Args:
@@ -201,9 +201,11 @@ def _said(found: Any) -> str:
     if isinstance(found, str):
         return found
     if isinstance(found, list):
-        return "; ".join(filter(None, map(_said, found[:3])))
+        parts: Any = found[:3]  # pyright: ignore[reportUnknownVariableType]
+        return "; ".join(filter(None, map(_said, parts)))
     if isinstance(found, dict):
-        return next((said for word in WORDS if (said := _said(found.get(word)))), "")
+        fields: Any = found  # pyright: ignore[reportUnknownVariableType]
+        return next((said for word in WORDS if (said := _said(fields.get(word)))), "")
     return ""
 
 

@@ -1,0 +1,211 @@
+"""`subject/watch` for a system that has no events and can only be asked, again and again.
+
+    watch_by_polling(app, every_s=30)
+
+It calls the app's own `subject/list` and compares.
+"""
+
+from __future__ import annotations
+
+from random import uniform
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from msgspec import Raw, Struct, convert
+from msgspec.json import decode
+
+from animus_routes import timestamps
+from animus_routes.engine.answers import adapt
+from animus_routes.engine.frames import Request
+from animus_routes.errors import NotFound, RpcError
+from animus_routes.handlers.context import Context, surroundings_of
+from animus_routes.handlers.scope import scope_of
+from animus_routes.matching import instant
+from animus_routes.structs.subject import Subject, SubjectWatchRequest
+from animus_routes.values.codecs import encode, to_builtins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from animus_routes.routing.declaration import Declaration
+    from animus_routes.routing.route import Route
+
+__all__ = ["watch_by_polling"]
+
+JITTER: Final = 0.1  # of a pause, either way: not every plugin asks at the same moment
+TIMES: Final = ("created_at", "updated_at")
+MOST_PAGES: Final = 10_000
+
+
+class Seen(Struct):
+    """What was known of a subject when it was last listed.
+
+    Its times stand apart: an author's type that has none of its own fills them in at every poll.
+    """
+
+    subject: bytes
+    rest: bytes
+    status: str
+    updated_at: str
+
+    def is_changed(self, now: Seen, began: tuple[int, str]) -> bool:
+        """Is it another now, in more than a time that was filled in after the poll began?"""
+        if self.rest != now.rest:
+            return True
+        return self.updated_at != now.updated_at and instant(now.updated_at) < began
+
+
+def watch_by_polling(
+    app: Declaration, *, every_s: float = 30.0, longest_s: float = 300.0, full_every: int = 10
+) -> None:
+    """Serve `subject/watch` by listing subjects and comparing them with those of the time before.
+
+    A watch tells of what is created, updated, status-changed or deleted from its beginning on. It asks for what was
+    updated since the latest change that it has seen; from time to time for everything, because what is gone is told by its
+    absence alone. A poll that fails is logged once, and tried again after a pause that doubles, or
+    when the error's `data.retry_after_s` says.
+
+    `subject/list` runs on the watch's own thread, beside other handlers (an async one on the event loop).
+
+    Args:
+        app: It has `subject/list` and `subject/get`.
+        every_s: The pause between two polls, in seconds, give or take a tenth.
+        longest_s: The longest pause after failures.
+        full_every: Every so many polls, everything is listed.
+    """
+
+    @app.method("subject/watch")
+    def watch(request: SubjectWatchRequest, ctx: Context[Any]) -> Iterator[dict[str, Any]]:
+        """Tell of changes by comparing lists."""
+        asked: dict[str, Any] = to_builtins(request.filter) or {}
+        if request.kind is not None:
+            asked["kind"] = [request.kind]
+        poll = Poll(app, ctx, {k: v for k, v in asked.items() if k not in {"cursor", "limit"}})
+        number, failures = 0, 0
+        while not ctx.cancelled:
+            pause_s = every_s
+            try:
+                yield from poll.changes(full=number % full_every == 0)
+            except Exception as error:  # noqa: BLE001 - of the author's list: the next poll may do
+                failures += 1
+                pause_s = min(every_s * 2.0**failures, max(longest_s, every_s))
+                pause_s = max(pause_s, _wanted_s(error))
+                if failures == 1:
+                    ctx.log("warn", f"a poll failed: {error}", again_in_s=round(pause_s, 1))
+            else:
+                number, failures = number + 1, 0
+            if ctx.wait(pause_s * uniform(1 - JITTER, 1 + JITTER)):  # noqa: S311
+                return
+
+
+class Poll:
+    """What one watch knows.
+
+    Args:
+        app: Its list and get are asked.
+        ctx: Of the watch.
+        asked: The filter of the watch.
+    """
+
+    def __init__(self, app: Declaration, ctx: Context[Any], asked: dict[str, Any]) -> None:
+        self._ctx = ctx
+        self._asked = asked
+        self._known: dict[str, Seen] | None = None
+        self._latest: str | None = None
+        kinds = [*asked.get("kind", ()), *app.subject_kinds]
+        routes = {route.name: route for route in app.registry.routes()}
+        self._list, self._get = (
+            routes.get(f"{kinds[0]}/{verb}") or routes[f"subject/{verb}"]
+            for verb in ("list", "get")
+        )
+
+    def changes(self, *, full: bool) -> Iterator[dict[str, Any]]:
+        """Ask once; what has changed since the time before, in the order of its times."""
+        known = self._known
+        asked = self._asked
+        if not full and self._latest is not None:
+            asked = {**asked, "updated_since": self._latest}
+        began = instant(timestamps.now())
+        found = {subject["id"]: subject for subject in self._listed(asked)}
+        if known is None:
+            self._known = {name: _seen(subject) for name, subject in found.items()}
+            self._keep_latest(found)
+            return
+        for subject in sorted(found.values(), key=lambda subject: instant(subject["updated_at"])):
+            before, now = known.get(subject["id"]), _seen(subject)
+            known[subject["id"]] = now
+            if before is None or before.is_changed(now, began):
+                yield _event(before, now, subject)
+        if full:
+            for name in [name for name in known if name not in found]:
+                yield self._vanished(name, known)
+        self._keep_latest(found)
+
+    def _keep_latest(self, found: Mapping[str, Any]) -> None:
+        times = [subject["updated_at"] for subject in found.values()]
+        self._latest = max(
+            [*times, *([self._latest] if self._latest else [])], key=instant, default=None
+        )
+
+    def _vanished(self, name: str, known: dict[str, Seen]) -> dict[str, Any]:
+        """It is not listed any more: gone, or no longer what the filter asks for."""
+        try:
+            subject = _whole(self._call(self._get, {"id": name}))
+        except NotFound:
+            last = decode(known.pop(name).subject)
+            return {"id": name, "change_kind": "deleted", "subject": last}
+        return _event(known.pop(name), _seen(subject), subject)
+
+    def _listed(self, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        cursor: str | None = None
+        for _ in range(MOST_PAGES):
+            page = self._call(self._list, {**asked, **({"cursor": cursor} if cursor else {})})
+            yield from map(_whole, page["subjects"])
+            cursor = page.get("next_cursor")
+            if not cursor or self._ctx.cancelled:
+                return
+
+    def _call(self, route: Route, params: dict[str, Any]) -> Any:
+        """What the handler answers, as a host decodes it."""
+        around = surroundings_of(self._ctx)
+        request = Request(route.name, 0, Raw(encode(params)))
+        ctx = Context(around, request, route.kind)
+        scope, failure = scope_of(ctx), None
+        try:
+            values = route.decode(request.params)
+            result = route.call(values, ctx) if route.contextual else route.call(values)
+            if hasattr(result, "__await__"):
+                result = around.link.run(result)
+            return to_builtins(adapt(route, request, result, None))
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            if any(hasattr(opened, "__anext__") for opened in scope.cleanups):
+                around.link.run(scope.aclose(failure))
+            else:
+                scope.close(failure)
+
+
+def _wanted_s(error: Exception) -> float:
+    """When the system behind wants to be asked again, if the error says."""
+    data = cast("dict[str, Any]", error.data) if isinstance(error, RpcError) else None
+    wanted = data.get("retry_after_s") if isinstance(data, dict) else None
+    return float(wanted) if isinstance(wanted, int | float) else 0.0
+
+
+def _whole(subject: Any) -> dict[str, Any]:
+    """A subject with every field that hosts always get."""
+    found: dict[str, Any] = to_builtins(convert(to_builtins(subject), Subject))
+    return found
+
+
+def _seen(subject: dict[str, Any]) -> Seen:
+    rest = {name: value for name, value in subject.items() if name not in TIMES}
+    return Seen(encode(subject), encode(rest), subject["status"], subject["updated_at"])
+
+
+def _event(before: Seen | None, now: Seen, subject: dict[str, Any]) -> dict[str, Any]:
+    kind = "created" if before is None else "updated"
+    if before is not None and before.status != now.status:
+        kind = "status-changed"
+    return {"id": subject["id"], "change_kind": kind, "subject": subject}
