@@ -97,8 +97,8 @@ def changes(patch: Any) -> dict[str, Any]:
 def _fields(patch: Any) -> tuple[str, ...]:
     if isinstance(patch, Struct):
         return patch.__struct_fields__
-    model: Any = type(patch)
-    return tuple(model.__pydantic_fields__)
+    fields: Any = patch.__pydantic_fields__
+    return tuple(fields)
 
 
 def patched(patch: Any, subject: S) -> S:
