@@ -269,7 +269,8 @@ class Context(Generic[State_co]):
         """A folder for what the plugin keeps, one for each plugin and project.
 
         It is `.animus/data/<the plugin's name>` below the project's root. The first write below it
-        makes it: `open` for writing, `write_text`, `mkdir`, an `Outbox` or a `Database` in it.
+        makes it: `open` for writing, `write_text`, `mkdir`, an `Outbox` in it. What opens a file by itself, such as
+        a `Database`, is given the folder by `path.make_folder()`.
         """
         from animus_routes.handlers.folder import DataPath
 
