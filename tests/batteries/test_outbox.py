@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +113,7 @@ def test_ids_are_forgotten_after_their_time(file: Path) -> None:
 @pytest.mark.parametrize("place", ["file", "file/below/events.db"])
 def test_a_place_that_cannot_be_used_is_unavailable(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("no database, but a longer text" * 100, "utf-8")
-    outbox = Outbox(tmp_path / place)
-    with pytest.raises(Unavailable):
+    with closing(Outbox(tmp_path / place)) as outbox, pytest.raises(Unavailable):
         outbox.add("a", 1)
 
 

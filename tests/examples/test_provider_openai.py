@@ -384,7 +384,6 @@ def test_a_session_that_cannot_be_resumed_is_refused(
         (400, -32602, "invalid_request"),
         (401, -32600, "permission_denied"),
         (404, -32602, "model_not_supported"),
-        (302, -32603, "run_failed"),
         (418, -32602, "invalid_request"),
         (429, -32603, "unavailable"),
         (500, -32603, "unavailable"),
@@ -399,14 +398,12 @@ def test_a_refusal_of_the_endpoint_is_told_and_answered(
     endpoint.next().refuse(status, body, **{"retry-after": "7"})
     error = failure(plugin, request)
     assert error.code == code
-    if category == "unavailable":
-        assert error.data == {"status": status, "retry_after_s": 7, "category": category}
-        assert error.message.endswith("; retry in 7 s")
-    assert error.data["category"] == category
+    retry = {"retry_after_s": 7} if category == "unavailable" else {}
+    assert {"status": status, "category": category, **retry}.items() <= error.data.items()
+    assert error.message.endswith("; retry in 7 s") is bool(retry)
     assert f"the endpoint answered {status}" in error.message
     told = plugin.next_notification("agent/error").params
-    assert told["recoverable"] is False
-    assert ("because" in told["message"]) is (status >= 400)
+    assert (told["recoverable"], "because" in told["message"]) == (False, True)
     assert "kind" not in told
 
 
