@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import select
 import signal
-from _thread import get_ident, start_new_thread
+from _thread import allocate_lock, get_ident, start_new_thread
 from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
@@ -24,6 +24,7 @@ from animus_routes.engine.exit import (
     END_FORCE_S,
     END_HELD_S,
     END_INTERRUPT_S,
+    JOIN_S,
     LAST_WORD_S,
     SHUTDOWN_INTERRUPT_S,
     SHUTDOWN_LIFESPAN_S,
@@ -57,6 +58,8 @@ class Ending:
         self._ended_at = 0.0
         self._write, self._since = -1, 0.0
         self._hung_up = False
+        self._at_rest = allocate_lock()
+        self._at_rest.acquire()
         self._wake_in, self._wake_out = os.pipe()
         os.set_blocking(self._wake_out, False)
         self._timer_out = os.open(os.devnull, os.O_WRONLY)
@@ -84,11 +87,17 @@ class Ending:
     def forget(self, code: int) -> None:
         """Serving is over: nothing is held of the app, and only the interpreter's own end is left.
 
+        When this returns, the thread waits for the moment of the forced end and for nothing else:
+        one that wakes while the interpreter cleans up is killed by it, which takes memory and
+        a descriptor.
+
         Args:
             code: The exit code, if that has to be cut off.
         """
         self._code = code
         self._connection = None
+        self.begin()
+        self._at_rest.acquire(timeout=JOIN_S)
 
     # The thread -----------------------------------------------------------------------------------
 
@@ -96,11 +105,7 @@ class Ending:
         # Between two steps nothing of the app is held here.
         while True:
             try:
-                step_s = self._step()
-                if step_s is None:
-                    self._wait()
-                else:
-                    sleep(step_s)
+                self._wait(self._step())
             except Exception:  # noqa: BLE001 - there is no memory
                 if self._reason is not None:
                     os._exit(1)
@@ -116,15 +121,17 @@ class Ending:
         self._overdue = False
         return self._watch(connection) if self._hung_up else None
 
-    def _wait(self) -> None:
-        """Wait until something begins, or the host closes its end."""
+    def _wait(self, step_s: float | None) -> None:
+        """Wait for a time; or until something begins, or the host closes its end."""
         poller = select.poll()
         poller.register(self._wake_in, select.POLLIN)
         connection = self._connection
-        if connection is not None and not self._hung_up:
+        if connection is not None and step_s is None and not self._hung_up:
             connection.wire.watch_for_hang_up(poller)
+        elif connection is None and self._at_rest.locked():
+            self._at_rest.release()
         del connection
-        for fd, _ in poller.poll():
+        for fd, _ in poller.poll(None if step_s is None else step_s * 1000):
             if fd == self._wake_in:
                 os.read(fd, 64)
             else:
@@ -154,7 +161,8 @@ class Ending:
             self._overdue = late >= END_INTERRUPT_S
             # A read that began at the same moment misses the first signal: hence again and again.
             self._nudge()
-        return max(0.0, min(STEP_S, END_FORCE_S - late))
+        left_s = max(0.0, END_FORCE_S - late)
+        return left_s if connection is None else min(STEP_S, left_s)
 
     def _force(self, late: float) -> None:
         last_word(f"ended by force {late * 1000:.0f} ms after {self._reason}")

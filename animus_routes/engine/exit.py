@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 from _thread import start_new_thread
 from contextlib import suppress
 from enum import StrEnum
@@ -58,6 +59,19 @@ class End(StrEnum):
 
 
 FAILURES: Final = frozenset({End.BROKEN_STREAM, End.FAILED})  # the exit code is 1
+
+
+IGNORED_AT_LAST: Final[list[int]] = []  # signals that end a process which is ending
+
+
+def ignore_at_last() -> None:
+    """The exit hook that runs last, because it is there before the author's module is imported.
+
+    The interpreter is about to restore the default of every signal that has a handler, and then
+    one more signal would kill a process that is about to end with its exit code.
+    """
+    for number in IGNORED_AT_LAST:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Interrupted(BaseException):

@@ -22,6 +22,7 @@ from animus_routes.engine.exit import (
     END_INTERRUPT_S,
     END_JOIN_S,
     FAILURES,
+    IGNORED_AT_LAST,
     JOIN_S,
     LAST_FRAME_S,
     End,
@@ -213,8 +214,10 @@ class Process:
         signal.signal(NUDGE, signal.SIG_DFL)
         for number, found in self._found.items():
             if found is not signal.SIG_IGN:
-                # Not the default: the process is about to end in order.
+                # Not the default: the process is about to end in order. Not ignored before the
+                # last hook either: children that others start would inherit that.
                 signal.signal(number, _nothing)
+                IGNORED_AT_LAST.append(number)
 
     def _ended(self) -> None:
         """Called by whoever found the end: wake the main thread from its read, bound the rest."""

@@ -126,10 +126,11 @@ class Standby:
     def _attend(self) -> None:
         """Have an eye on the host: it may read nothing, and then ask for the end."""
         if self._stall is None:
-            from animus_routes.engine.stall import Stall
+            # There may be no more threads or descriptors: perhaps the next time.
+            with suppress(RuntimeError, OSError):
+                from animus_routes.engine.stall import Stall
 
-            stall = Stall(self._connection, self._splitter)
-            with suppress(RuntimeError):  # there are no more threads: perhaps the next time
+                stall = Stall(self._connection, self._splitter)
                 stall.begin()
                 self._stall = stall
         if self._stall is not None:

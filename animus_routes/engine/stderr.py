@@ -49,6 +49,8 @@ class Relay:
         self.patience_s = PATIENCE_S
         self.settled = allocate_lock()
         self.settled.acquire()
+        self.ended = allocate_lock()
+        self.ended.acquire()
         self.source = source
         self.sink = sink
         self._at_once = at_once
@@ -70,9 +72,10 @@ class Relay:
         while True:
             try:
                 if not self._pass_on():
-                    return
+                    break
             except MemoryError:  # without this thread, whoever writes would hang
                 sleep(LOOK_S)
+        self.ended.release()
 
     def _pass_on(self) -> bool:
         """Pass on what arrives next; False at the end."""
@@ -266,6 +269,8 @@ def _farewell() -> None:
         _stderr.relay = None
         os.dup2(relay.sink, STDERR)
         os.dup2(relay.sink, STDOUT)
+        # Unless a child goes on writing, the thread ends now, not while the interpreter does.
+        relay.ended.acquire(timeout=LOOK_S)
 
 
 def sever() -> None:

@@ -6,6 +6,7 @@ where fd 2 does. A print, a C library or a child process cannot touch the wire.
 
 from __future__ import annotations
 
+import atexit
 import os
 import select
 import sys
@@ -15,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from animus_routes.engine import stderr
+from animus_routes.engine.exit import ignore_at_last
 from animus_routes.engine.stderr import STDERR
 
 if TYPE_CHECKING:
@@ -192,6 +194,7 @@ def claim() -> tuple[int, int]:
     if reconfigure is not None:
         with suppress(ValueError, OSError):  # it is detached or closed
             reconfigure(line_buffering=True)
+    atexit.register(ignore_at_last)
     _claimed.append(pair)
     return pair
 

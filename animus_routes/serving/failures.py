@@ -332,9 +332,12 @@ class Failures:
         if isinstance(error, Interrupted):
             log(f"{what}: cut off, the plugin is ending")
             return ""
-        from animus_routes.serving.traces import has_authors_frames, traceback_of
-
         error_id = os.urandom(4).hex()
+        try:
+            from animus_routes.serving.traces import has_authors_frames, traceback_of
+        except OSError:  # there are no more descriptors
+            log(f"error {error_id} in {what}: {type(error).__qualname__}")
+            return error_id
         if isinstance(error, Mistake) and not has_authors_frames(error):
             log(f"error {error_id} in {what}: {error}")
         else:

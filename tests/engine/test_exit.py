@@ -1,6 +1,7 @@
 """A process that has served ends as Python programs do, and within its bound whatever is used up."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -88,6 +89,23 @@ def test_a_signal_handler_of_the_authors_holds_nothing(tmp_path: Path, guard: st
         plugin.call(guard, timeout_s=WAIT_S)
         plugin.call("x/keep", {"row": "pear"}, timeout_s=WAIT_S)
         assert ended(plugin) == 0
+    assert (tmp_path / "rows.csv").read_text().split() == ["pear"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_more_signals_change_nothing_about_an_end_in_order(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with keeper(tmp_path) as plugin:
+        plugin.call("x/keep", {"row": "pear"}, timeout_s=WAIT_S)
+        process = os.pidfd_open(plugin.pid)
+        try:
+            while not select.select([process], [], [], 0.0005)[0]:
+                os.kill(plugin.pid, number)
+        finally:
+            os.close(process)
+        assert plugin.wait(WAIT_S) == 0
+        assert "Traceback" not in plugin.stderr_text()
     assert (tmp_path / "rows.csv").read_text().split() == ["pear"]
 
 
@@ -197,10 +215,10 @@ def test_the_end_needs_no_new_thread_and_no_new_descriptor(
             if busy in BUSY[2:]:  # what runs them has to be there
                 plugin.request(busy)
                 ping_s(plugin)
-            if "descriptors" in used_up:
-                plugin.call("x/no_files", timeout_s=WAIT_S)
             if "threads" in used_up:
                 plugin.call("x/no_room", {"spare_mib": 5}, timeout_s=WAIT_S)
+            if "descriptors" in used_up:
+                plugin.call("x/no_files", timeout_s=WAIT_S)
             if busy == "x/hang":
                 plugin.request(busy)
             ping_s(plugin)
@@ -217,6 +235,23 @@ def test_what_needs_a_thread_that_is_not_to_be_had_is_answered(tmp_path: Path) -
                     plugin.call(name, {"row": "a"}, timeout_s=WAIT_S)
                 assert caught.value.code == -32603
         assert plugin.call("x/keep", {"row": "a"}, timeout_s=WAIT_S) == "kept"
+
+
+def test_what_needs_a_descriptor_that_is_not_to_be_had_is_answered(tmp_path: Path) -> None:
+    with keeper(tmp_path) as plugin:
+        plugin.call("x/no_files", timeout_s=WAIT_S)
+        slow = plugin.request("x/hang")
+        for _ in range(20):
+            ping_s(plugin)
+        plugin.notify("$/cancelRequest", {"id": slow})
+        with pytest.raises(RpcError) as caught:
+            plugin.reply(slow, WAIT_S)
+        assert caught.value.code == -32002
+        for name in ("x/pool", "x/async", "x/stream", "x/unknown"):
+            with pytest.raises(RpcError):
+                plugin.call(name, {"row": "a"}, timeout_s=WAIT_S)
+        plugin.close_stdin()
+        assert plugin.wait(WAIT_S) in (0, 1)
 
 
 @pytest.mark.parametrize("end", ["exit", "the end of input", "SIGTERM"])

@@ -177,8 +177,8 @@ def no_room(spare_mib: int) -> str:
 
 @app.method("x/no_files")
 def no_files() -> str:
-    """From now on no descriptor can be opened."""
-    limit = len(list(Path("/proc/self/fd").iterdir()))
+    """From now on no descriptor can be opened, not even for a module to be imported."""
+    limit = len(list(Path("/proc/self/fd").iterdir())) - 1
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     return "limited"
 
