@@ -381,11 +381,3 @@ def test_a_handle_is_never_a_path(plugin: Plugin, tmp_path: Path) -> None:
         handle = {"id": handle_id, "workspace_root": str(tmp_path)}
         assert refused(plugin, "environment/teardown", {"handle": handle}).code == -32602
     assert (tmp_path / "precious").exists()
-
-
-def test_hosts_see_a_stream_and_no_session(plugin: Plugin) -> None:
-    capabilities = (plugin.initialize_result or {})["capabilities"]
-    assert capabilities["streaming"] is True
-    assert "environment/exec_stream" in capabilities["methods"]
-    assert "environment/exec_session" not in capabilities["methods"]
-    assert refused(plugin, "environment/exec_session", {}).code == -32001
