@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,9 +53,17 @@ class RpcError(Exception):
             process and may restart the plugin, so prefer a named error (`NotFound`, ...).
         message: One short sentence for the operator.
         data: Any JSON; by convention an object with a `category`.
+
+    Raises:
+        TypeError: The code is no number, or the message no text.
     """
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
+        number, text = cast("tuple[object, object]", (code, message))
+        if not (isinstance(number, int) and isinstance(text, str)):
+            turned = isinstance(number, str) and isinstance(text, int)
+            right = f"RpcError({message!r}, {code!r:.60})" if turned else "RpcError(-32602, 'gone')"
+            raise TypeError(f"an RpcError has its code first, and then its text: {right}")
         super().__init__(message)
         self.code = code
         self.message = message

@@ -271,6 +271,13 @@ def _of_kind(
         for base in () if signature.is_generator else members(signature.returns):
             if base in (*SCALARS, list, tuple, set):
                 yield f"returns {base.__name__}, but {row.name} is a stream: yield the items"
+    for option in ("concurrent", "extra"):
+        value: object = getattr(registration, option)
+        if not isinstance(value, bool):
+            yield f"{option}={value!r} is neither True nor False"
+    items: object = registration.items_as
+    if items is not None and not (isinstance(items, str) and items.split() == [items]):
+        yield f"notification={items!r} is not a name, such as 'group/verb'"
     if registration.concurrent and signature.is_async:
         yield "concurrent=True is for plain functions; async ones always run concurrently"
 

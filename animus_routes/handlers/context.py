@@ -372,13 +372,14 @@ class Context(Generic[State_co]):
             message: What happened.
             fields: Appended as `key=value`.
 
-        Raises:
-            ValueError: There is no such level.
+        It never raises: a level that there is not is written as info, with a line that says so.
         """
-        word = SAME_LEVEL.get(level, level)
+        word = SAME_LEVEL.get(str(level), str(level))
         if word not in LEVELS:
             known = ", ".join([*LEVELS, *SAME_LEVEL])
-            raise ValueError(f"level is one of {known}, not '{level}'")
+            told = f"ctx.log: the level is one of {known}, not {level!r:.40}"
+            self._around.log("warn", self.method, told, None)
+            word = "info"
         self._around.log(word, self.method, message, fields or None)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from animus_routes.engine.forked import FORKED, end_child
-from animus_routes.handlers.signature import is_coroutine_function
+from animus_routes.engine.program import working_directory
+from animus_routes.engine.stderr import log
+from animus_routes.handlers.signature import is_coroutine_function, location, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +30,10 @@ def _wrap(middleware: Callable[..., Any], call: Call) -> Call:
     """A plain middleware around a plain handler."""
 
     def inside(values: Any, ctx: Context) -> Any:
+        found: Any = None
+
         def call_next(inner: Context = ctx) -> Any:
+            nonlocal found
             try:
                 found = call(values, inner)
             except BaseException as error:
@@ -38,7 +44,10 @@ def _wrap(middleware: Callable[..., Any], call: Call) -> Call:
                 end_child()
             return found
 
-        return middleware(ctx, call_next)
+        result = middleware(ctx, call_next)
+        if result is None and found is not None:
+            _say_forgotten(middleware)
+        return result
 
     return inside
 
@@ -48,10 +57,13 @@ def _wrap_async(middleware: Callable[..., Any], call: Call) -> Call:
     if not is_coroutine_function(middleware):
         from animus_routes.handlers.alongside import wrap_beside
 
-        return wrap_beside(middleware, call)
+        return wrap_beside(_watched(middleware), call)
 
     async def inside(values: Any, ctx: Context) -> Any:
+        found: Any = None
+
         async def call_next(inner: Context = ctx) -> Any:
+            nonlocal found
             try:
                 found = await call(values, inner)
             except BaseException as error:
@@ -62,6 +74,41 @@ def _wrap_async(middleware: Callable[..., Any], call: Call) -> Call:
                 end_child()
             return found
 
-        return await middleware(ctx, call_next)
+        result = await middleware(ctx, call_next)
+        if result is None and found is not None:
+            _say_forgotten(middleware)
+        return result
 
     return inside
+
+
+def _watched(middleware: Callable[..., Any]) -> Callable[..., Any]:
+    """A plain middleware that says so where it returns nothing of what it was given."""
+
+    def watched(ctx: Context, call_next: Callable[..., Any]) -> Any:
+        found: Any = None
+
+        def remembered(*inner: Context) -> Any:
+            nonlocal found
+            found = call_next(*inner)
+            return found
+
+        result = middleware(ctx, remembered)
+        if result is None and found is not None:
+            _say_forgotten(middleware)
+        return result
+
+    return watched
+
+
+_forgotten: list[Callable[..., Any]] = []  # told of already: a line for each call would be too many
+
+
+def _say_forgotten(middleware: Callable[..., Any]) -> None:
+    if not any(told is middleware for told in _forgotten):
+        _forgotten.append(middleware)
+        here = working_directory().rstrip(os.sep) + os.sep
+        log(
+            f"{location(middleware).removeprefix(here)}: the middleware '{name_of(middleware)}' "
+            "returned None, though call_next gave something: write `return call_next(ctx)`"
+        )

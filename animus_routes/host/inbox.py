@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import IO, Any, Final, NamedTuple, TypeVar
+from typing import IO, Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -53,7 +53,7 @@ class Notification(NamedTuple):
 
 
 class ErrorBody(msgspec.Struct):
-    code: int
+    code: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
     message: str
     data: Any = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from animus_routes.engine.control import HEALTH
 from animus_routes.engine.forked import FORKED, end_child
@@ -74,7 +74,7 @@ class Health:
         elif isinstance(found, str):
             given = {"status": "degraded", "last_error": found}
         else:
-            given = codecs.to_builtins(found)
+            given = _judged(codecs.to_builtins(found))
         failures = self._failures
         if self.broken:
             given = {"status": "unhealthy", "last_error": self.broken}
@@ -98,3 +98,20 @@ class Health:
         except (OSError, ValueError):
             pass  # only Linux tells cheaply; the field is optional
         return vitals
+
+
+STATUSES: Final = ("healthy", "degraded", "unhealthy")
+
+
+def _judged(given: Any) -> dict[str, Any]:
+    """What a check returned, if hosts can read it; else that, as the reason of a degraded health."""
+    found = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    if found.get("status") in STATUSES:
+        return found
+    what = f"status {found['status']!r}" if "status" in found else f"{given!r:.60} without a status"
+    known = ", ".join(STATUSES)
+    return {
+        **found,
+        "status": "degraded",
+        "last_error": f"the health check returned {what}: it is one of {known}",
+    }

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 Entry = dict[str, Any]
 
 
-def entry(level: str, target: str, message: str, fields: Any) -> Entry:
+def entry(level: str, target: str, message: Any, fields: Any) -> Entry:
     """One entry, shaped as the protocol's `log/entry` params (host section 6)."""
     return {
         "level": level,
         "target": target,
-        "message": message,
+        "message": message if isinstance(message, str) else _shown(message),
         "fields": json_fields(fields),
         "ts": now(),
     }
@@ -47,9 +47,16 @@ def json_fields(fields: dict[str, Any] | None) -> dict[str, Any] | None:
     """Fields that can be written: if a value is not JSON, each becomes its `repr`."""
     try:
         encode(fields)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return {key: repr(value) for key, value in (fields or {}).items()}
+    except Exception:  # noqa: BLE001 - an author's own objects; a log line fails no call
+        return {key: _shown(value) for key, value in (fields or {}).items()}
     return fields
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - as above
+        return f"a {type(value).__name__} that cannot be shown: {error!r:.80}"
 
 
 FORMATS: Final = {"text": as_text, "json": as_json}

@@ -196,7 +196,7 @@ def test_an_error_of_the_authors_own_goes_out_as_it_is() -> None:
     assert (error.code, error.message, error.data) == (-32650, "mine", [1, {"a": None}])
 
 
-CODES: list[Any] = ["E_GONE", None, 2**70, 2**31, 1.5, True, [1]]
+CODES: list[Any] = [2**70, 2**31, -(2**31) - 1, True]
 
 
 @pytest.mark.parametrize("as_async", [False, True])

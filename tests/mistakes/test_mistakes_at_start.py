@@ -351,3 +351,19 @@ def test_47_an_app_that_only_sends_may_have_no_methods(tmp_path: Path) -> None:
     loaded(tmp_path, custom("@app.on_initialize\ndef hello(): ...\n")).check()
     source = custom("", more=", lifespan=life").replace("app = ", "def life(): yield\napp = ")
     loaded(tmp_path, source).check()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("concurrent='yes'", "concurrent='yes' is neither True nor False"),
+        ("extra='yes'", "extra='yes' is neither True nor False"),
+        ("notification='a b'", "notification='a b' is not a name, such as 'group/verb'"),
+        ("notification=3", "notification=3 is not a name, such as 'group/verb'"),
+    ],
+)
+def test_an_option_of_a_decorator_that_cannot_be_is_told(
+    options: str, said: str, tmp_path: Path
+) -> None:
+    source = custom(f'@app.method("x/do", {options})\ndef do(): ...\n')
+    assert report(tmp_path, source) == [f"m.py:5: 'x/do': {said}"]

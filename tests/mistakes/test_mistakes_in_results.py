@@ -374,3 +374,97 @@ def test_a_wire_type_that_is_no_item_of_the_stream_is_refused_at_start(
     assert caught.value.problems == [
         f"m.py:6: 'subject/watch': yields {item}, but the items are SubjectChangedEvent"
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('RpcError("not found", -32602)', "RpcError(-32602, 'not found')"),
+        ('RpcError("gone", "E_GONE")', "RpcError(-32602, 'gone')"),
+        ("RpcError(-32602, None)", "RpcError(-32602, 'gone')"),
+        ('RpcError(1.5, "gone")', "RpcError(-32602, 'gone')"),
+    ],
+)
+def test_51_an_error_that_is_turned_around_is_refused_where_it_is_written(
+    given: str, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = loaded(tmp_path, do(f"raise {given}"))
+    with TestClient(app) as client, pytest.raises(RpcError) as caught:
+        client.call("x/do")
+    assert caught.value.code == -32603
+    told = capfd.readouterr().err
+    assert f"raise {given}" in told
+    assert told.rstrip().endswith(
+        f"TypeError: an RpcError has its code first, and then its text: {said}"
+    )
+
+
+def test_46_a_log_line_fails_no_call(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lines = """ctx.log("warning", "low")
+    ctx.log("loud", "hm")
+    ctx.log(None, {1: object}, odd=Odd(), n=1)
+    return 1
+
+class Odd:
+    def __repr__(self): raise ValueError("no")
+"""
+    with TestClient(loaded(tmp_path, do(lines, "def do(ctx: Context):"))) as client:
+        assert client.call("x/do") == 1
+    told = [line.partition(" ")[2] for line in capfd.readouterr().err.splitlines()]
+    assert told[0] == "WARN  x/do: low"
+    assert told[1].startswith("WARN  x/do: ctx.log: the level is one of trace, debug, info, warn,")
+    assert told[2] == "INFO  x/do: hm"
+    assert told[3].startswith("INFO  x/do: {1: <class 'object'>} odd=")
+
+
+MIDDLEWARE = """@app.middleware
+{a}def timed(ctx, call_next):
+    {b}call_next(ctx)
+
+@app.method("x/do")
+{c}def do(): return 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "c"), [("", "", ""), ("", "", "async "), ("async ", "await ", "async ")]
+)
+def test_56_middleware_that_returns_nothing_is_told_once(
+    a: str, b: str, c: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = loaded(tmp_path, custom(MIDDLEWARE.format(a=a, b=b, c=c)))
+    with TestClient(app) as client:
+        assert [client.call("x/do"), client.call("x/do")] == [None, None]
+    assert capfd.readouterr().err == (
+        "animus-routes: m.py:5: the middleware 'timed' returned None, though call_next gave "
+        "something: write `return call_next(ctx)`\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('{"status": "ok"}', "status 'ok'"),
+        ('{"uptime_ms": 1}', "{'uptime_ms': 1} without a status"),
+        ("[]", "[] without a status"),
+    ],
+)
+def test_58_a_status_that_the_protocol_has_not_is_degraded_for_that_reason(
+    given: str, said: str, tmp_path: Path
+) -> None:
+    source = custom(f"@app.health\ndef well():\n    return {given}\n")
+    with TestClient(loaded(tmp_path, source)) as client:
+        found = client.call("health/check")
+    assert found["status"] == "degraded"
+    known = "healthy, degraded, unhealthy"
+    assert found["last_error"] == f"the health check returned {said}: it is one of {known}"
+
+
+def test_57_a_path_is_read_and_written_as_text(tmp_path: Path) -> None:
+    lines = "return {'parent': p.parent, 'd': [{'p': p}]}"
+    source = do(lines, "def do(p: Path):").replace(
+        "from typing", "from pathlib import Path\nfrom typing", 1
+    )
+    with TestClient(loaded(tmp_path, source)) as client:
+        found = client.call("x/do", {"p": "/tmp/x"})
+    assert found == {"parent": "/tmp", "d": [{"p": "/tmp/x"}]}
