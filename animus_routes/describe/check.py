@@ -275,8 +275,8 @@ def _of_kind(
         value: object = getattr(registration, option)
         if not isinstance(value, bool):
             yield f"{option}={value!r} is neither True nor False"
-    items: object = registration.items_as
-    if items is not None and not (isinstance(items, str) and items.split() == [items]):
+    items = registration.items_as
+    if items is not None and str(items).split() != [items]:
         yield f"notification={items!r} is not a name, such as 'group/verb'"
     if registration.concurrent and signature.is_async:
         yield "concurrent=True is for plain functions; async ones always run concurrently"
