@@ -275,6 +275,9 @@ def _of_kind(
         value: object = getattr(registration, option)
         if not isinstance(value, bool):
             yield f"{option}={value!r} is neither True nor False"
+    limit: object = registration.timeout_s
+    if limit is not None and not (type(limit) in (int, float) and registration.timeout_s > 0):  # type: ignore[operator]
+        yield f"timeout_s={limit!r} is not a number of seconds above 0"
     items = registration.items_as
     if items is not None and str(items).split() != [items]:
         yield f"notification={items!r} is not a name, such as 'group/verb'"

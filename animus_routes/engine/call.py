@@ -161,6 +161,7 @@ class Call:
     def serve(self) -> None:
         """Run a sync handler to its end, and what it has to clean up."""
         failure: BaseException | None = None
+        clock = self._begin_clock()
         try:
             if not self.answered:  # cancelled while it waited for a thread
                 self._serve()
@@ -172,6 +173,8 @@ class Call:
             failure = error
             self.fail(error)
         finally:
+            if clock is not None:
+                clock.release()
             self.end_first_step()
             self.scope.close(failure)
 
@@ -269,8 +272,34 @@ class Call:
 
     def cancel(self) -> None:
         """Stop it: -32002 if it is not answered yet, and nothing from it afterwards."""
+        data = {"category": "cancelled"}
+        self._stop(error_frame(self.request.id, CANCELLED, "cancelled", data))
+
+    def time_out(self) -> None:
+        """It takes longer than it may: stop it in the same way, with that as the answer."""
+        if not self.answered or self.acked:
+            self._stop(self._app.failures.timed_out(self.route, self.request))
+
+    def _begin_clock(self) -> LockType | None:
+        """Have it answered in time, whatever its thread does; to be released at its end."""
+        limit = self.route.timeout_s
+        if limit is None:
+            return None
+        clock = allocate_lock()
+        clock.acquire()
+        try:
+            threads.start(self._look_at_the_clock, clock, limit)
+        except RuntimeError:  # there are no more threads
+            return None
+        return clock
+
+    def _look_at_the_clock(self, clock: LockType, limit: float) -> None:
+        if not clock.acquire(timeout=limit):
+            self.time_out()
+
+    def _stop(self, frame: bytes) -> None:
+        """Answer with that if there is no answer yet, and send nothing more."""
         request_id = self.request.id
-        frame = error_frame(request_id, CANCELLED, "cancelled", {"category": "cancelled"})
         wire = self._wire
         self._flush()
         if self.run is not None and not self.answered:

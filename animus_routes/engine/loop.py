@@ -142,6 +142,9 @@ def _settle(call: Call, task: asyncio.Task[None]) -> None:
 
 async def _run(call: Call) -> None:
     failure: BaseException | None = None
+    limit, clock = call.route.timeout_s, None
+    if limit is not None:
+        clock = asyncio.get_running_loop().call_later(limit, call.time_out)
     try:
         await _serve(call)
     except Refused:
@@ -152,6 +155,8 @@ async def _run(call: Call) -> None:
         failure = error
         call.fail(error)
     finally:
+        if clock is not None:
+            clock.cancel()
         call.end_first_step()
         await call.scope.aclose(failure)
 

@@ -39,6 +39,7 @@ class Route(Protocol):
         adapt: Makes the wire's result of what a handler may return in its place.
         adapts: Is a result of this class for `adapt`?
         ready: The class of results that are written as they are; None if there is no such.
+        timeout_s: How long a call may take; None = as long as it likes.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Route(Protocol):
     adapt: Callable[[Any, Raw], Any] | None
     adapts: Mapping[type, bool]
     ready: type | None
+    timeout_s: float | None
 
     @property
     def decode(self) -> Callable[[Raw], Any]:
@@ -175,6 +177,10 @@ class Failing(Protocol):
 
     def unwritable(self, route: Route, request_id: int | Raw, error: BaseException) -> bytes:
         """The error frame for a result that cannot be encoded."""
+        ...
+
+    def timed_out(self, route: Route, request: Request) -> bytes:
+        """The error frame for a call that takes longer than it may."""
         ...
 
     def not_supported(self, request: Request) -> bytes:

@@ -253,6 +253,7 @@ class Standby:
         late = current.id and self._is_late(current, slow_s, moment)
         if late and self._turn.claim_answer(current):
             self._connection.wire.write(self._late(current, current, slow_s))
+        self._answer_in_time(current, slow_s)
         for queue in self._late_queues.values():
             while queue:
                 arrived, request = queue[0]
@@ -262,6 +263,16 @@ class Standby:
                 # Unless the main thread has run it.
                 if request.id and self._turn.withdraw(id_key(request.id), request):
                     self._connection.wire.write(self._late(request, current, slow_s))
+
+    def _answer_in_time(self, current: Request, slow_s: float) -> None:
+        """Answer a call that takes longer than its author allows."""
+        connection = self._connection
+        route = connection.app.find(current.method) if current.id else None
+        if route is None or route.timeout_s is None or slow_s < route.timeout_s:
+            return
+        if self._turn.claim_answer(current):
+            connection.trip()
+            connection.wire.write(connection.app.failures.timed_out(route, current))
 
     def _is_late(self, request: Request, waited_s: float, moment: float) -> bool:
         if request.method == SHUTDOWN:

@@ -86,6 +86,7 @@ class Route(Struct, kw_only=True, eq=False):
         middlewares: What wraps the call, outermost first.
         adapt_params: What the row makes of params before they are decoded, and of the kind.
         decode_wire: `decode` without that; None before the first call.
+        timeout_s: How long a call may take, before it is answered and cancelled.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Route(Struct, kw_only=True, eq=False):
     adapt_params: Callable[[dict[str, Any], str | None], dict[str, Any]] | None = None
     ready: type | None = None
     decode_wire: Callable[[Raw], Any] | None = None
+    timeout_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.signature is not None and self.decode_wire is None:
@@ -124,6 +126,10 @@ class Route(Struct, kw_only=True, eq=False):
 
         assert self.signature is not None
         self.call = caller(self.signature, self.middlewares)
+        if self.timeout_s is not None and self.mode == "inline":
+            from animus_routes.handlers.timing import bounded
+
+            self.call = bounded(self.call, self.name, self.timeout_s)
         self.decode_wire = decoder(self.signature, self.row)
         self.decode = adapted(self.decode_wire, self.adapt_params, self.kind)
 
@@ -154,6 +160,7 @@ def refusing(route: Route, refuse: Callable[..., Any]) -> Route:
         mode="inline",
         contextual=False,
         stream=None,
+        timeout_s=None,
     )
 
 
@@ -197,6 +204,7 @@ def handled(
         signature=signature,
         middlewares=middlewares,
         mode=_mode(row, registration, signature, items, concurrency),
+        timeout_s=registration.timeout_s,
         contextual=signature.contextual or bool(middlewares),
         one_way=registration.one_way or (row is not None and row.one_way),
         stops=row.stops if row is not None else None,

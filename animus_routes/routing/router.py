@@ -29,6 +29,7 @@ class Registration(Struct, frozen=True):
         items_as: The notification that a generator's items go out as.
         one_way: It handles a notification of the host's.
         context_names: Bare parameter names that mean the context.
+        timeout_s: How long a call may take.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Registration(Struct, frozen=True):
     tool: bool = False
     one_way: bool = False
     context_names: frozenset[str] = frozenset()
+    timeout_s: float | None = None
 
 
 class Item(Struct, frozen=True, eq=False):
@@ -197,6 +199,7 @@ class Router:
         concurrent: bool = False,
         notification: PluginNotification | str | None = None,
         extra: bool = False,
+        timeout_s: float | None = None,
     ) -> Callable[[Handler], Handler]:
         """Serve a wire method.
 
@@ -206,10 +209,13 @@ class Router:
             notification: For a generator, if the method has no stream of its own: each item goes out
                 as this notification, `{"id": <request id>, "event": <item>}`.
             extra: The method is deliberately not one from the role's table.
+            timeout_s: The host gets a `Timeout` if the handler takes longer, and the call is
+                cancelled: `ctx.cancelled` is set, an async handler's task is cancelled.
         """
 
         def register(function: Handler) -> Handler:
-            self._add(name, function, concurrent=concurrent, items_as=notification, extra=extra)
+            given = {"concurrent": concurrent, "items_as": notification, "extra": extra}
+            self._add(name, function, **given, timeout_s=timeout_s)
             return function
 
         return register

@@ -287,6 +287,13 @@ class Failures:
             f"the result of {route.name}", request_id, _placed(route, error)
         )
 
+    def timed_out(self, route: Any, request: Request) -> bytes:
+        """A `Timeout`, as the role writes it."""
+        from animus_routes.handlers.timing import too_long
+
+        error = too_long(route.name, route.timeout_s)
+        return self._frame(request, *wire_error(route.role, error))
+
     def not_supported(self, request: Request) -> bytes:
         """-32001 for a method of the role that is not registered."""
         role, _ = self._app.registry.row(request.method)
