@@ -190,8 +190,7 @@ def handled(
         middlewares: What wraps the call.
     """
     adapt, adapts = _adapter(row, registered), _adapted(row, signature)
-    row_stream = row.stream if row is not None else None
-    items = row_stream if registration.items_as is None else StreamRow(registration.items_as)
+    items = _items(row, registration)
     return Route(
         name=name,
         decode=nothing,
@@ -215,6 +214,12 @@ def handled(
         adapts=adapts,
         ready=_ready(signature.returns, adapts if adapt is not None else None),
     )
+
+
+def _items(row: MethodRow | None, registration: Registration) -> StreamRow | None:
+    if registration.items_as is not None:
+        return StreamRow(registration.items_as)
+    return row.stream if row is not None else None
 
 
 def bare(role: Role, row: MethodRow) -> Route:
