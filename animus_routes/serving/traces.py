@@ -41,8 +41,8 @@ def _leave_out_ours(found: TracebackException) -> None:
     theirs = [frame for frame in found.stack if not frame.filename.startswith(OURS)]
     if theirs:
         found.stack[:] = theirs
-    elif found.exc_type is SyntaxError:
-        found.stack = None  # type: ignore[assignment]  # it names the author's line itself
+    elif hasattr(found, "lineno"):  # a syntax error, which names the author's line itself
+        found.stack = None  # type: ignore[assignment]
     chained = [found.__cause__, found.__context__, *(getattr(found, "exceptions", None) or ())]
     for other in chained:
         if other is not None:
