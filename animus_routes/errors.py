@@ -91,6 +91,14 @@ class NamedError(RpcError):
         super().__init__(self.default_code, text, {**(data or {}), "category": self.name})
 
 
+def _tell_when(error: NamedError, retry_after_s: float | None) -> None:
+    """Say when to try again, in the data and in the message."""
+    if retry_after_s is not None:
+        error.data["retry_after_s"] = retry_after_s
+        error.message += f"; retry in {retry_after_s:g} s"
+        error.args = (error.message,)
+
+
 class NotFound(NamedError):
     """Nothing has this id."""
 
@@ -115,10 +123,27 @@ class PermissionDenied(NamedError):
 
 
 class Unavailable(NamedError):
-    """Something that the plugin depends on cannot be reached now."""
+    """Something that the plugin depends on cannot be reached now.
+
+    Args:
+        message: As of every named error.
+        data: As of every named error.
+        retry_after_s: In how many seconds to try again. It goes into `data.retry_after_s`, and into the
+            message, which is all that hosts show.
+    """
 
     name = "unavailable"
     prefix = "backend unavailable: "
+
+    def __init__(
+        self,
+        message: str = "",
+        data: dict[str, Any] | None = None,
+        *,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, data)
+        _tell_when(self, retry_after_s)
 
 
 class NotSupported(NamedError):
@@ -129,10 +154,26 @@ class NotSupported(NamedError):
 
 
 class QuotaExceeded(NamedError):
-    """A limit of the backend has been reached."""
+    """A limit of the backend has been reached.
+
+    Args:
+        message: As of every named error.
+        data: As of every named error.
+        retry_after_s: As of `Unavailable`.
+    """
 
     name = "quota_exceeded"
     prefix = "quota exceeded: "
+
+    def __init__(
+        self,
+        message: str = "",
+        data: dict[str, Any] | None = None,
+        *,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, data)
+        _tell_when(self, retry_after_s)
 
 
 class AddressInUse(NamedError):

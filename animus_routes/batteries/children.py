@@ -25,6 +25,7 @@ import msgspec
 from animus_routes.batteries._processes import Tree, send
 from animus_routes.errors import Cancelled, Other, Timeout, Unavailable
 from animus_routes.handlers.context import surroundings_of
+from animus_routes.handlers.waiting import refuse_on_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -132,6 +133,7 @@ class Child:
         self._takes_back: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
+        refuse_on_loop("a command", "await asyncio.to_thread(...) around the block")
         try:
             self._process = subprocess.Popen[bytes](
                 self._command,

@@ -121,10 +121,9 @@ def failure(
     if status in {400, 403} and (LIMITED.search(whole) or (status == 403 and wait_s is not None)):
         kind = QuotaExceeded
     message = f"{name} answered {status}{': ' if said else ''}{said}"
-    if wait_s is None or kind not in {QuotaExceeded, Unavailable}:
-        return kind(message, {"status": status})
-    data = {"status": status, "retry_after_s": wait_s}
-    return kind(f"{message}; retry in {wait_s} s", data)
+    if issubclass(kind, QuotaExceeded | Unavailable):
+        return kind(message, {"status": status}, retry_after_s=wait_s)
+    return kind(message, {"status": status})
 
 
 def retry_after_s(headers: Mapping[str, str]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from queue import Empty
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -14,12 +15,24 @@ if TYPE_CHECKING:
 STEP_S: Final = 0.05  # between two looks at `cancelled`, where nothing can end the wait itself
 
 
+def refuse_on_loop(what: str, instead: str) -> None:
+    """What blocks would hold up every other async call.
+
+    Raises:
+        RuntimeError: An event loop runs on this thread.
+    """
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is not None and asyncio._get_running_loop() is not None:  # noqa: SLF001 - as asyncio.run does
+        raise RuntimeError(f"{what} blocks, and would hold up every other async call: {instead}")
+
+
 def wait_for(scope: Scope, source: Any, timeout_s: float | None) -> Any:
     """The next item of a queue, or True for an event; see `Context.wait_for`."""
     if type(source).__module__.startswith("asyncio") or not _waits(source):
         raise TypeError(
             f"wait_for takes a queue or an event of threads, not a {type(source).__name__}"
         )
+    refuse_on_loop("ctx.wait_for", "await a queue or an event of asyncio")
     until = None if timeout_s is None else monotonic() + timeout_s
     if hasattr(source, "not_empty"):
         return _next_item(scope, source, until)

@@ -212,3 +212,15 @@ def test_async_handlers_and_an_async_lifespan_share_one_loop() -> None:
         waiting = client.request("x/take")
         client.call("x/put", {"text": "from a handler"})
         assert client.reply(waiting) == "from a handler"
+
+
+def test_a_wait_that_would_hold_up_the_loop_is_refused() -> None:
+    app = app_of()
+
+    @app.method("x/wait")
+    async def wait(ctx: Context) -> None:
+        ctx.wait_for(queue.Queue())
+
+    with TestClient(app) as client, pytest.raises(RpcError) as caught:
+        client.call("x/wait")
+    assert "await a queue or an event of asyncio" in str(caught.value.__cause__)

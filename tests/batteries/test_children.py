@@ -1,3 +1,4 @@
+import asyncio
 import signal
 import sys
 import time
@@ -292,3 +293,25 @@ def test_many_commands_at_once_do_not_end_each_other() -> None:
         return codes
 
     assert called(work) == [0] * 5
+
+
+def test_an_async_handler_runs_a_command_beside_the_loop_and_never_on_it() -> None:
+    app = App(kind="custom", name="animus-children", version="1.0.0", description="Runs commands")
+
+    def lines(ctx: Context) -> list[str]:
+        with python("print('beside')", ctx) as child:
+            return list(child.lines())
+
+    @app.method("x/beside")
+    async def beside(ctx: Context) -> list[str]:
+        return await asyncio.to_thread(lines, ctx)
+
+    @app.method("x/on")
+    async def on(ctx: Context) -> list[str]:
+        return lines(ctx)
+
+    with TestClient(app, timeout_s=WAIT_S) as client:
+        assert client.call("x/beside") == ["beside"]
+        with pytest.raises(RpcError) as caught:
+            client.call("x/on")
+    assert "await asyncio.to_thread(...)" in str(caught.value.__cause__)

@@ -262,3 +262,12 @@ def test_a_system_may_mean_something_else_by_a_status() -> None:
     assert type(found) is ModelNotSupported
     assert found.data == {"status": 404, "category": "model_not_supported"}
     assert failure("Models", 399) is None
+
+
+@pytest.mark.parametrize("kind", [Unavailable, QuotaExceeded])
+def test_an_author_s_own_error_says_when_to_come_back(kind: Any) -> None:
+    error = kind("busy", {"a": 1}, retry_after_s=2.5)
+    assert error.data == {"a": 1, "retry_after_s": 2.5, "category": kind.name}
+    assert (error.message, str(error)) == ("busy; retry in 2.5 s", "busy; retry in 2.5 s (-32603)")
+    assert kind("busy").data == {"category": kind.name}
+    assert kind().message != ""
