@@ -107,15 +107,9 @@ class Config(Struct, forbid_unknown_fields=True):
 class Settings(Struct):
     """What the environment says."""
 
-    config: Annotated[
-        Path | None, Env("ANIMUS_APPRISE_CONFIG", description="The YAML file of routes")
-    ] = None
-    url: Annotated[
-        str, Env("ANIMUS_APPRISE_URL", sensitive=True, description="Where all goes without a file")
-    ] = ""
-    outbox: Annotated[
-        Path | None, Env("ANIMUS_NOTIFIER_DB", description="The outbox, a SQLite file")
-    ] = None
+    config: Annotated[Path | None, Env("ANIMUS_APPRISE_CONFIG", "The YAML file of routes")] = None
+    url: Annotated[str, Env("ANIMUS_APPRISE_URL", "Without a file: for all", sensitive=True)] = ""
+    outbox: Annotated[Path | None, Env("ANIMUS_NOTIFIER_DB", "The outbox, in SQLite")] = None
 
 
 class Delivery(NamedTuple):
@@ -382,7 +376,7 @@ def flush(ctx: Context, box: Box) -> wire.NotifierFlushResult:
 @app.method("notifier/schema")
 def schema(box: Box) -> wire.NotifierSchema:
     kinds = {route.target().partition(":")[0] for route in box.config.routes}
-    return wire.NotifierSchema(connector_kinds=sorted(kinds - {""}), supports_flush=True)
+    return wire.NotifierSchema(connector_kinds=sorted(kinds - {""}))
 
 
 @app.health

@@ -155,9 +155,7 @@ class Ended(NamedTuple):
 class Settings(msgspec.Struct):
     """What the environment says."""
 
-    workflows: Annotated[
-        Path, Env("ANIMUS_LOCAL_WORKFLOWS", description="Where workflows are, in the project")
-    ] = Path(".animus/local-workflows")
+    workflows: Annotated[Path, Env("ANIMUS_LOCAL_WORKFLOWS")] = Path(".animus/local-workflows")
 
 
 def find(folder: Path, ref: str) -> Workflow:

@@ -215,9 +215,7 @@ def acknowledge(event_id: str, status: str | None = None, *, ctx: Context[Kept])
 
 @app.method("trigger/schema")
 def schema() -> TriggerSchema:
-    return TriggerSchema(
-        kinds=["cron_tick"], supports_resume=True, supports_dedup=True, supports_ack=True
-    )
+    return TriggerSchema(kinds=["cron_tick"], supports_resume=True, supports_dedup=True)
 
 
 @app.health

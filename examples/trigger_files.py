@@ -332,9 +332,7 @@ async def acknowledge(event_id: str, status: str | None = None, *, ctx: Context[
 
 @app.method("trigger/schema")
 def schema() -> TriggerSchema:
-    return TriggerSchema(
-        kinds=["file_changed"], supports_resume=True, supports_dedup=True, supports_ack=True
-    )
+    return TriggerSchema(kinds=["file_changed"], supports_resume=True, supports_dedup=True)
 
 
 @app.health

@@ -32,13 +32,13 @@ class Env:
 
     Args:
         name: The variable.
+        description: A few words for whoever has to set it.
         sensitive: Its value is a secret: it is kept out of what is logged and answered.
-        description: One sentence for whoever has to set it.
     """
 
     __slots__ = ("description", "name", "sensitive")
 
-    def __init__(self, name: str, *, sensitive: bool = False, description: str = "") -> None:
+    def __init__(self, name: str, description: str = "", *, sensitive: bool = False) -> None:
         self.name = name
         self.sensitive = sensitive
         self.description = description
