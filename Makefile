@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.installed
 
-.PHONY: demo test lint format types codegen drift docs bench check clean
+.PHONY: demo test lint format types codegen drift docs bench bench-stores check clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
@@ -41,6 +41,9 @@ docs: $(READY)     ## run every code block of README and docs
 
 bench: $(READY)    ## measure against a loop without a framework
 	$(BIN)/python tools/bench.py
+
+bench-stores: $(READY)  ## measure what a call of the storing examples costs as their stores grow
+	$(BIN)/python tools/bench_stores.py --json stores.json
 
 check: lint types drift test  ## docs included: they are tests
 

@@ -11,7 +11,7 @@ including keys that this version does not know.
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,13 +21,18 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 
 from animus_routes import App, Context, Depends, InvalidRequest, QuotaExceeded, Unavailable
+from animus_routes.batteries.sql import marks
+from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import workflow_journal as wire
 from animus_routes.timestamps import now
 
 MAX_PAGE: Final = 1000
 MAX_BYTES: Final = 6 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
 BUSY_S: Final = 5.0
-LAYOUT: Final = 1
+SLICE: Final = 500  # rows that go in one transaction
+PAUSE_S: Final = 0.005  # so that whoever waits is next
+PROBED: Final = 1000  # matches that are counted to find the rarest condition
+LAYOUT: Final = 2
 TIME_EXPECTED: Final = "expected an RFC 3339 time with a zone"
 TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII
@@ -37,7 +42,10 @@ TABLES: Final = """
 CREATE TABLE IF NOT EXISTS runs (
     workflow_id TEXT PRIMARY KEY, status TEXT NOT NULL, workflow_ref TEXT,
     created_at TEXT NOT NULL, moment TEXT NOT NULL, run TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS runs_by_moment ON runs (moment);
+DROP INDEX IF EXISTS runs_by_moment;
+CREATE INDEX IF NOT EXISTS runs_newest ON runs (moment DESC, workflow_id);
+CREATE INDEX IF NOT EXISTS runs_by_status ON runs (status, moment DESC, workflow_id);
+CREATE INDEX IF NOT EXISTS runs_by_ref ON runs (workflow_ref, moment DESC, workflow_id);
 CREATE TABLE IF NOT EXISTS checkpoints (
     workflow_id TEXT NOT NULL, num INTEGER NOT NULL, blob TEXT NOT NULL,
     PRIMARY KEY (workflow_id, num));
@@ -45,22 +53,41 @@ CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, moment TEXT NOT NULL,
     event TEXT NOT NULL, UNIQUE (run_id, event));
 CREATE INDEX IF NOT EXISTS events_by_moment ON events (moment, seq);
+CREATE TABLE IF NOT EXISTS dropped (
+    workflow_id TEXT PRIMARY KEY, events INTEGER NOT NULL, checkpoints INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS events_of_run ON events (run_id, moment, seq);
 """
 
 SAVE: Final = """INSERT INTO runs (workflow_id, status, workflow_ref, created_at, moment, run)
     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (workflow_id) DO UPDATE
     SET status = excluded.status, workflow_ref = excluded.workflow_ref,
         created_at = excluded.created_at, moment = excluded.moment, run = excluded.run"""
-RUNS: Final = """SELECT workflow_id, run FROM runs
-    WHERE (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
-    AND (:workflow_ref IS NULL OR workflow_ref = :workflow_ref)
-    AND moment >= :since ORDER BY moment DESC, workflow_id"""
-EVENTS: Final = """SELECT seq, event FROM events
-    WHERE (:run_id IS NULL OR run_id = :run_id) AND moment >= :since ORDER BY moment, seq"""
+RUN: Final = "SELECT workflow_id, run FROM runs WHERE workflow_id = ?"
+# Of a run that was deleted, events and checkpoints up to a number are still to be removed.
+HERE: Final = "coalesce((SELECT {0} FROM dropped d WHERE d.workflow_id = {1}), 0)"
+EVENTS: Final = f"""SELECT seq, event FROM events WHERE {{}} moment >= ?
+    AND seq > {HERE.format("events", "run_id")} ORDER BY moment, seq"""
+KEPT: Final = f"""FROM checkpoints c WHERE c.workflow_id = ?
+    AND c.rowid > {HERE.format("checkpoints", "c.workflow_id")}"""
+DROP: Final = """INSERT INTO dropped (workflow_id, events, checkpoints) SELECT ?,
+    (SELECT coalesce(max(seq), 0) FROM events),
+    (SELECT coalesce(max(rowid), 0) FROM checkpoints)
+    ON CONFLICT (workflow_id) DO UPDATE
+    SET events = excluded.events, checkpoints = excluded.checkpoints"""
+# The oldest first: SQLite gives a new row the number after the highest that is there.
+CLEAR_EVENTS: Final = """DELETE FROM events WHERE seq IN
+    (SELECT seq FROM events WHERE run_id = ? AND seq <= ? ORDER BY seq LIMIT ?)"""
+CLEAR_CHECKPOINTS: Final = """DELETE FROM checkpoints WHERE rowid IN
+    (SELECT rowid FROM checkpoints WHERE workflow_id = ? AND rowid <= ? ORDER BY rowid LIMIT ?)"""
+# What is still to be removed is not in the way of what is the same.
+CLEAR_EVENT: Final = f"""DELETE FROM events WHERE run_id = ? AND event = ?
+    AND seq <= {HERE.format("events", "run_id")}"""
+CLEAR_CHECKPOINT: Final = f"""DELETE FROM checkpoints WHERE workflow_id = ? AND num = ?
+    AND rowid <= {HERE.format("checkpoints", "checkpoints.workflow_id")}"""
 CHECKPOINT: Final = """INSERT INTO checkpoints (workflow_id, num, blob) VALUES (?, ?, ?)
     ON CONFLICT (workflow_id, num) DO UPDATE SET blob = excluded.blob"""
-PRUNE: Final = """DELETE FROM checkpoints WHERE workflow_id = :workflow_id AND num NOT IN
-    (SELECT num FROM checkpoints WHERE workflow_id = :workflow_id ORDER BY num DESC LIMIT :keep)"""
+PRUNE: Final = f"""DELETE FROM checkpoints WHERE rowid IN
+    (SELECT c.rowid {KEPT} ORDER BY num DESC LIMIT -1 OFFSET ?)"""
 # A host sends a call again when the plugin died before the answer: the same event counts once.
 RECORD: Final = """INSERT INTO events (run_id, moment, event) VALUES (?, ?, ?)
     ON CONFLICT (run_id, event) DO NOTHING"""
@@ -120,6 +147,18 @@ def opened(path: Path) -> sqlite3.Connection:
     return db
 
 
+def clear(db: sqlite3.Connection) -> bool:
+    """Remove some rows of a deleted run; whether there may be more."""
+    row = db.execute("SELECT workflow_id, events, checkpoints FROM dropped LIMIT 1").fetchone()
+    if row is None:
+        return False
+    removed = db.execute(CLEAR_EVENTS, [row[0], row[1], SLICE]).rowcount
+    removed += db.execute(CLEAR_CHECKPOINTS, [row[0], row[2], SLICE]).rowcount
+    if removed == 0:
+        db.execute("DELETE FROM dropped WHERE workflow_id = ?", [row[0]])
+    return True
+
+
 class Store:
     """The journal of one database file."""
 
@@ -136,31 +175,26 @@ class Store:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
+        """A transaction that writes, and goes on with what was deleted."""
+        with turn(self.db, BUSY_S):
             yield
-            self.db.execute("COMMIT")
-        except BaseException:
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-            raise
+            clear(self.db)
 
     def value(self, sql: str, binds: list[Any]) -> Any:
         """The first column of the first row, or None."""
         row = self.db.execute(sql, binds).fetchone()
         return row and row[0]
 
-    def page(self, sql: str, binds: dict[str, Any], limit: int | None, *, whole: bool) -> Page:
-        """Rows up to a limit and, if documents go out `whole`, no more than fit into a frame."""
+    def page(self, found: Iterable[tuple[Any, str]], limit: int | None) -> Page:
+        """Rows up to a limit, and no more than fit into a frame."""
         bound = MAX_PAGE if limit is None else min(limit, MAX_PAGE)
         rows: list[tuple[Any, str]] = []
         size = 0
-        with closing(self.db.execute(sql, binds)) as found:
-            for row in found:
-                size += len(row[1].encode()) if whole else 0
-                if len(rows) == bound or (rows and size > MAX_BYTES):
-                    return Page(rows, truncated=True)
-                rows.append(row)
+        for row in found:
+            size += len(row[1].encode())
+            if len(rows) == bound or (rows and size > MAX_BYTES):
+                return Page(rows, truncated=True)
+            rows.append(row)
         return Page(rows, truncated=False)
 
     def save(self, run: wire.JournalRun, given: dict[str, Any]) -> None:
@@ -174,17 +208,60 @@ class Store:
             values = [run.workflow_id, run.status, run.workflow_ref, created_at, changed, kept]
             self.db.execute(SAVE, values)
 
-    def runs(self, query: wire.JournalQuery, *, whole: bool) -> Page:
-        status = msgspec.json.encode(query.status).decode() if query.status else None
+    def ids(self, query: wire.JournalQuery) -> list[str]:
+        """The runs that match, the most recently saved first, and one more than the limit."""
         since = moment(query.updated_since, "updated_since") if query.updated_since else ""
-        binds = {"status": status, "workflow_ref": query.workflow_ref, "since": since}
-        return self.page(RUNS, binds, query.limit, whole=whole)
+        limit = 1 + (MAX_PAGE if query.limit is None else min(query.limit, MAX_PAGE))
+        given = {"status": query.status, "workflow_ref": query.workflow_ref}
+        wanted = {
+            name: list(dict.fromkeys([value] if isinstance(value, str) else value))
+            for name, value in given.items()
+            if value
+        }
+        # The rarest condition leads; for each of its values an index has the runs in order.
+        lead = min(wanted, key=lambda name: self.matches(name, wanted[name]), default=None)
+        rest = {name: values for name, values in wanted.items() if name != lead}
+        parts: list[str] = []
+        binds: list[Any] = []
+        for value in wanted[lead] if lead else [None]:
+            index = {"status": "runs_by_status", "workflow_ref": "runs_by_ref"}.get(lead or "")
+            conditions = [f"{lead} = ?"] if lead else []
+            conditions += [f"{name} IN ({marks(len(values))})" for name, values in rest.items()]
+            where = " AND ".join([*conditions, "moment >= ?"])
+            parts.append(
+                f"SELECT * FROM (SELECT moment, workflow_id FROM runs INDEXED BY"
+                f" {index or 'runs_newest'} WHERE {where} ORDER BY moment DESC, workflow_id LIMIT ?)"
+            )
+            binds += [value] if lead else []
+            binds += [*(one for values in rest.values() for one in values), since, limit]
+        order = "ORDER BY moment DESC, workflow_id LIMIT ?"
+        found = self.db.execute(f"{' UNION ALL '.join(parts)} {order}", [*binds, limit])
+        return [workflow_id for _, workflow_id in found]
 
-    def delete(self, workflow_id: str) -> None:
-        with self.change():
-            self.db.execute("DELETE FROM runs WHERE workflow_id = ?", [workflow_id])
-            self.db.execute("DELETE FROM checkpoints WHERE workflow_id = ?", [workflow_id])
-            self.db.execute("DELETE FROM events WHERE run_id = ?", [workflow_id])
+    def matches(self, name: str, values: list[str]) -> int:
+        """How many runs a condition holds for, as far as it matters."""
+        some = f"SELECT 1 FROM runs WHERE {name} IN ({marks(len(values))}) LIMIT ?"
+        return int(self.value(f"SELECT count(*) FROM ({some})", [*values, PROBED]))
+
+    def runs(self, query: wire.JournalQuery) -> Page:
+        rows = (self.db.execute(RUN, [workflow_id]).fetchone() for workflow_id in self.ids(query))
+        return self.page((row for row in rows if row is not None), query.limit)
+
+    def events(self, run_id: str | None, since: str, limit: int | None) -> Page:
+        own, binds = ("", [since]) if run_id is None else ("run_id = ? AND", [run_id, since])
+        with closing(self.db.execute(EVENTS.format(own), binds)) as rows:
+            return self.page(rows, limit)
+
+    def delete(self, workflow_id: str, ctx: Context) -> None:
+        """Nobody sees the run any more; its rows are removed by and by, beside what else is called."""
+        with closing(connect(self.path)) as db:
+            with turn(db, BUSY_S):
+                db.execute("DELETE FROM runs WHERE workflow_id = ?", [workflow_id])
+                db.execute(DROP, [workflow_id])
+            more = True
+            while more and not ctx.wait(PAUSE_S):
+                with turn(db, BUSY_S):
+                    more = clear(db)
 
 
 # ---- the plugin ---------------------------------------------------------------------------------
@@ -240,60 +317,65 @@ def load(workflow_id: str, journal: Journal) -> dict[str, Any]:
 @app.method("journal/list")
 def list_runs(query: wire.JournalQuery, journal: Journal) -> dict[str, Any]:
     """The most recently saved runs come first."""
-    page = journal.runs(query, whole=True)
+    page = journal.runs(query)
     runs = [msgspec.json.decode(run) for _, run in page.rows]
     return {"runs": runs, "truncated": page.truncated}
 
 
 @app.method("journal/query_ids")
 def query_ids(query: wire.JournalQuery, journal: Journal) -> wire.QueryIdsResult:
-    page = journal.runs(query, whole=False)
-    return wire.QueryIdsResult(ids=[name for name, _ in page.rows], truncated=page.truncated)
+    ids, limit = journal.ids(query), MAX_PAGE if query.limit is None else query.limit
+    return wire.QueryIdsResult(ids=ids[:limit], truncated=len(ids) > min(limit, MAX_PAGE))
 
 
-@app.method("journal/delete")
-def delete(workflow_id: str, journal: Journal) -> None:
+@app.method("journal/delete", concurrent=True)
+def delete(workflow_id: str, ctx: Context, journal: Journal) -> None:
     """Forget a run with its checkpoints and events; an unknown one counts as forgotten."""
-    journal.delete(workflow_id)
+    journal.delete(workflow_id, ctx)
 
 
 @app.method("journal/checkpoint_save")
 def checkpoint_save(request: wire.CheckpointSaveParams, journal: Journal) -> None:
     blob = document(request.blob, "blob")
-    journal.db.execute(CHECKPOINT, [request.workflow_id, request.checkpoint_num, blob])
+    with journal.change():
+        journal.db.execute(CLEAR_CHECKPOINT, [request.workflow_id, request.checkpoint_num])
+        journal.db.execute(CHECKPOINT, [request.workflow_id, request.checkpoint_num, blob])
 
 
 @app.method("journal/checkpoint_load")
 def checkpoint_load(request: wire.CheckpointLoadParams, journal: Journal) -> dict[str, Any]:
-    find = "SELECT blob FROM checkpoints WHERE workflow_id = ? AND num = ?"
+    find = f"SELECT blob {KEPT} AND num = ?"
     found = journal.value(find, [request.workflow_id, request.checkpoint_num])
     return {"blob": found and msgspec.json.decode(found)}
 
 
 @app.method("journal/checkpoint_list")
 def checkpoint_list(workflow_id: str, journal: Journal) -> wire.CheckpointListResult:
-    find = "SELECT num FROM checkpoints WHERE workflow_id = ? ORDER BY num"
+    find = f"SELECT num {KEPT} ORDER BY num"
     rows = journal.db.execute(find, [workflow_id])
     return wire.CheckpointListResult(checkpoint_nums=[num for (num,) in rows])
 
 
 @app.method("journal/checkpoint_prune")
 def checkpoint_prune(request: wire.CheckpointPruneParams, journal: Journal) -> None:
-    journal.db.execute(PRUNE, {"workflow_id": request.workflow_id, "keep": request.keep})
+    with journal.change():
+        journal.db.execute(PRUNE, [request.workflow_id, request.keep])
 
 
 @app.method("journal/record")
 def record(request: wire.RecordParams, ctx: Context, journal: Journal) -> None:
     event = request.event
     values = [event.run_id, moment(event.ts, "event.ts"), document(ctx.params["event"], "event")]
-    journal.db.execute(RECORD, values)
+    with journal.change():
+        journal.db.execute(CLEAR_EVENT, [values[0], values[2]])
+        journal.db.execute(RECORD, values)
 
 
 @app.method("journal/events")
 def events(query: wire.EventQuery, journal: Journal) -> dict[str, Any]:
     """The oldest first."""
     since = moment(query.since, "since") if query.since else ""
-    page = journal.page(EVENTS, {"run_id": query.run_id, "since": since}, query.limit, whole=True)
+    page = journal.events(query.run_id, since, query.limit)
     found = [msgspec.json.decode(event) for _, event in page.rows]
     return {"events": found, "truncated": page.truncated}
 

@@ -13,10 +13,14 @@ import math
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, get_args
 from unicodedata import normalize
@@ -24,6 +28,7 @@ from unicodedata import normalize
 import msgspec
 
 from animus_routes import App, Context, Depends, InvalidRequest, QuotaExceeded, Unavailable
+from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import log_storage as wire
 
 MAX_PAGE: Final = 1000
@@ -32,7 +37,10 @@ EVICT_AT_ONCE: Final = 1000
 LONGEST_DAYS: Final = 36_500
 POLL_S: Final = 0.05
 BUSY_S: Final = 4.0  # the host gives a store 5 s
-LAYOUT: Final = 2
+LAYOUT: Final = 3
+PROBED: Final = 1000  # matches that are counted to find the rarest condition
+MOST_LEADS: Final = 50  # targets of a pattern that are looked up one by one
+LAST: Final = "\U0010ffff"  # after every text
 # Characters of scripts that put no spaces between words: Han, kana, bopomofo and Hangul.
 UNSPACED: Final = (
     "\u1100-\u11ff\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u318e"
@@ -81,27 +89,33 @@ STEPS: Final = (
                 ('delete', old.seq, spaced(old.message), spaced(old.target), spaced(old.fields));
             END""",
     ),
+    (
+        "CREATE INDEX IF NOT EXISTS entries_by_moment ON entries (moment, seq)",
+        "CREATE INDEX entries_by_level ON entries (level, moment, seq)",
+        "CREATE INDEX entries_by_source ON entries (source, moment, seq)",
+        "CREATE INDEX entries_by_source_name ON entries (source_name, moment, seq)",
+        "CREATE INDEX entries_by_target ON entries (target, moment, seq)",
+    ),
 )
 
-# One condition per field of the query; NULL is no condition.
-MATCHES: Final = """moment >= :since AND moment < :until AND level >= :min_level
-AND (:source IS NULL OR source = :source)
-AND (:source_name IS NULL OR source_name = :source_name)
-AND (:target IS NULL OR target REGEXP :target)
-AND (:text IS NULL OR seq IN (SELECT rowid FROM words WHERE words MATCH :text))
-"""
+MATCHED: Final = "words WHERE words MATCH :text"
+# One condition per field of the query.
+CONDITIONS: Final = {
+    "until": "moment < :until",
+    "min_level": "level >= :min_level",
+    "source": "source = :source",
+    "source_name": "source_name = :source_name",
+    "target": "target REGEXP :target",
+    "text": f"EXISTS (SELECT 1 FROM {MATCHED} AND rowid = entries.seq)",
+}
 COLUMNS: Final = "seq, moment, size, id, ts, level, source, source_name, target, message, fields"
 # The parts put together here are constants of this file; values are always bound.
 # Hosts ask once, for the newest so many: a page holds those, and the next one what is before them.
-LAST: Final = f"""SELECT {COLUMNS} FROM entries
-    WHERE (moment, seq) < (:moment, :seq) AND {MATCHES} ORDER BY moment DESC, seq DESC"""
-PAGE: Final = f"""SELECT {COLUMNS} FROM entries WHERE seq <= :end
-    AND (moment, seq) > (:moment, :seq) AND {MATCHES} ORDER BY moment, seq"""
-NEWS: Final = f"""SELECT {COLUMNS} FROM entries WHERE seq > :seq AND seq <= :end
-    AND {MATCHES} ORDER BY seq"""
-NEWEST: Final = f"""SELECT moment, seq FROM entries WHERE seq <= :end
-    AND (moment, seq) > (:moment, :seq) AND {MATCHES}
-    ORDER BY moment DESC, seq DESC LIMIT 1 OFFSET :limit"""
+SPAN: Final = "(moment, seq) > (:moment, :seq) AND (moment, seq) < (:until_moment, :until_seq) AND seq <= :end"
+NEWS: Final = (
+    f"SELECT {COLUMNS} FROM entries WHERE seq > :seq AND seq <= :end AND {{}} ORDER BY seq"
+)
+NEXT_TARGET: Final = "SELECT min(target) FROM entries WHERE target > ? AND target < ?"
 END: Final = "SELECT coalesce(max(seq), 0) FROM entries"
 STORE: Final = """INSERT INTO entries
     (id, moment, ts, level, source, source_name, target, message, fields, size)
@@ -172,18 +186,98 @@ def spaced(text: str | None) -> str | None:
     return ONE.sub(r" \g<0> ", GAP.sub(" \ue000 ", text))
 
 
-def conditions(query: Query) -> dict[str, Any]:
-    given = (query.text or "").replace('"', '""').replace("\0", " ")
-    words = [spaced(word) for word in given.split()]
-    return {
-        "since": moment(query.since, "since") if query.since else "",
-        "until": moment(query.until, "until") if query.until else "~",
-        "min_level": LEVELS.index(query.min_level or "trace"),
-        "source": query.source,
-        "source_name": query.source_name,
-        "target": query.target_glob,
-        "text": " ".join(f'"{word}"' for word in words) or None,
-    }
+class Matches(NamedTuple):
+    """What a query asks for: its conditions as SQL, with what they are bound to."""
+
+    where: str
+    binds: dict[str, Any]
+
+    @classmethod
+    def of(cls, query: Query) -> "Matches":
+        given = (query.text or "").replace('"', '""').replace("\0", " ")
+        words = [spaced(word) for word in given.split()]
+        binds = {
+            "since": moment(query.since, "since") if query.since else None,
+            "until": moment(query.until, "until") if query.until else None,
+            "min_level": LEVELS.index(query.min_level or "trace") or None,
+            "source": query.source,
+            "source_name": query.source_name,
+            "target": query.target_glob,
+            "text": " ".join(f'"{word}"' for word in words) or None,
+        }
+        given_ones = [sql for name, sql in CONDITIONS.items() if binds[name] is not None]
+        since = ["moment >= :since"] if binds["since"] is not None else []
+        return cls(" AND ".join([*since, *given_ones]) or "TRUE", binds)
+
+    def rows(
+        self,
+        db: sqlite3.Connection,
+        place: Place,
+        end: int,
+        *,
+        before: Place | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[tuple[Any, ...]]:
+        """What matches between two places, in order, found by the rarest of the conditions."""
+        since, until = self.binds["since"], self.binds["until"]
+        start = Place(since, -1) if since is not None and since > place.moment else place
+        last = END_OF_TIME if before is None else before
+        last = Place(until, -1) if until is not None and until < last.moment else last
+        span = {"until_moment": last.moment, "until_seq": last.seq, "end": end}
+        binds = {**self.binds, **start._asdict(), **span}
+        leads: list[tuple[int, str, str, list[Any]]] = []
+        for column, values in self.leads(db):
+            each = (self.probe(db, own(column), {**binds, "lead": value}) for value in values)
+            leads.append((sum(each), column, own(column), values))
+        if self.binds["text"] is not None:
+            number = self.probe(db, MATCHED, binds)
+            if number < PROBED:
+                leads.append((number, "text", "", [None]))
+        # Last: where several are common, an index that has the matches alone is better.
+        leads.append((self.probe(db, f"entries WHERE {SPAN}", binds), "", "", [None]))
+        _, name, lead, values = min(leads, key=lambda found: found[0])
+        if name == "text":
+            lead = f"entries WHERE seq IN (SELECT rowid FROM {MATCHED}) AND {SPAN}"
+        way = "DESC" if newest_first else "ASC"
+        table = lead or f"entries INDEXED BY entries_by_moment WHERE {SPAN}"
+        sql = f"SELECT {COLUMNS} FROM {table} AND {self.where} ORDER BY moment {way}, seq {way}"
+        found = [db.execute(sql, {**binds, "lead": value}) for value in values]
+        return merge(*found, key=itemgetter(1, 0), reverse=newest_first)
+
+    def leads(self, db: sqlite3.Connection) -> Iterator[tuple[str, list[Any]]]:
+        """The conditions that an index knows: a column, and the values that it may have."""
+        for column in ("source", "source_name"):
+            if self.binds[column] is not None:
+                yield column, [self.binds[column]]
+        if self.binds["min_level"] is not None:
+            yield "level", [*range(self.binds["min_level"], len(LEVELS))]
+        if self.binds["target"] is not None:
+            targets = [*islice(matching_targets(db, self.binds["target"]), MOST_LEADS + 1)]
+            if len(targets) <= MOST_LEADS:
+                yield "target", targets
+
+    @staticmethod
+    def probe(db: sqlite3.Connection, some: str, binds: dict[str, Any]) -> int:
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {some} LIMIT {PROBED})"
+        return int(db.execute(sql, binds).fetchone()[0])
+
+
+def own(column: str) -> str:
+    return f"entries INDEXED BY entries_by_{column} WHERE {column} = :lead AND {SPAN}"
+
+
+def matching_targets(db: sqlite3.Connection, pattern: str) -> Iterator[str]:
+    """The targets that there are and that match, looked up one by one."""
+    prefix = re.split(r"[*?]", pattern, maxsplit=1)[0]
+    if prefix == pattern:
+        yield pattern
+        return
+    target, last = prefix, prefix + LAST
+    if glob(pattern).fullmatch(prefix):
+        yield prefix
+    while (target := db.execute(NEXT_TARGET, [target, last]).fetchone()[0]) is not None:
+        if glob(pattern).fullmatch(target):
+            yield target
 
 
 def place_of(cursor: str | None) -> Place:
@@ -240,31 +334,16 @@ def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
     return db
 
 
-def take(
-    db: sqlite3.Connection, sql: str, binds: dict[str, Any], limit: int
-) -> tuple[list[tuple[Any, ...]], bool]:
+def take(found: Iterable[tuple[Any, ...]], limit: int) -> tuple[list[tuple[Any, ...]], bool]:
     """Rows, at most `limit` and no more than fit into a frame, and whether there are more."""
     rows: list[tuple[Any, ...]] = []
     size = 0
-    with closing(db.execute(sql, binds)) as found:
-        for row in found:
-            size += row[2]
-            if len(rows) == limit or (rows and size > PAGE_BYTES):
-                return rows, True
-            rows.append(row)
+    for row in found:
+        size += row[2]
+        if len(rows) == limit or (rows and size > PAGE_BYTES):
+            return rows, True
+        rows.append(row)
     return rows, False
-
-
-@contextmanager
-def change(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
 
 
 def layout_of(db: sqlite3.Connection) -> int:
@@ -282,7 +361,7 @@ def opened(path: Path) -> sqlite3.Connection:
         raise Unavailable(f"{path} was written by a newer version of this plugin")
     if layout < LAYOUT:
         db.execute("PRAGMA journal_mode = WAL")
-        with change(db):
+        with turn(db, BUSY_S):
             for step in STEPS[layout_of(db) :]:  # another process may have made them meanwhile
                 for statement in step:
                     db.execute(statement)
@@ -307,7 +386,7 @@ class Store:
 
     def store(self, entries: list[wire.LogEntry]) -> int:
         rows = [row_of(f"entries.{n}", entry) for n, entry in enumerate(entries)]
-        with change(self.db):
+        with turn(self.db, BUSY_S):
             self.db.executemany(STORE, rows)
             if self.keep_days is not None:
                 oldest = datetime.now(UTC) - timedelta(days=self.keep_days)
@@ -317,7 +396,10 @@ class Store:
     def query(self, query: Query) -> wire.LogQueryResult:
         limit = MAX_PAGE if query.limit is None else min(query.limit, MAX_PAGE)
         place = END_OF_TIME if query.cursor is None else place_of(query.cursor)
-        rows, more = take(self.db, LAST, {**conditions(query), **place._asdict()}, limit)
+        found = Matches.of(query).rows(
+            self.db, Place(), sys.maxsize, before=place, newest_first=True
+        )
+        rows, more = take(found, limit)
         return wire.LogQueryResult(
             entries=[entry_of(row) for row in reversed(rows)],
             next_cursor=f"before-{rows[-1][1]}-{rows[-1][0]}" if more and rows else None,
@@ -393,17 +475,17 @@ class Feed(NamedTuple):
     """
 
     db: sqlite3.Connection
-    binds: dict[str, Any]
+    matches: Matches
     place: Place
     end: int
 
 
 def open_feed(ctx: Context[Store]) -> Iterator[Feed]:
     query = msgspec.convert(ctx.params, Query)
-    binds, place = conditions(query), place_of(query.cursor)
+    matches, place = Matches.of(query), place_of(query.cursor)
     with closing(opened(ctx.state.path)) as db:
         (end,) = db.execute(END).fetchone()
-        yield Feed(db, binds, place, end)
+        yield Feed(db, matches, place, end)
 
 
 @app.method("log_storage/tail")
@@ -416,14 +498,13 @@ def tail(
     """
     place = feed.place
     if query.limit is not None:
-        span = {**feed.binds, **place._asdict(), "end": feed.end}
-        limit = min(query.limit, 2**62)
-        before = feed.db.execute(NEWEST, {**span, "limit": limit}).fetchone()
-        place = Place(*before) if before else place
+        newest = feed.matches.rows(feed.db, place, feed.end, newest_first=True)
+        limit = min(query.limit, sys.maxsize - 1)
+        before = next(islice(newest, limit, limit + 1), None)
+        place = Place(before[1], before[0]) if before else place
     more = True
     while more and not ctx.cancelled:
-        span = {**feed.binds, **place._asdict(), "end": feed.end}
-        rows, more = take(feed.db, PAGE, span, MAX_PAGE)
+        rows, more = take(feed.matches.rows(feed.db, place, feed.end), MAX_PAGE)
         yield from map(entry_of, rows)
         place = Place(rows[-1][1], rows[-1][0]) if rows else place
     if query.follow:
@@ -436,8 +517,8 @@ def follow(ctx: Context, feed: Feed) -> Iterator[wire.LogEntry]:
         (version,) = feed.db.execute("PRAGMA data_version").fetchone()
         if more or version != seen:
             (end,) = feed.db.execute(END).fetchone()
-            span = {**feed.binds, "seq": after, "end": end}
-            rows, more = take(feed.db, NEWS, span, MAX_PAGE)
+            span = {**feed.matches.binds, "seq": after, "end": end}
+            rows, more = take(feed.db.execute(NEWS.format(feed.matches.where), span), MAX_PAGE)
             yield from map(entry_of, rows)
             after = rows[-1][0] if more else max(after, end)
         seen = version

@@ -17,15 +17,17 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final
 from unicodedata import normalize
+from zlib import crc32
 
 import msgspec
 
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError
+from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import memory_store as wire
 
 MAX_TOP_K: Final = 100
@@ -34,7 +36,9 @@ DEFAULT_PAGE: Final = 100
 VALUE_BYTES: Final = 1024 * 1024
 RESULT_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
 BUSY_S: Final = 5.0
-LAYOUT: Final = 2
+SLICE: Final = 1000  # rows that go in one transaction
+PAUSE_S: Final = 0.005  # so that whoever waits is next
+LAYOUT: Final = 3
 # Characters of scripts that put no spaces between words: Han, kana, bopomofo and Hangul.
 UNSPACED: Final = (
     "\u1100-\u11ff\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u318e"
@@ -43,12 +47,17 @@ UNSPACED: Final = (
 )
 ONE: Final = re.compile(f"[{UNSPACED}]")
 WORD: Final = re.compile(rf"[{UNSPACED}]+|[^\W{UNSPACED}]+")
+TOKEN: Final = re.compile(r"[^\W_]+|\ue000")  # a word, or what stands between two sentences
 GAP: Final = re.compile(rf"(?<=[{UNSPACED}])[\W_]+(?=[{UNSPACED}])")
 
 # The protocol's own codes (-32400..-32499); hosts take them as more than an ordinary failure.
 BACKEND_UNAVAILABLE: Final = -32404
 BINDING_MISMATCH: Final = -32407
 
+INDEXED: Final = """(rowid, key, text)
+    SELECT {0}.seq, placed({0}.scope, {0}.key), placed({0}.scope, {0}.text)"""
+REMOVED: Final = """(placed_words, rowid, key, text)
+    SELECT 'delete', old.seq, placed(old.scope, old.key), placed(old.scope, old.text)"""
 # What makes each layout from the one before.
 STEPS: Final = (
     (
@@ -84,21 +93,53 @@ STEPS: Final = (
             INSERT INTO words (rowid, key, text)
                 VALUES (new.seq, spaced(new.key), spaced(new.text)); END""",
     ),
+    (
+        "DROP TRIGGER memory_put",
+        "DROP TRIGGER memory_gone",
+        "DROP TRIGGER memory_changed",
+        "DROP TABLE words",
+        "CREATE INDEX memories_by_project ON memories (project_id, scope)",
+        # Of a scope that was deleted, rows up to a number are still to be removed.
+        "CREATE TABLE dropped (scope TEXT PRIMARY KEY, until INTEGER NOT NULL)",
+        # Each word begins with its scope: one that is common is counted in its scope alone.
+        """CREATE VIRTUAL TABLE placed_words USING fts5 (
+            key, text, content = 'memories', content_rowid = 'seq',
+            tokenize = 'porter unicode61')""",
+        f"INSERT INTO placed_words {INDEXED.format('memories')} FROM memories",
+        f"""CREATE TRIGGER memory_put AFTER INSERT ON memories BEGIN
+            INSERT INTO placed_words {INDEXED.format("new")}; END""",
+        f"""CREATE TRIGGER memory_gone AFTER DELETE ON memories BEGIN
+            INSERT INTO placed_words {REMOVED}; END""",
+        f"""CREATE TRIGGER memory_changed AFTER UPDATE ON memories BEGIN
+            INSERT INTO placed_words {REMOVED}; INSERT INTO placed_words {INDEXED.format("new")}; END""",
+    ),
 )
 
 PUT: Final = """INSERT INTO memories (project_id, scope, key, value, text, expires_at)
     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope, key) DO UPDATE
     SET value = excluded.value, text = excluded.text, expires_at = excluded.expires_at
     RETURNING seq"""
-GET: Final = """SELECT value FROM memories WHERE scope = ? AND key = ?
-    AND (expires_at IS NULL OR expires_at > ?)"""
-RANKED: Final = """SELECT m.key, m.value, -bm25(words, 2.0, 1.0) AS score
-    FROM words JOIN memories m ON m.seq = words.rowid
-    WHERE words MATCH ? AND m.scope = ? AND (m.expires_at IS NULL OR m.expires_at > ?)
-    ORDER BY score DESC, m.seq DESC LIMIT ?"""
-SCOPES: Final = """SELECT DISTINCT scope FROM memories
-    WHERE (:project_id IS NULL OR project_id = :project_id) AND scope > :after
-    AND (expires_at IS NULL OR expires_at > :moment) ORDER BY scope LIMIT :limit"""
+HERE: Final = """(m.expires_at IS NULL OR m.expires_at > :moment)
+    AND m.seq > coalesce((SELECT until FROM dropped WHERE scope = m.scope), 0)"""
+GET: Final = f"SELECT value FROM memories m WHERE scope = :scope AND key = :key AND {HERE}"
+RANKED: Final = f"""SELECT m.key, m.value, -bm25(placed_words, 2.0, 1.0) AS score
+    FROM placed_words w JOIN memories m ON m.seq = w.rowid
+    WHERE placed_words MATCH :words AND m.scope = :scope AND {HERE}
+    ORDER BY score DESC, m.seq DESC LIMIT :limit"""
+NEXT_SCOPE: Final = "SELECT min(scope) FROM memories WHERE scope > :after"
+NEXT_OF_PROJECT: Final = """SELECT min(scope) FROM memories
+    WHERE project_id = :project_id AND scope > :after"""
+INHABITED: Final = f"SELECT 1 FROM memories m WHERE scope = :scope AND {HERE} LIMIT 1"
+EXPIRE: Final = """DELETE FROM memories WHERE seq IN
+    (SELECT seq FROM memories WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"""
+DROP: Final = """INSERT INTO dropped (scope, until)
+    SELECT ?, max(seq) FROM memories WHERE scope = ? HAVING max(seq) IS NOT NULL
+    ON CONFLICT (scope) DO UPDATE SET until = excluded.until"""
+CLEAR: Final = """DELETE FROM memories WHERE seq IN
+    (SELECT seq FROM memories WHERE scope = ? AND seq <= ? LIMIT ?)"""
+# A row of before the scope was deleted is in the way of a new one.
+CLEAR_KEY: Final = """DELETE FROM memories WHERE scope = ? AND key = ?
+    AND seq <= (SELECT until FROM dropped WHERE scope = memories.scope)"""
 BIND: Final = "INSERT INTO projects (root, project_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 
@@ -150,10 +191,19 @@ def spaced(text: str | None) -> str | None:
     return ONE.sub(r" \g<0> ", GAP.sub(" \ue000 ", text))
 
 
-def any_word(query: str) -> str:
+def placed(scope: str, text: str | None) -> str:
+    """The words of a text as they are indexed: each with a mark of its scope in front.
+
+    Two scopes may have the same mark, so what is found is compared with the scope itself.
+    """
+    mark = f"{crc32(scope.encode()):08x}z"
+    return " ".join(f"{mark}{word}" for word in TOKEN.findall(spaced(text) or ""))
+
+
+def any_word(scope: str, query: str) -> str:
     """A full-text expression that matches any word of a question, or nothing if it has none."""
     words = dict.fromkeys(WORD.findall(normalize("NFC", query.lower())))
-    return " OR ".join(f'"{spaced(word)}"' for word in words) or '""'
+    return " OR ".join(f'"{placed(scope, word)}"' for word in words) or '""'
 
 
 def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
@@ -162,19 +212,8 @@ def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA trusted_schema = ON")  # its triggers use a function of ours
     db.create_function("spaced", 1, spaced, deterministic=True)
+    db.create_function("placed", 2, placed, deterministic=True)
     return db
-
-
-@contextmanager
-def change(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
 
 
 def layout_of(db: sqlite3.Connection) -> int:
@@ -193,7 +232,7 @@ def opened(path: Path) -> sqlite3.Connection:
         raise RpcError(BACKEND_UNAVAILABLE, text)
     if layout < LAYOUT:
         db.execute("PRAGMA journal_mode = WAL")
-        with change(db):
+        with turn(db, BUSY_S):
             for step in STEPS[layout_of(db) :]:  # another process may have made them meanwhile
                 for statement in step:
                     db.execute(statement)
@@ -216,12 +255,12 @@ class Store:
         self.inode = self.path.stat().st_ino
         return db
 
-    def check_binding(self, project_id: str) -> None:
+    def check_binding(self, project_id: str, db: sqlite3.Connection | None = None) -> None:
         """Refuse another project's id; before the first put, any id may be this project's."""
         if self.root is None:
             return
         find = "SELECT root, project_id FROM projects WHERE root = ? OR project_id = ?"
-        for root, known in self.db.execute(find, [self.root, project_id]):
+        for root, known in (db or self.db).execute(find, [self.root, project_id]):
             if (root, known) != (self.root, project_id):
                 text = f"project binding mismatch: this process is not bound to '{project_id}'"
                 raise RpcError(BINDING_MISMATCH, text, {"project_id": project_id})
@@ -235,18 +274,21 @@ class Store:
         expires_at = None if request.ttl_secs is None else moment + request.ttl_secs
         words = " ".join(words_in(request.value))
         project_id = request.scope.project_id
-        with change(self.db):
+        with turn(self.db, BUSY_S):
             self.check_binding(project_id)
             if self.root is not None:
                 self.db.execute(BIND, [self.root, project_id])
-            self.db.execute("DELETE FROM memories WHERE expires_at <= ?", [moment])
+            self.db.execute(EXPIRE, [moment, SLICE])
+            self.clear(self.db)
+            self.db.execute(CLEAR_KEY, [scope, request.key])
             values = [project_id, scope, request.key, value.decode(), words, expires_at]
             ((seq,),) = self.db.execute(PUT, values).fetchall()
         return int(seq)
 
     def get(self, scope: wire.MemoryScope, key: str) -> wire.GetMemoryResponse:
         self.check_binding(scope.project_id)
-        row = self.db.execute(GET, [scope_id(scope), key, time.time()]).fetchone()
+        terms = {"scope": scope_id(scope), "key": key, "moment": time.time()}
+        row = self.db.execute(GET, terms).fetchone()
         if row is None:
             return wire.GetMemoryResponse(found=False)
         return wire.GetMemoryResponse(found=True, value=msgspec.json.decode(row[0]))
@@ -254,7 +296,9 @@ class Store:
     def query(self, request: wire.QueryMemoryRequest) -> list[wire.MemoryQueryResult]:
         self.check_binding(request.scope.project_id)
         limit = min(request.top_k, MAX_TOP_K)
-        terms = [any_word(request.query), scope_id(request.scope), time.time(), limit]
+        scope = scope_id(request.scope)
+        words = any_word(scope, request.query)
+        terms = {"words": words, "scope": scope, "moment": time.time(), "limit": limit}
         found: list[wire.MemoryQueryResult] = []
         size = 0
         with closing(self.db.execute(RANKED, terms)) as rows:
@@ -275,22 +319,41 @@ class Store:
             project_id = next((known for (known,) in bound), "")
         given = DEFAULT_PAGE if request.page_size is None else request.page_size
         size = min(max(given, 1), MAX_PAGE)
-        terms = {
-            "project_id": project_id,
-            "after": request.cursor or "",
-            "moment": time.time(),
-            "limit": size + 1,
-        }
-        found = [scope for (scope,) in self.db.execute(SCOPES, terms)]
+        find = NEXT_SCOPE if project_id is None else NEXT_OF_PROJECT
+        place = {"project_id": project_id, "after": request.cursor or "", "moment": time.time()}
+        found: list[str] = []
+        while len(found) <= size:
+            (scope,) = self.db.execute(find, place).fetchone()
+            if scope is None:
+                break
+            place["after"] = scope
+            if self.db.execute(INHABITED, {**place, "scope": scope}).fetchone():
+                found.append(scope)
         return wire.ListScopesResponse(
             scopes=[scope_of(scope) for scope in found[:size]],
             next_cursor=found[size - 1] if len(found) > size else None,
         )
 
-    def delete(self, scope: wire.MemoryScope) -> None:
-        with change(self.db):
-            self.check_binding(scope.project_id)
-            self.db.execute("DELETE FROM memories WHERE scope = ?", [scope_id(scope)])
+    def delete(self, scope: wire.MemoryScope, ctx: Context) -> None:
+        """Nobody sees its rows any more; they are removed by and by, beside what else is called."""
+        name = scope_id(scope)
+        with closing(opened(self.path)) as db:
+            with turn(db, BUSY_S):
+                self.check_binding(scope.project_id, db)
+                db.execute(DROP, [name, name])
+            more = True
+            while more and not ctx.wait(PAUSE_S):
+                with turn(db, BUSY_S):
+                    more = self.clear(db)
+
+    def clear(self, db: sqlite3.Connection) -> bool:
+        """Remove some rows of a deleted scope; whether there may be more."""
+        row = db.execute("SELECT scope, until FROM dropped LIMIT 1").fetchone()
+        if row is None:
+            return False
+        if db.execute(CLEAR, [*row, SLICE]).rowcount < SLICE:
+            db.execute("DELETE FROM dropped WHERE scope = ? AND until = ?", row)
+        return True
 
 
 # ---- the plugin ---------------------------------------------------------------------------------
@@ -357,10 +420,10 @@ def list_scopes(request: wire.ListScopesRequest, store: Memory) -> wire.ListScop
     return store.scopes(request)
 
 
-@app.method("memory/delete_scope")
-def delete_scope(scope: wire.MemoryScope, store: Memory) -> wire.DeleteScopeResponse:
+@app.method("memory/delete_scope", concurrent=True)
+def delete_scope(scope: wire.MemoryScope, ctx: Context, store: Memory) -> wire.DeleteScopeResponse:
     """Forget a scope; an unknown one counts as forgotten."""
-    store.delete(scope)
+    store.delete(scope, ctx)
     return wire.DeleteScopeResponse(ack=True)
 
 

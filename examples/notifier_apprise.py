@@ -34,12 +34,14 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from animus_routes import App, Context, Depends, Env, Unavailable
+from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import notifier as wire
 
 FLUSH_S: Final = 8.0  # a host gives a flush 15 s; the last delivery may take its own time-outs
 LONGEST_PAUSE_S: Final = 3600.0
 KEPT_S: Final = 7 * 86400.0  # how long a delivered event is remembered, should a host send it again
 BUSY_S: Final = 5.0
+MANY: Final = 1000  # rows that are counted, or removed at once
 TAG: Final = "tag:yaml.org,2002:"
 KINDS: Final = {type(None): "null", bool: "bool", int: "int", float: "float", str: "str"}
 # A plain word or number as hosts read it, whose YAML is 1.2.
@@ -65,6 +67,9 @@ ENQUEUE: Final = "INSERT OR IGNORE INTO outbox (event_id, route, event, due) VAL
 TAKE: Final = """UPDATE outbox SET attempts = attempts + 1, due = :lease WHERE id =
     (SELECT id FROM outbox WHERE state = 'pending' AND due <= :now ORDER BY due, id LIMIT 1)
     RETURNING id, route, event, attempts"""
+FORGET: Final = """DELETE FROM outbox WHERE id IN
+    (SELECT id FROM outbox WHERE state = 'sent' AND due < ? ORDER BY due LIMIT ?)"""
+DEAD: Final = "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'dead' LIMIT ?)"
 SETTLE: Final = "UPDATE outbox SET state = ?, due = ?, error = ? WHERE id = ?"
 
 
@@ -191,7 +196,8 @@ class Outbox:
         if not self._made:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(TABLES)
-            db.execute("DELETE FROM outbox WHERE state = 'sent' AND due < ?", [time() - KEPT_S])
+            with turn(db, BUSY_S):
+                db.execute(FORGET, [time() - KEPT_S, MANY])
             self._made = True
         return db
 
@@ -206,20 +212,20 @@ def enqueue(
     routes = [route for route in box.config.routes if route.takes(event)]
     document = msgspec.json.encode(event).decode()
     lifecycle: list[wire.NotifierLifecycleEvent] = []
-    db.execute("BEGIN IMMEDIATE")
-    for route in routes:
-        row = db.execute(ENQUEUE, [event.id, route.name, document, time()])
-        if row.rowcount:
-            delivery = Delivery(row.lastrowid or 0, route.name, event, 0)
-            lifecycle.append(told("enqueued", delivery))
-    db.execute("COMMIT")
+    with turn(db, BUSY_S):
+        for route in routes:
+            row = db.execute(ENQUEUE, [event.id, route.name, document, time()])
+            if row.rowcount:
+                delivery = Delivery(row.lastrowid or 0, route.name, event, 0)
+                lifecycle.append(told("enqueued", delivery))
     return wire.NotifierNotifyResult(accepted=bool(routes), lifecycle_events=lifecycle)
 
 
 def take(box: Outbox, db: sqlite3.Connection) -> Delivery | None:
     """The next delivery that is due, leased to this process."""
     now = time()
-    row = db.execute(TAKE, {"now": now, "lease": now + box.config.retry.lease_s}).fetchone()
+    with turn(db, BUSY_S):
+        row = db.execute(TAKE, {"now": now, "lease": now + box.config.retry.lease_s}).fetchone()
     if row is None:
         return None
     number, route, document, attempts = row
@@ -228,19 +234,24 @@ def take(box: Outbox, db: sqlite3.Connection) -> Delivery | None:
     )
 
 
+def settled(db: sqlite3.Connection, values: list[Any]) -> None:
+    with turn(db, BUSY_S):
+        db.execute(SETTLE, values)
+
+
 def settle(
     box: Outbox, db: sqlite3.Connection, delivery: Delivery, error: str | None
 ) -> wire.NotifierLifecycleEvent:
     """Record how a delivery went; a failed one is retried after a pause, or given up."""
     retry = box.config.retry
     if error is None:
-        db.execute(SETTLE, ["sent", time(), None, delivery.id])
+        settled(db, ["sent", time(), None, delivery.id])
         return told("sent", delivery)
     if delivery.attempts >= retry.attempts:
-        db.execute(SETTLE, ["dead", time(), error, delivery.id])
+        settled(db, ["dead", time(), error, delivery.id])
         return told("dead-lettered", delivery, error=error)
     pause = retry.pause(delivery.attempts)
-    db.execute(SETTLE, ["pending", time() + pause, error, delivery.id])
+    settled(db, ["pending", time() + pause, error, delivery.id])
     return told("failed", delivery, error=error, retry_in_s=pause)
 
 
@@ -390,8 +401,9 @@ def health(ctx: Context[Outbox | None]) -> str | None:
     if not box.path.exists():
         return unwritable(box.path)
     with closing(box.connect()) as db:
-        (dead,) = db.execute("SELECT count(*) FROM outbox WHERE state = 'dead'").fetchone()
-    return f"{dead} deliveries were given up" if dead else None
+        (dead,) = db.execute(DEAD, [MANY]).fetchone()
+    number = f"{MANY} or more" if dead == MANY else dead
+    return f"{number} deliveries were given up" if dead else None
 
 
 def unwritable(path: Path) -> str | None:

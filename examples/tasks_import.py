@@ -22,9 +22,10 @@ from typing import Any, Final, TypedDict
 
 import msgspec
 from msgspec.structs import replace
-from tasks_sqlite import KIND, Store, coerced, database_path, native_for
+from tasks_sqlite import BUSY_S, KIND, Store, coerced, database_path, native_for
 
 from animus_routes import UNSET, RpcError
+from animus_routes.batteries.sqlite import turn
 from animus_routes.structs.subject import Subject
 from animus_routes.timestamps import now
 
@@ -146,7 +147,7 @@ def bring_in(store: Store, rows: list[tuple[int, Row]]) -> dict[str, int]:
     """
     done = {"created": 0, "updated": 0, "unchanged": 0}
     problems: list[str] = []
-    with store.change():
+    with turn(store.db, BUSY_S):
         for line, row in rows:
             try:
                 done[bring_in_one(store, row)] += 1

@@ -14,9 +14,12 @@ import re
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, timedelta
 from functools import cached_property
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -25,6 +28,8 @@ from msgspec import Meta, UnsetType, field
 from msgspec.structs import asdict, replace
 
 from animus_routes import UNSET, App, Context, Depends, InvalidRequest, NotFound, Unavailable
+from animus_routes.batteries.sql import marks
+from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import subject as wire
 from animus_routes.timestamps import now, parse
 
@@ -34,7 +39,8 @@ PAGE_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 
 KEPT_CHANGES: Final = 10_000  # how far a watcher may fall behind
 POLL_S: Final = 0.05
 BUSY_S: Final = 5.0
-LAYOUT: Final = 1
+LAYOUT: Final = 2
+PROBED: Final = 1000  # matches that are counted to find the rarest condition
 
 # Native status, bucket, dispatch label. The first of a bucket is what the bare bucket means.
 NATIVE: Final[tuple[tuple[str, wire.SubjectStatus, str | None], ...]] = (
@@ -72,6 +78,8 @@ class Custom(msgspec.Struct, omit_defaults=True):
     risk: Literal["low", "medium", "high"] | UnsetType = UNSET
 
 
+# Triggers keep what a task can be found by, so that a condition which few tasks fulfil is found
+# without a look at the others.
 DERIVED: Final = ", ".join(
     f"{name} AS (json_extract(subject, '$.{name}')) STORED"
     for name in (
@@ -79,6 +87,17 @@ DERIVED: Final = ", ".join(
         *("priority", "assignee", "created_at", "updated_at"),
     )
 )
+# What a task can be found by, a text each; triggers keep it, whoever writes the task.
+KEYS: Final = """INSERT OR IGNORE INTO task_keys (key, seq)
+    SELECT 'status:' || {0}.status, {0}.seq WHERE {0}.status IS NOT NULL
+    UNION ALL SELECT 'native_status:' || {0}.native_status, {0}.seq
+        WHERE {0}.native_status IS NOT NULL
+    UNION ALL SELECT 'assignee:' || {0}.assignee, {0}.seq WHERE {0}.assignee IS NOT NULL
+    UNION ALL SELECT 'label:' || value, {0}.seq FROM json_each({0}.subject, '$.labels')
+    UNION ALL SELECT 'attachment:' || json_extract(value, '$.kind'), {0}.seq
+        FROM json_each({0}.subject, '$.attachments')
+        WHERE json_extract(value, '$.kind') IS NOT NULL"""
+EVERY_KEY: Final = "UPDATE tasks SET subject = subject"  # the trigger does it
 TABLES: Final = f"""
 CREATE TABLE IF NOT EXISTS tasks (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, {DERIVED});
@@ -91,6 +110,20 @@ CREATE TABLE IF NOT EXISTS changes (
 CREATE TABLE IF NOT EXISTS comments (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, task TEXT NOT NULL, at TEXT NOT NULL, text TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS comments_by_task ON comments (task);
+CREATE INDEX IF NOT EXISTS tasks_by_update ON tasks (updated_at);
+CREATE TABLE IF NOT EXISTS task_keys (
+    key TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS task_keys_by_task ON task_keys (seq);
+DROP TRIGGER IF EXISTS task_made;
+DROP TRIGGER IF EXISTS task_changed;
+DROP TRIGGER IF EXISTS task_gone;
+CREATE TRIGGER task_made AFTER INSERT ON tasks BEGIN {KEYS.format("new")}; END;
+CREATE TRIGGER task_changed AFTER UPDATE ON tasks BEGIN
+    DELETE FROM task_keys WHERE seq = old.seq; {KEYS.format("new")}; END;
+CREATE TRIGGER task_gone AFTER DELETE ON tasks BEGIN
+    DELETE FROM task_keys WHERE seq = old.seq; END;
+DELETE FROM task_keys;
+{EVERY_KEY};
 CREATE TABLE IF NOT EXISTS imports (id TEXT PRIMARY KEY, source TEXT NOT NULL);
 PRAGMA user_version = {LAYOUT};
 """
@@ -112,9 +145,15 @@ AND (:updated_since IS NULL OR updated_at >= :updated_since)
 """
 CHILDREN: Final = """(SELECT json_group_array(id)
     FROM (SELECT c.id FROM tasks c WHERE c.parent = tasks.id ORDER BY c.seq))"""
+PICK: Final = f"SELECT subject, {CHILDREN}, tasks.seq FROM"
 # The parts put together here are constants of this file; values are always bound.
-PAGE: Final = f"""SELECT subject, {CHILDREN}, seq FROM tasks
-    WHERE seq > :after AND {MATCHES} ORDER BY seq LIMIT :limit"""
+END: Final = f"tasks.seq > :after AND {MATCHES} ORDER BY tasks.seq LIMIT :limit"
+# A page in order, found by one key, by the time of the last change, or by looking at all of them.
+BY_KEY: Final = f"""{PICK} task_keys CROSS JOIN tasks ON tasks.seq = task_keys.seq
+    WHERE task_keys.key = :key AND task_keys.seq > :after AND {END.replace("tasks.seq", "task_keys.seq")}"""
+BY_UPDATE: Final = f"""{PICK} tasks INDEXED BY tasks_by_update
+    WHERE updated_at >= :updated_since AND {END}"""
+BY_SEQ: Final = f"{PICK} tasks NOT INDEXED WHERE {END}"
 ONE: Final = f"SELECT subject, {CHILDREN}, seq FROM tasks WHERE id = ?"
 NEXT: Final = f"""SELECT subject, {CHILDREN}, seq FROM tasks WHERE status = 'ready'
     ORDER BY coalesce(priority, 0) DESC, created_at, seq LIMIT 1"""
@@ -171,6 +210,30 @@ def conditions(query: wire.SubjectFilter) -> dict[str, Any]:
         name: msgspec.json.encode(value).decode() if isinstance(value, list) else value
         for name, value in fields.items()
     }
+
+
+def keys_of(query: wire.SubjectFilter) -> Iterator[list[str]]:
+    """For each condition that tasks have keys for: the keys of which a match has one."""
+    native = [query.native_status] if query.native_status else []
+    if query.dispatch_label:
+        yield [
+            f"native_status:{h.native_status}"
+            for h in STATUSES
+            if h.dispatch_label == query.dispatch_label
+        ]
+    attached = [query.has_attachment_kind] if query.has_attachment_kind else []
+    given: dict[str, list[str]] = {
+        "status": [*query.status],
+        "native_status": native,
+        "assignee": [*query.assignee],
+        "label": [*query.labels_any],
+        "attachment": attached,
+    }
+    for name, values in given.items():
+        if values:
+            yield list(dict.fromkeys(f"{name}:{value}" for value in values))
+    for label in query.labels_all:
+        yield [f"label:{label}"]
 
 
 def native_for(status: str | None, native: str | None, held: str | None) -> wire.StatusDispatchHint:
@@ -259,17 +322,6 @@ class Store:
         self.inode = self.path.stat().st_ino
         return db
 
-    @contextmanager
-    def change(self) -> Iterator[None]:
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.db.execute("COMMIT")
-        except BaseException:
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-            raise
-
     def find(self, task_id: str) -> wire.Subject | None:
         """A task by its id, with or without the prefix: people type `7` for `task:7`."""
         for known in (task_id, f"{KIND}:{task_id}"):
@@ -296,7 +348,7 @@ class Store:
         binds = {**conditions(query), "after": int(given[1]), "limit": limit + 1}
         page = wire.SubjectList(subjects=[], fetched_at=now())
         last = size = 0
-        for document, children, seq in self.db.execute(PAGE, binds).fetchall():
+        for document, children, seq in self.matches(query, binds):
             size += len(document.encode())
             if page.subjects and (len(page.subjects) == limit or size > PAGE_BYTES):
                 page.next_cursor = f"after-{last}"
@@ -304,6 +356,29 @@ class Store:
             page.subjects.append(task_of(document, children))
             last = seq
         return page
+
+    def matches(
+        self, query: wire.SubjectFilter, binds: dict[str, Any]
+    ) -> Iterator[tuple[str, str, int]]:
+        """Tasks in order, found by the rarest of the conditions that are given."""
+        found: list[tuple[int, str, list[str]]] = []
+        for keys in keys_of(query):
+            some = f"key IN ({marks(len(keys))}) AND seq > ? LIMIT {PROBED}"
+            found.append((self.count("task_keys", some, [*keys, binds["after"]]), BY_KEY, keys))
+        if since := binds["updated_since"]:
+            recent = self.count("tasks", f"updated_at >= ? LIMIT {PROBED}", [since])
+            if recent < PROBED:
+                found.append((recent, BY_UPDATE, [""]))
+        _, sql, keys = min(found, default=(0, BY_SEQ, [""]))
+        pages = [self.db.execute(sql, {**binds, "key": key}) for key in keys]
+        rows = merge(*pages, key=itemgetter(2))
+        yield from (next(same) for _, same in groupby(rows, key=itemgetter(2)))
+
+    def count(self, table: str, some: str, values: list[Any]) -> int:
+        found = self.db.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {some})", values
+        )
+        return int(found.fetchone()[0])
 
     def next(self) -> wire.Subject | None:
         row = self.db.execute(NEXT).fetchone()
@@ -315,7 +390,7 @@ class Store:
         hint = native_for(new.status, new.native_status, None)
         fields = {**asdict(new), "status": hint.maps_to, "native_status": hint.native_status}
         fields["labels"] = list(dict.fromkeys(new.labels))
-        with self.change():
+        with turn(self.db, BUSY_S):
             task_id = f"{KIND}:{self._next_seq()}"
             fields["parent"] = self.parent(new.parent)
             task = self.put(
@@ -325,7 +400,7 @@ class Store:
             return task
 
     def update(self, task_id: str, patch: TaskPatch) -> wire.Subject:
-        with self.change():
+        with turn(self.db, BUSY_S):
             old = self.get(task_id)
             plain = {n: getattr(patch, n) for n in ("title", "description", "priority", "labels")}
             clearable = {n: getattr(patch, n) for n in ("assignee", "parent", "url")}
@@ -348,7 +423,7 @@ class Store:
             return self.put(old, new)
 
     def delete(self, task_id: str) -> None:
-        with self.change():
+        with turn(self.db, BUSY_S):
             task = self.get(task_id)
             for child in task.children:
                 orphan = self.get(child)

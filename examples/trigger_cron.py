@@ -12,16 +12,18 @@ was running. `last` sends only the latest, `all` sends each once (the newest tho
 CRON_TRIGGERS: `{"nightly": {"cron": "0 3 * * *"}}`.
 
 A time that a clock change skips ticks right after the change; one that it repeats ticks once. What
-the host has accepted is kept in the project's `.animus/trigger-cron.json`, or where CRON_STATE says.
-A tick that it did not acknowledge is sent again after a restart, with the same event id.
+the host has accepted is kept in the project's `.animus/trigger-cron.sqlite3`, or where CRON_STATE
+says; a `.json` of that name, which 0.1.0 wrote, is read once. A tick that it did not acknowledge is
+sent again after a restart, with the same event id.
 """
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
+from heapq import heapify, heapreplace
 from pathlib import Path
-from threading import Lock
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -30,6 +32,7 @@ from croniter import CroniterError, croniter
 from msgspec import Struct
 
 from animus_routes import App, Context, InvalidRequest
+from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.structs.plugin import TriggerEvent, TriggerWatchParams
 from animus_routes.structs.trigger import TriggerSchema
 
@@ -39,7 +42,7 @@ CAUGHT_UP: Final = {"last": 1, "none": 1, "all": 1000}
 FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
-class Plan(Struct, forbid_unknown_fields=True):
+class Plan(Struct, forbid_unknown_fields=True, frozen=True):
     """One trigger's `config`."""
 
     cron: str
@@ -51,39 +54,44 @@ class Kept:
     """The last tick of each trigger that has been dealt with, in one file."""
 
     def __init__(self, file: Path) -> None:
-        self.file = file
-        self._lock = Lock()
-        text = file.read_bytes() if file.exists() else b"{}"
-        self._until = msgspec.json.decode(text, type=dict[str, str])
+        self.file = file.with_suffix(".sqlite3") if file.suffix == ".json" else file
 
-    def until(self, trigger: str, otherwise: datetime) -> datetime:
-        """The last tick of a trigger; a new one starts with `otherwise`."""
-        with self._lock:
-            if trigger not in self._until:
-                self._until[trigger] = otherwise.strftime(FORMAT)
-                self._save()
-            return moment(self._until[trigger])
+    @cached_property
+    def database(self) -> Database:
+        """Made when it is first used: a ping leaves nothing behind."""
+        before = self.file.with_suffix(".json")
+
+        def build(db: Transaction, _found: int) -> None:
+            db.run("CREATE TABLE cron_ticks (trigger_id TEXT PRIMARY KEY, until TEXT NOT NULL)")
+            text = before.read_bytes() if before.exists() else b"{}"
+            known = msgspec.json.decode(text, type=dict[str, str])
+            db.run_each("INSERT INTO cron_ticks VALUES (?, ?)", known.items())
+
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        return Database(self.file, Layout("trigger_cron", 1, "cron_ticks", build))
+
+    def until(self, triggers: Iterable[str], otherwise: datetime) -> dict[str, datetime]:
+        """The last tick of each trigger; a new one starts with `otherwise`."""
+        new = [(trigger, otherwise.strftime(FORMAT)) for trigger in triggers]
+        find = "SELECT until FROM cron_ticks WHERE trigger_id = ?"
+        with self.database.write() as db:
+            db.run_each("INSERT INTO cron_ticks VALUES (?, ?) ON CONFLICT DO NOTHING", new)
+            return {trigger: datetime.fromisoformat(db.value(find, trigger)) for trigger, _ in new}
 
     def advance(self, trigger: str, until: str) -> bool:
         """Note that a tick has been dealt with; False for a trigger that has never been watched."""
-        with self._lock:
-            if trigger not in self._until:
-                return False
-            if until > self._until[trigger]:
-                self._until[trigger] = until
-                self._save()
-            return True
-
-    def _save(self) -> None:
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.file.with_suffix(".new")
-        beside.write_text(json.dumps(self._until), "utf-8")
-        beside.replace(self.file)
+        later = "UPDATE cron_ticks SET until = ? WHERE trigger_id = ? AND until < ?"
+        with self.database.write() as db:
+            known = "SELECT 1 FROM cron_ticks WHERE trigger_id = ?"
+            return db.run(later, until, trigger, until) > 0 or db.value(known, trigger) is not None
 
 
 def kept(ctx: Context) -> Iterator[Kept]:
-    default = Path(ctx.project_root, ".animus", "trigger-cron.json")
-    yield Kept(Path(os.environ.get("CRON_STATE") or default))
+    default = Path(ctx.project_root, ".animus", "trigger-cron.sqlite3")
+    state = Kept(Path(os.environ.get("CRON_STATE") or default))
+    yield state
+    if "database" in state.__dict__:
+        state.database.close()
 
 
 app = App(
@@ -99,6 +107,24 @@ app = App(
 )
 
 
+def ticks(plan: Plan, start: datetime, *, backwards: bool = False) -> Iterator[datetime]:
+    """All ticks of a plan after a moment, or before it."""
+    zone = ZoneInfo(plan.timezone)
+    hours = plan.cron.split()[-4:-3]
+    every_hour = not hours or hours[0].startswith("*")
+    found = croniter(plan.cron, start.astimezone(zone), second_at_beginning=True)
+    while True:
+        tick = (found.get_prev if backwards else found.get_next)(datetime).astimezone(UTC)
+        if every_hour or not tick.astimezone(zone).fold:
+            yield tick
+
+
+@lru_cache(maxsize=4096)
+def next_tick(plan: Plan, start: datetime) -> datetime:
+    """The first tick after a moment; many triggers have one plan."""
+    return next(ticks(plan, start))
+
+
 class Schedule:
     """One trigger's ticks after `until`."""
 
@@ -106,23 +132,15 @@ class Schedule:
         self.trigger = trigger
         self.plan = plan
         self.until = until
-        self._zone = ZoneInfo(plan.timezone)
-        hours = plan.cron.split()[-4:-3]
-        self._every_hour = not hours or hours[0].startswith("*")
 
-    def ticks(self, start: datetime, *, backwards: bool = False) -> Iterator[datetime]:
-        """All ticks after a moment."""
-        found = croniter(self.plan.cron, start.astimezone(self._zone), second_at_beginning=True)
-        while True:
-            tick = (found.get_prev if backwards else found.get_next)(datetime).astimezone(UTC)
-            if self._every_hour or not tick.astimezone(self._zone).fold:
-                yield tick
+    def next(self) -> datetime:
+        return next_tick(self.plan, self.until)
 
     def due(self, now: datetime) -> list[datetime]:
         """What to send now, oldest first; it is not due again."""
         newest: list[datetime] = []
         # The tick of this very moment is one of them.
-        for tick in self.ticks(now + timedelta(milliseconds=1), backwards=True):
+        for tick in ticks(self.plan, now + timedelta(milliseconds=1), backwards=True):
             if tick <= self.until or len(newest) == CAUGHT_UP[self.plan.missed]:
                 break
             newest.append(tick)
@@ -136,7 +154,7 @@ class Schedule:
         payload = {
             "kind": "cron_tick",
             "scheduled_at": at,
-            "local_time": tick.astimezone(self._zone).isoformat(),
+            "local_time": tick.astimezone(ZoneInfo(self.plan.timezone)).isoformat(),
             "cron": self.plan.cron,
             "timezone": self.plan.timezone,
             "late": now - tick >= LATE,
@@ -158,7 +176,7 @@ def moment(text: Any) -> datetime:
         raise InvalidRequest("cursor: a time such as 2026-01-31T09:30:00Z") from None
 
 
-def plans(params: TriggerWatchParams) -> dict[str, Plan]:
+def plans(params: TriggerWatchParams, now: datetime) -> dict[str, Plan]:
     """Each trigger's plan, from the host or else from the environment.
 
     Raises:
@@ -172,8 +190,7 @@ def plans(params: TriggerWatchParams) -> dict[str, Plan]:
         for trigger, config in msgspec.convert(given, dict[str, dict[str, Any]]).items():
             where = f"trigger '{trigger}': "
             found[trigger] = plan = msgspec.convert(config, Plan)
-            ZoneInfo(plan.timezone)
-            next(Schedule(trigger, plan, datetime.now(UTC)).ticks(datetime.now(UTC)))
+            next_tick(plan, now)
     except (ValueError, LookupError, CroniterError, OSError, msgspec.ValidationError) as problem:
         raise InvalidRequest(f"{where}{problem}") from None
     return found
@@ -182,27 +199,29 @@ def plans(params: TriggerWatchParams) -> dict[str, Plan]:
 @app.method("trigger/watch")
 def watch(params: TriggerWatchParams, ctx: Context[Kept]) -> Iterator[TriggerEvent]:
     """Refuses the watch if a plan cannot be followed, so this is not itself a generator."""
-    now = datetime.now(UTC)
+    now = datetime.now(UTC).replace(microsecond=0)
     resumed = None if params.cursor is None else moment(params.cursor)
-    followed = plans(params)
-    schedules = [
-        Schedule(trigger, plan, resumed or ctx.state.until(trigger, now))
-        for trigger, plan in followed.items()
-    ]
+    followed = plans(params, now)
+    until = dict.fromkeys(followed, resumed) if resumed else ctx.state.until(followed, now)
+    schedules = [Schedule(trigger, plan, until[trigger]) for trigger, plan in followed.items()]
     if not schedules:
         ctx.log("warn", "there are no triggers to watch")
     return events(schedules, ctx)
 
 
 def events(schedules: list[Schedule], ctx: Context) -> Iterator[TriggerEvent]:
+    """Wait for the earliest of the next ticks, whatever the number of triggers."""
+    ahead = [(schedule.next(), number) for number, schedule in enumerate(schedules)]
+    heapify(ahead)
     while True:
         now = datetime.now(UTC)
-        for schedule in schedules:
+        while ahead and ahead[0][0] <= now:
+            schedule = schedules[ahead[0][1]]
             for tick in schedule.due(now):
                 yield schedule.event(tick, now)
-        now = datetime.now(UTC)
-        waits = [(next(s.ticks(s.until)) - now).total_seconds() for s in schedules]
-        if ctx.wait(min([max(wait, 0) for wait in waits] + [LOOK_S])):
+            heapreplace(ahead, (schedule.next(), ahead[0][1]))
+        wait = (ahead[0][0] - datetime.now(UTC)).total_seconds() if ahead else LOOK_S
+        if ctx.wait(min(max(wait, 0), LOOK_S)):
             return
 
 

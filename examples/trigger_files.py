@@ -12,16 +12,20 @@ not tell the plugin its triggers, they come from the variable WATCHED_FILES:
 `{"docs": {"paths": ["docs"]}}`.
 
 watchfiles reports that something changed; a comparison with what the host already knows tells what.
-That is kept in the project's `.animus/trigger-files.json`, or where WATCHED_FILES_STATE says. A change
-that the host did not acknowledge is sent again after a restart, with the same event id, and so is
-one that happened in between. A folder that disappears ends the process; the host starts it again.
+That is kept in the project's `.animus/trigger-files.sqlite3`, or where WATCHED_FILES_STATE says; a
+`.json` of that name, which 0.1.0 wrote, is read once. A change that the host did not acknowledge is
+sent again after a restart, with the same event id, and so is one that happened in between. A folder
+that disappears ends the process; the host starts it again.
 """
 
 import asyncio
+import fnmatch
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path, PurePath
 from stat import S_ISREG
@@ -32,12 +36,14 @@ from msgspec import Meta, Struct, field
 from watchfiles import Change, awatch
 
 from animus_routes import App, Context, InvalidRequest, Unavailable
+from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.structs.plugin import TriggerEvent, TriggerWatchParams
 from animus_routes.structs.trigger import TriggerSchema
 from animus_routes.timestamps import parse
 
 IGNORED: Final = (".git", ".hg", ".animus", ".venv", "node_modules", "__pycache__")
 LOOK_MS: Final = 1000  # how often the folders are looked for while nothing changes
+MANY: Final = 1000  # paths that are looked at one by one
 GROUPING: Final = 20  # files that never rest are reported after this many debounce times
 
 Files = dict[str, str]  # path from the project's root, as `key_of` writes it -> print of its state
@@ -59,37 +65,80 @@ class Known(Struct):
     files: Files
 
 
+TABLES: Final = """
+CREATE TABLE watched_triggers (trigger_id TEXT PRIMARY KEY, config TEXT NOT NULL);
+CREATE TABLE watched_files (trigger_id TEXT NOT NULL, path TEXT NOT NULL, state TEXT NOT NULL,
+    PRIMARY KEY (trigger_id, path))
+"""
+KNOW: Final = """INSERT INTO watched_files VALUES (?, ?, ?)
+    ON CONFLICT (trigger_id, path) DO UPDATE SET state = excluded.state"""
+
+
+def replace(db: Transaction, trigger: str, known: Known) -> None:
+    config = msgspec.json.encode(known.config).decode()
+    db.run("DELETE FROM watched_triggers WHERE trigger_id = ?", trigger)
+    db.run("DELETE FROM watched_files WHERE trigger_id = ?", trigger)
+    db.run("INSERT INTO watched_triggers VALUES (?, ?)", trigger, config)
+    db.run_each(KNOW, ((trigger, path, state) for path, state in known.files.items()))
+
+
 class Kept:
     """What the host knows of each trigger's files. Only the event loop uses it, without locks."""
 
     def __init__(self, file: Path) -> None:
-        self.file = file
-        text = file.read_bytes() if file.exists() else b"{}"
-        self.known = msgspec.json.decode(text, type=dict[str, Known])
+        self.file = file.with_suffix(".sqlite3") if file.suffix == ".json" else file
         self.sent: dict[str, tuple[str, str, str | None]] = {}
+
+    @cached_property
+    def database(self) -> Database:
+        """Made when it is first used: a ping leaves nothing behind."""
+        before = self.file.with_suffix(".json")
+
+        def build(db: Transaction, _found: int) -> None:
+            for statement in TABLES.split(";"):
+                db.run(statement)
+            text = before.read_bytes() if before.exists() else b"{}"
+            for trigger, known in msgspec.json.decode(text, type=dict[str, Known]).items():
+                replace(db, trigger, known)
+
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        return Database(self.file, Layout("trigger_files", 1, "watched_files", build))
+
+    def known(self, trigger: str, config: Watched) -> Files | None:
+        """The files that the host knows, if the trigger watched the same then."""
+        find = "SELECT config FROM watched_triggers WHERE trigger_id = ?"
+        files = "SELECT path, state FROM watched_files WHERE trigger_id = ?"
+        with self.database.read() as db:
+            text = db.value(find, trigger)
+            if text is None or msgspec.json.decode(text, type=Watched) != config:
+                return None
+            return dict(db.rows(files, trigger))
+
+    def begin(self, trigger: str, config: Watched, files: Files) -> None:
+        """Note what there is when a trigger starts afresh."""
+        with self.database.write() as db:
+            replace(db, trigger, Known(config, files))
 
     def take(self, event_id: str) -> bool:
         """Note that the host accepted an event; False if it was not sent, or accepted before."""
         if event_id not in self.sent:
             return False
         trigger, path, state = self.sent.pop(event_id)
-        if state is None:
-            self.known[trigger].files.pop(path, None)
-        else:
-            self.known[trigger].files[path] = state
-        self.save()
+        with self.database.write() as db:
+            if state is None:
+                own = "WHERE trigger_id = ? AND path = ?"
+                db.run(f"DELETE FROM watched_files {own}", trigger, path)
+            else:
+                db.run(KNOW, trigger, path, state)
         return True
-
-    def save(self) -> None:
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.file.with_suffix(".new")
-        beside.write_bytes(msgspec.json.encode(self.known))
-        beside.replace(self.file)
 
 
 def kept(ctx: Context) -> Iterator[Kept]:
-    default = Path(ctx.project_root, ".animus", "trigger-files.json")
-    yield Kept(Path(os.environ.get("WATCHED_FILES_STATE") or default))
+    default = Path(ctx.project_root, ".animus", "trigger-files.sqlite3")
+    state = Kept(Path(os.environ.get("WATCHED_FILES_STATE") or default))
+    yield state
+    if "database" in state.__dict__:
+        state.database.close()
 
 
 app = App(
@@ -117,6 +166,11 @@ class Watcher:
         self.seen: Files = {}
         self.root = root
         self.ignored = frozenset(config.ignore)
+        self._start = f"{root}{os.sep}"
+        # A pattern of one part speaks of the name alone, which is quickly compared.
+        names = [p for p in config.patterns if "/" not in p]
+        self._names = [re.compile(fnmatch.translate(pattern)).match for pattern in names]
+        self._longer = [pattern for pattern in config.patterns if pattern not in names]
 
     def places(self) -> list[Path]:
         """The folders and files to watch.
@@ -130,42 +184,80 @@ class Watcher:
                 raise Unavailable(f"trigger '{self.trigger}': '{place}' is not there")
         return found
 
-    def files(self) -> Files:
-        """The files as they are now.
-
-        Raises:
-            Unavailable: A place to watch is not there.
-        """
+    def files(self, places: Iterable[Path]) -> Files:
+        """The files in these places as they are now."""
         found: Files = {}
-        for place in self.places():
-            inside = self._below(place) if place.is_dir() else [place]
+        for place in places:
+            inside = self._below(place) if place.is_dir() else [str(place)]
             for file in inside:
-                shown = os.path.relpath(file, self.root)
-                state = print_of(file)
-                if state is not None and self._wanted(PurePath(shown)):
-                    found[key_of(PurePath(shown).as_posix())] = state
+                if self._named(file) and (state := print_of(file)) is not None:
+                    found[self._key(file)] = state
         return found
 
-    def _below(self, place: Path) -> Iterator[Path]:
+    def _key(self, path: str) -> str:
+        """A path from the project's root, as text that can be kept."""
+        below = path.startswith(self._start) and os.pardir not in path
+        return key_of(path[len(self._start) :] if below else os.path.relpath(path, self.root))
+
+    def _below(self, place: Path) -> Iterator[str]:
         for folder, folders, names in os.walk(place):
             folders[:] = sorted(set(folders) - self.ignored)
-            yield from (Path(folder, name) for name in sorted(names))
+            yield from (f"{folder}{os.sep}{name}" for name in sorted(names))
 
-    def _wanted(self, path: PurePath) -> bool:
-        ignored = path.name in self.ignored
-        return not ignored and any(path.match(pattern) for pattern in self.config.patterns)
+    def _named(self, path: str) -> bool:
+        """Whether one of the patterns matches, and the name is not to be ignored."""
+        name = path.rpartition(os.sep)[2]
+        if name in self.ignored:
+            return False
+        return any(match(name) for match in self._names) or (
+            bool(self._longer) and any(map(PurePath(self._key(path)).match, self._longer))
+        )
 
-    def changes(self) -> Iterator[tuple[str, str, str | None]]:
-        """How the files differ from those last seen: path, change, new state."""
-        before, self.seen = self.seen, self.files()
-        for path in sorted(before.keys() | self.seen.keys()):
-            old, new = before.get(path), self.seen.get(path)
+    def _watches(self, path: Path) -> bool:
+        """Whether a path is in one of the places, and in no folder that is ignored there."""
+        for place in self.places():
+            if path == place:
+                return True
+            if place in path.parents:
+                return self.ignored.isdisjoint(path.relative_to(place).parts[:-1])
+        return False
+
+    def changes(self, named: set[Path] | None) -> Iterator[tuple[str, str, str | None, str]]:
+        """How the files differ from those last seen: path, change, new state, old one.
+
+        Args:
+            named: What to look at, with everything below it; None for all there is.
+        """
+        if named is None:
+            before, now = self.seen, self.files(self.places())
+        else:
+            looked = [path for path in named if self._watches(path)]
+            now = self.files(looked)
+            before = self._seen_at(looked)
+        for path in sorted(before.keys() | now.keys()):
+            old, new = before.get(path), now.get(path)
             if old != new:
-                yield (
-                    path,
-                    "deleted" if new is None else "created" if old is None else "modified",
-                    new,
-                )
+                change = "deleted" if new is None else "created" if old is None else "modified"
+                yield path, change, new, old or ""
+        self.seen = now if named is None else self._updated(before, now)
+
+    def _seen_at(self, paths: list[Path]) -> Files:
+        """What was seen at these paths or below them."""
+        found: Files = {}
+        for path in paths:
+            key = self._key(str(path))
+            if key in self.seen:
+                found[key] = self.seen[key]
+            elif not path.is_file():  # a folder, there or gone
+                below = "" if key == "." else f"{key}/"
+                found |= {p: state for p, state in self.seen.items() if p.startswith(below)}
+        return found
+
+    def _updated(self, before: Files, now: Files) -> Files:
+        for path in before.keys() - now.keys():
+            del self.seen[path]
+        self.seen.update(now)
+        return self.seen
 
     def event(self, path: str, change: str, state: str | None, before: str) -> TriggerEvent:
         """An event whose id depends only on what happened to which file."""
@@ -192,10 +284,10 @@ def readable(key: str) -> str:
     return key[1:].encode("latin-1").decode("utf-8", "replace") if key[:1] == "\0" else key
 
 
-def print_of(file: Path) -> str | None:
+def print_of(file: str) -> str | None:
     """What distinguishes two states of a file; None if it is not a file."""
     try:
-        found = file.stat()
+        found = os.stat(file)  # noqa: PTH116 - of very many files
     except OSError:
         return None  # deleted meanwhile, or a link to nothing
     if not S_ISREG(found.st_mode):
@@ -227,11 +319,11 @@ def start(watcher: Watcher, state: Kept, cursor: datetime | None) -> None:
         state: What the host knows.
         cursor: Files changed after this are news, whatever is known of them.
     """
-    known = state.known.get(watcher.trigger)
-    if known is None or known.config != watcher.config:
-        known = state.known[watcher.trigger] = Known(watcher.config, watcher.files())
-        state.save()
-    watcher.seen = dict(known.files)
+    known = state.known(watcher.trigger, watcher.config)
+    if known is None:
+        known = watcher.files(watcher.places())
+        state.begin(watcher.trigger, watcher.config, known)
+    watcher.seen = known
     if cursor is not None:
         since = cursor.timestamp() * 1e9
         for path, was in tuple(watcher.seen.items()):
@@ -255,28 +347,34 @@ async def watch(params: TriggerWatchParams, ctx: Context[Kept]) -> AsyncIterator
 
 
 async def events(found: list[Watcher], state: Kept) -> AsyncIterator[TriggerEvent]:
-    for event in news(found, state):
+    for event in news(found, state, None):
         yield event
     quiet = max((watcher.config.debounce_ms for watcher in found), default=LOOK_MS)
     places = {place for watcher in found for place in watcher.places()}
     if not places:
         await asyncio.Event().wait()  # for the end
     first = True  # what happened while the watch was being set up
+    folders: set[Path] = set()
     try:
         async for changed in looks(places, quiet, Interesting(found)):
             for watcher in found:
                 watcher.places()
-            if changed or first:
-                for event in news(found, state):
+            # Files may come into a new folder before it is watched: it is looked at once more.
+            named = None if first or changed is None else changed | folders
+            if named is None or named:
+                for event in news(found, state, named):
                     yield event
+            folders = {path for path in changed or () if path.is_dir()}
             first = False
     except FileNotFoundError as error:
         # It went while the watch was being set up.
         raise Unavailable(f"a folder to watch is not there: {error}") from error
 
 
-async def looks(places: set[Path], quiet: int, interesting: "Interesting") -> AsyncIterator[bool]:
-    """Did something change? Told at once, and regularly while nothing does."""
+async def looks(
+    places: set[Path], quiet: int, interesting: "Interesting"
+) -> AsyncIterator[set[Path] | None]:
+    """What changed, None for anything; told at once, and regularly while nothing does."""
     while True:
         changes = awatch(
             *places,
@@ -288,12 +386,14 @@ async def looks(places: set[Path], quiet: int, interesting: "Interesting") -> As
         )
         try:
             async for changed in changes:
-                yield bool(changed)
+                paths = {Path(path) for _, path in changed}
+                # Of so many, the system may have left some out.
+                yield paths if len(paths) <= MANY else None
         except (ExceptionGroup, RuntimeError) as problem:
             if not is_odd_name(problem):
                 raise
             await asyncio.sleep(quiet / 1000)
-            yield True
+            yield None
 
 
 def is_odd_name(problem: BaseException) -> bool:
@@ -314,12 +414,11 @@ class Interesting:
         return self._ignored.isdisjoint(PurePath(os.path.relpath(path, self._root)).parts)
 
 
-def news(found: list[Watcher], state: Kept) -> Iterator[TriggerEvent]:
+def news(found: list[Watcher], state: Kept, named: set[Path] | None) -> Iterator[TriggerEvent]:
     """Everything that changed since the last time, each remembered until the host accepts it."""
     for watcher in found:
-        before = dict(watcher.seen)
-        for path, change, new in watcher.changes():
-            event = watcher.event(path, change, new, before.get(path, ""))
+        for path, change, new, old in watcher.changes(named):
+            event = watcher.event(path, change, new, old)
             state.sent[event.event_id] = (watcher.trigger, path, new)
             yield event
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from animus_routes.batteries._postgresql import PostgreSQL
-    from animus_routes.batteries._sqlite import SQLite
+    from animus_routes.batteries.sqlite import SQLite
 
     Link = SQLite | PostgreSQL
 
@@ -147,7 +147,7 @@ class Database:
     def _link(self) -> Link:
         """A connection that is not made yet."""
         if self._dialect == "sqlite":
-            from animus_routes.batteries._sqlite import SQLite
+            from animus_routes.batteries.sqlite import SQLite
 
             return SQLite(Path(self._rest[1:]), self._prepared)
         try:

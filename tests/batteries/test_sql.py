@@ -13,8 +13,8 @@ import pytest
 from sql_databases import postgres
 
 from animus_routes import InvalidRequest, Unavailable
-from animus_routes.batteries._sqlite import SQLite
 from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, Unreachable, marks
+from animus_routes.batteries.sqlite import SQLite
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -321,7 +321,7 @@ READER = """
 import os, sys
 sys.path[:0] = [{here!r}, {tests!r}]
 from test_sql import NOTES, opened, texts
-import animus_routes.batteries._sqlite
+import animus_routes.batteries.sqlite
 if os.geteuid() == 0:
     os.seteuid({nobody})  # root may write anywhere
 with opened({place!r}) as notes:

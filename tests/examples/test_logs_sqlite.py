@@ -252,7 +252,7 @@ def test_a_database_of_the_first_layout_is_searchable_afterwards(tmp_path: Path)
         store(plugin, entry("new", ts=now, message="数据库"))
         assert found(plugin, text="数据库") == ["new"]
     with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 def test_pages_follow_each_other_while_entries_come_in(plugin: Plugin) -> None:

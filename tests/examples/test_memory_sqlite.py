@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from example_apps import example
 from example_host import EXAMPLES, refused, run, served
 
+from animus_routes import RpcError
 from animus_routes.host import Plugin
+from animus_routes.testing import TestClient
 
 MEMORY = [sys.executable, str(EXAMPLES / "memory_sqlite.py")]
 DATABASE = Path(".animus") / "memory.sqlite3"
@@ -198,7 +201,7 @@ def test_a_database_of_the_first_layout_is_searchable_afterwards(tmp_path: Path)
         put(first, "zh", "没有")
         assert query(second, "数据库") == ["mixed"]
     with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 def test_top_k_is_clamped_to_what_the_capabilities_say(plugin: Plugin) -> None:
@@ -255,6 +258,39 @@ def test_a_scope_is_deleted_alone_and_as_often_as_one_likes(plugin: Plugin) -> N
         assert plugin.call("memory/delete_scope", {"scope": AGENT}) == {"ack": True}
     assert scopes(plugin) == [TASK, PROJECT] or scopes(plugin) == [PROJECT, TASK]
     assert query(plugin, "words", AGENT) == []
+
+
+def test_what_is_left_of_a_deleted_scope_is_seen_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = example("memory_sqlite")
+    monkeypatch.setattr(module, "SLICE", 3)
+    scope, other = {"project_id": "p"}, {"project_id": "q"}
+    with TestClient(module.app) as memory:
+        for number in range(10):
+            item = {"scope": scope, "key": str(number), "value": f"word {number}"}
+            memory.call("memory/put", item)
+        with monkeypatch.context() as killed:
+            killed.setattr(module.Store, "clear", killed_here)
+            with pytest.raises(RpcError):
+                memory.call("memory/delete_scope", {"scope": scope})
+            found = memory.call("memory/query", {"scope": scope, "query": "word", "top_k": 5})
+            assert found["results"] == []
+            assert memory.call("memory/get", {"scope": scope, "key": "1"})["found"] is False
+            assert memory.call("memory/list_scopes", {})["scopes"] == []
+        memory.call("memory/put", {"scope": scope, "key": "9", "value": "new word"})
+        found = memory.call("memory/query", {"scope": scope, "query": "word", "top_k": 5})
+        assert [result["value"] for result in found["results"]] == ["new word"]
+        for number in range(5):
+            memory.call("memory/put", {"scope": other, "key": str(number), "value": "x"})
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        assert db.execute("SELECT count(*) FROM memories").fetchone() == (6,)
+        assert db.execute("SELECT count(*) FROM dropped").fetchone() == (0,)
+
+
+def killed_here(*_: Any) -> bool:
+    raise InterruptedError
 
 
 @pytest.mark.parametrize("scope", [{"project_id": ""}, {"project_id": "p", "task_id": "t"}])
@@ -334,7 +370,7 @@ def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
     assert all(value >= 30 for value in values[:20])
     with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+        db.execute("INSERT INTO placed_words (placed_words) VALUES ('integrity-check')")
 
 
 def test_a_database_that_fails_has_the_protocols_own_code(plugin: Plugin, tmp_path: Path) -> None:

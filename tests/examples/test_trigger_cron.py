@@ -1,7 +1,9 @@
 import importlib.util
 import json
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -40,11 +42,12 @@ def ago(**parts: float) -> str:
 
 
 def state(project: Path) -> dict[str, str]:
-    found: dict[str, str] = json.loads((project / ".animus" / "trigger-cron.json").read_text())
-    return found
+    with closing(sqlite3.connect(project / ".animus" / "trigger-cron.sqlite3")) as db:
+        return dict(db.execute("SELECT trigger_id, until FROM cron_ticks"))
 
 
 def remember(project: Path, **until: str) -> None:
+    """What 0.1.0 left behind."""
     file = project / ".animus" / "trigger-cron.json"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(until))
@@ -149,7 +152,7 @@ def test_a_host_that_names_no_triggers_leaves_them_to_the_environment(tmp_path: 
     with served(CRON, tmp_path, env=env) as plugin:
         assert plugin.call("trigger/watch", {}) == {"watching": True}
         assert event(plugin)["trigger_id"] == "secondly"
-    assert (tmp_path / "elsewhere.json").is_file()
+    assert (tmp_path / "elsewhere.sqlite3").is_file()
     assert not (tmp_path / ".animus").exists()
 
 
@@ -212,8 +215,8 @@ def cron() -> ModuleType:
 
 
 def berlin(cron: ModuleType, expression: str, start: str, count: int) -> list[str]:
-    schedule = cron.Schedule("x", cron.Plan(expression, "Europe/Berlin"), datetime.now(UTC))
-    ticks = schedule.ticks(datetime.fromisoformat(start))
+    plan = cron.Plan(expression, "Europe/Berlin")
+    ticks = cron.ticks(plan, datetime.fromisoformat(start))
     return [next(ticks).strftime("%m-%d %H:%M") for _ in range(count)]
 
 
@@ -239,3 +242,12 @@ def test_a_tick_is_due_at_its_own_moment_and_only_once(cron: ModuleType) -> None
     assert schedule.due(start + timedelta(seconds=1)) == []
     assert schedule.due(start + timedelta(seconds=2)) == [start + timedelta(seconds=2)]
     assert schedule.due(start + timedelta(seconds=3)) == []
+
+
+def test_ten_thousand_triggers_start_and_rest(tmp_path: Path) -> None:
+    plans = {f"t{n}": {"cron": f"{n % 60} {n // 60 % 24} * * *"} for n in range(10_000)}
+    with served(CRON, tmp_path) as plugin:
+        soon = {"soon": {"cron": "* * * * * *"}}
+        assert plugin.call("trigger/watch", {"config": {**plans, **soon}}) == {"watching": True}
+        assert event(plugin)["trigger_id"] == "soon"
+    assert len(state(tmp_path)) == 10_001

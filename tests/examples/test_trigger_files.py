@@ -1,8 +1,10 @@
 import json
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -191,8 +193,9 @@ def test_an_acknowledgement_is_taken_as_a_notification_too(project: Path) -> Non
         plugin.notify("trigger/ack", {"event_id": found["event_id"], "status": "queued"})
         assert ack(plugin, found) is False  # once is enough
         assert ack(plugin, {"event_id": "docs:unknown"}) is False
-    state = json.loads((project / ".animus" / "trigger-files.json").read_text())
-    assert sorted(state["docs"]["files"]) == ["docs/a.md", "docs/old.md"]
+    with closing(sqlite3.connect(project / ".animus" / "trigger-files.sqlite3")) as db:
+        rows = db.execute("SELECT path FROM watched_files WHERE trigger_id = 'docs' ORDER BY path")
+        assert [path for (path,) in rows] == ["docs/a.md", "docs/old.md"]
 
 
 def test_a_trigger_that_watches_something_else_now_starts_afresh(project: Path) -> None:
@@ -231,7 +234,7 @@ def test_a_host_that_names_no_triggers_leaves_them_to_the_environment(project: P
         assert plugin.call("trigger/watch", {}) == {"watching": True}
         write(project / "docs" / "new.md", "1")
         assert event(plugin)["trigger_id"] == "docs"
-    assert (project / "s" / "x.json").is_file()
+    assert (project / "s" / "x.sqlite3").is_file()
 
 
 @pytest.mark.parametrize(
@@ -274,3 +277,36 @@ def test_a_folder_that_disappears_ends_the_process_and_the_next_one_goes_on(proj
         watch(plugin)
         assert change(plugin) == ("created", "docs/back.md")
         assert change(plugin) == ("deleted", "docs/old.md")
+
+
+def test_a_folder_tells_of_every_file_that_comes_or_goes_with_it(
+    plugin: Plugin, project: Path, tmp_path: Path
+) -> None:
+    watch(plugin)
+    made = tmp_path / "made" / "deep"
+    made.mkdir(parents=True)
+    for name in ("a.md", "b.md", "c.txt"):
+        write(made / name, name)
+    (tmp_path / "made").rename(project / "docs" / "moved")
+    came = [event(plugin)["payload"] for _ in range(2)]
+    paths = ["docs/moved/deep/a.md", "docs/moved/deep/b.md"]
+    assert [(change["path"], change["change"]) for change in came] == [
+        (p, "created") for p in paths
+    ]
+    shutil.rmtree(project / "docs" / "moved")
+    gone = [event(plugin)["payload"] for _ in range(2)]
+    assert [(change["path"], change["change"]) for change in gone] == [
+        (p, "deleted") for p in paths
+    ]
+
+
+def test_what_0_1_0_remembered_is_taken_over(project: Path) -> None:
+    config = {"paths": ["docs"], "patterns": ["*.md"], "ignore": [], "debounce_ms": 50}
+    known = {"docs": {"config": config, "files": {"docs/gone.md": "1-1-1-1"}}}
+    before = project / ".animus" / "trigger-files.json"
+    before.parent.mkdir(exist_ok=True)
+    before.write_text(json.dumps(known))
+    with served(FILES, project) as plugin:
+        watch(plugin, {"docs": config})
+        found = {event(plugin)["payload"]["change"] for _ in range(2)}
+    assert found == {"created", "deleted"}

@@ -1,18 +1,56 @@
-"""A connection to an SQLite file, as `batteries.sql` uses it."""
+"""SQLite: the connection that `batteries.sql` uses, and fair turns for connections of one's own."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from pathlib import Path
 
 LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 NOT_WRITABLE: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 NO_VALUE: Final = (OverflowError, UnicodeEncodeError)  # what the database has no type for
+
+
+def take_turn(db: sqlite3.Connection, wait_s: float, sql: str = "BEGIN IMMEDIATE") -> None:
+    """Run a statement that needs a lock, asking every few milliseconds for so long.
+
+    SQLite's own way of waiting prefers whoever has just had a turn.
+
+    Raises:
+        sqlite3.OperationalError: The lock was not free within `wait_s`.
+    """
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            db.execute(sql)
+        except sqlite3.OperationalError as problem:
+            if code(problem) not in LOCKED or time.monotonic() >= until:
+                raise
+        else:
+            return
+        time.sleep(0.0005 + time.monotonic_ns() % 2500 / 1e6)
+
+
+@contextmanager
+def turn(db: sqlite3.Connection, wait_s: float) -> Generator[None, None, None]:
+    """A transaction that writes, on a connection with `isolation_level=None`.
+
+    Raises:
+        sqlite3.OperationalError: It had to wait for longer than `wait_s`.
+    """
+    take_turn(db, wait_s)
+    try:
+        yield
+        take_turn(db, wait_s, "COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
 
 def code(problem: Exception) -> int:
@@ -65,16 +103,7 @@ class SQLite:
             self.db.execute("BEGIN")
 
     def patiently(self, sql: str, until: float) -> None:
-        """Ask again and again: SQLite's own way of waiting prefers whoever has just had a turn."""
-        while True:
-            try:
-                self.opened.execute(sql)
-            except sqlite3.OperationalError as problem:
-                if code(problem) not in LOCKED or time.monotonic() >= until:
-                    raise
-            else:
-                return
-            time.sleep(0.0005 + time.monotonic_ns() % 2500 / 1e6)
+        take_turn(self.opened, until - time.monotonic(), sql)
 
     def execute(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
         try:

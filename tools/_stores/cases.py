@@ -1,0 +1,233 @@
+"""What is called on each store: a row for each way in which the amount of data could show."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from _stores.filling import AT, FEW
+
+Params = Callable[[int], Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call; `params` makes its params from the number of the call, for one store of one size."""
+
+    example: str
+    title: str
+    method: str
+    params: Params
+
+
+def dispatch(subject: str) -> dict[str, Any]:
+    task = {"kind": "animus.task", "id": subject}
+    return {"subject": task, "workflow_ref": "w", "trigger_source": "t", "requested_at": AT}
+
+
+def entry(of: int) -> Params:
+    # Numbers that are 2, 3, 5, 7, 9 modulo 10 and no multiple of 4: pending, in the large queue, none of the few.
+    spots = [n for n in range(3 * FEW, 1000) if n % 4 and n % 10 != 1]
+    return lambda number: {"entry_id": f"e{spots[of * 70 + number]:06}"}
+
+
+def few(of: int, **more: Any) -> Params:
+    """One of the few that are held (0) or assigned (1)."""
+    return lambda number: {"entry_id": f"e{of * FEW + number % FEW:06}", **more}
+
+
+def same(**params: Any) -> Params:
+    return lambda _: params
+
+
+QUEUE: Final[tuple[tuple[str, str, Params], ...]] = (
+    ("stats", "stats", same()),
+    ("list, first page", "list", same(limit=10)),
+    ("list of the few that are held", "list", same(limit=10, status=["held"])),
+    ("list of two statuses", "list", same(limit=10, status=["held", "pending"])),
+    ("next_deadline", "next_deadline", same()),
+    ("enqueue, new", "enqueue", lambda n: {"subject_dispatch": dispatch(f"N-{n}")}),
+    ("enqueue, known", "enqueue", lambda n: {"subject_dispatch": dispatch(f"S-{n * 4 + 102}")}),
+    (
+        "enqueue, one of many of a subject",
+        "enqueue",
+        lambda _: {"subject_dispatch": dispatch("S-many"), "run_at": "2116-01-01T00:00:00Z"},
+    ),
+    ("hold", "hold", entry(0)),
+    ("release", "release", few(0)),
+    ("mark_assigned", "mark_assigned", entry(1)),
+    ("drop", "drop", entry(2)),
+    ("completion, not of this workflow", "completion", few(1, status="completed", workflow_id="x")),
+    ("completion", "completion", lambda n: {**entry(1)(n), "status": "completed"}),
+    (
+        "reorder",
+        "reorder",
+        lambda n: {"entry_ids": [entry(3)(n)["entry_id"], entry(4)(n)["entry_id"]]},
+    ),
+    ("lease of 1", "lease", same(max=1)),
+    ("lease of 3", "lease", same(max=3)),
+    ("lease with exclusions", "lease", same(max=1, exclude_subjects=["S-1", "S-2"])),
+)
+RUN: Final = {"phase_id": "p"}
+
+
+def step(run: str, number: int) -> dict[str, Any]:
+    key = f"{run}-{number}"
+    return {**RUN, "run_id": run, "step_name": key, "idempotency_key": key}
+
+
+def known_step(number: int) -> dict[str, Any]:
+    n = 301 + 2 * number
+    return {**RUN, "run_id": f"r{n}", "step_name": f"n{n}", "idempotency_key": f"k{n}"}
+
+
+DURABLE: Final[tuple[tuple[str, str, Params], ...]] = (
+    (
+        "begin_workflow_run",
+        "begin_workflow_run",
+        lambda n: {**RUN, "run_id": f"new{n}", "inputs": {}},
+    ),
+    ("begin_step in a large run", "begin_step", lambda n: step("big", n)),
+    ("begin_step in a small run", "begin_step", lambda n: step("r301", n)),
+    ("begin_step, committed", "begin_step", known_step),
+    ("commit_step", "commit_step", lambda n: {"step_id": f"s{n}", "outcome": "success"}),
+    ("abandon_step", "abandon_step", lambda n: {"step_id": f"s{100 + n}"}),
+    ("recover_in_flight, few of all", "recover_in_flight", same(since_epoch=0)),
+    ("query_run, small", "query_run", same(run_id="r301", **RUN)),
+)
+
+
+def message(seq: int) -> dict[str, Any]:
+    return {"seq": seq, "role": "user", "content": "", "recorded_at": AT}
+
+
+META: Final = {"created_at": AT, "updated_at": AT, "message_count": 1}
+CONVERSATIONS: Final[tuple[tuple[str, str, Params], ...]] = (
+    ("create", "create", lambda n: {"id": f"new{n}"}),
+    ("load_meta, small", "load_meta", same(id="c100")),
+    ("load_meta, large", "load_meta", same(id="c0")),
+    ("load_messages, small", "load_messages", same(id="c100")),
+    ("append_message, small", "append_message", lambda n: {"id": "c101", "message": message(n)}),
+    (
+        "append_message, large",
+        "append_message",
+        lambda n: {"id": "c0", "message": message(200_000 + n)},
+    ),
+    ("save_meta", "save_meta", lambda n: {"meta": {**META, "id": "c102", "title": f"t{n}"}}),
+    ("list of one who sees few", "list", same(as_user="few")),
+    ("delete, small", "delete", lambda n: {"id": f"c{200 + n}"}),
+)
+
+
+def listed(**query: Any) -> Params:
+    return same(limit=10, **query)
+
+
+TASKS: Final[tuple[tuple[str, str, Params], ...]] = (
+    ("list, first page", "list", listed()),
+    ("list, late page", "list", listed(cursor="after-900")),
+    ("get", "get", lambda n: {"id": f"task:{n + 1}"}),
+    ("next", "next", same()),
+    ("status of few", "list", listed(status=["in-progress"])),
+    ("status of many", "list", listed(status=["ready"])),
+    ("two statuses", "list", listed(status=["ready", "in-progress"])),
+    ("native status of few", "list", listed(native_status="In Review")),
+    ("assignee of few", "list", listed(assignee=["few"])),
+    ("assignee of many", "list", listed(assignee=["u1"])),
+    ("assignee of none", "list", listed(assignee=["nobody"])),
+    ("label of few", "list", listed(labels_any=["rare"])),
+    ("label of many", "list", listed(labels_all=["common"])),
+    ("label of none", "list", listed(labels_any=["nothing"])),
+    ("attachment of none", "list", listed(has_attachment_kind="pr")),
+    ("few and many together", "list", listed(status=["ready"], labels_any=["rare", "common"])),
+    ("updated_since, few", "list", listed(updated_since="2026-01-31T10:00:00Z")),
+    ("updated_since, all", "list", listed(updated_since="2026-01-01T00:00:00Z")),
+    ("create", "create", lambda n: {"title": f"new {n}"}),
+    ("update", "update", lambda n: {"id": f"task:{n + 100}", "patch": {"title": f"t{n}"}}),
+    ("delete", "delete", lambda n: {"id": f"task:{n + 300}"}),
+)
+LOGS: Final[tuple[tuple[str, str, Params], ...]] = (
+    ("store", "store", lambda n: {"entries": [log(n)]}),
+    ("query, first page", "query", listed()),
+    ("since, newest", "query", listed(since="2026-01-28T23:00:00Z")),
+    ("since, all", "query", listed(since="2026-01-01T00:00:00Z")),
+    ("level of few", "query", listed(min_level="error")),
+    ("level of many", "query", listed(min_level="debug")),
+    ("source of all", "query", listed(source="daemon")),
+    ("source_name of few", "query", listed(source_name="few")),
+    ("source_name of nobody", "query", listed(source_name="nobody")),
+    ("glob of few", "query", listed(target_glob="app.few.*")),
+    ("glob of many", "query", listed(target_glob="app.many.*")),
+    ("glob of none", "query", listed(target_glob="none.*")),
+    ("glob that begins with a wildcard", "query", listed(target_glob="**.x9")),
+    ("text, rare", "query", listed(text="rare")),
+    ("text, common", "query", listed(text="common")),
+    ("text, absent", "query", listed(text="nothing")),
+    ("text, common, of few", "query", listed(text="common", source_name="few")),
+)
+
+
+def log(number: int) -> dict[str, Any]:
+    own = {"id": f"new{number}", "ts": "2026-02-01T00:00:00Z", "level": "info"}
+    return {**own, "source": "daemon", "target": "app.new", "message": "new common"}
+
+
+BIG: Final = {"project_id": "big"}
+SMALL: Final = {"project_id": "p2", "agent_id": "a0"}
+MEMORY: Final[tuple[tuple[str, str, Params], ...]] = (
+    ("put", "put", lambda n: {"scope": BIG, "key": f"new{n}", "value": "some common words"}),
+    ("put, again", "put", lambda n: {"scope": BIG, "key": "k1", "value": f"other {n}"}),
+    ("get", "get", same(scope=BIG, key="k3")),
+    ("rare word in a small scope", "query", same(scope=SMALL, query="rare", top_k=5)),
+    ("common word in a small scope", "query", same(scope=SMALL, query="common", top_k=5)),
+    ("absent word", "query", same(scope=BIG, query="nothing", top_k=5)),
+    ("list_scopes, first page", "list_scopes", same(page_size=5)),
+    ("list_scopes of a project", "list_scopes", same(project_id="p2", page_size=5)),
+    ("list_scopes of an unknown project", "list_scopes", same(project_id="nobody", page_size=5)),
+    (
+        "delete_scope, small",
+        "delete_scope",
+        lambda n: {"scope": {"project_id": "p4", "agent_id": f"a{n % 9}"}},
+    ),
+)
+JOURNAL: Final[tuple[tuple[str, str, Params], ...]] = (
+    ("save", "save", lambda n: {"run": {"workflow_id": f"new{n}", "status": "done", "blob": {}}}),
+    ("load", "load", same(workflow_id="r5")),
+    ("list, first page", "list", listed()),
+    ("status of few", "list", listed(status=["failed"])),
+    ("status of many", "list", listed(status=["done"])),
+    ("status of none", "list", listed(status=["paused"])),
+    ("two statuses", "list", listed(status=["done", "failed"])),
+    ("status and ref", "list", listed(status=["done"], workflow_ref="few")),
+    ("query_ids of few", "query_ids", listed(workflow_ref="few")),
+    ("events of one run", "events", listed(run_id="r5")),
+    ("events of a large run", "events", listed(run_id="big")),
+    ("events of all", "events", listed()),
+    (
+        "record in a large run",
+        "record",
+        lambda n: {"event": {"run_id": "big", "kind": "phase_started", "ts": AT, "n": n}},
+    ),
+    (
+        "checkpoint_save",
+        "checkpoint_save",
+        lambda n: {"workflow_id": "big", "checkpoint_num": 10**6 + n, "blob": {}},
+    ),
+    ("checkpoint_load", "checkpoint_load", same(workflow_id="big", checkpoint_num=2)),
+    ("checkpoint_list of a small run", "checkpoint_list", same(workflow_id="r5")),
+    ("checkpoint_prune of a small run", "checkpoint_prune", same(workflow_id="r5", keep=1)),
+    ("delete, small", "delete", lambda n: {"workflow_id": f"r{101 + 2 * n}"}),
+)
+TABLES: Final[Mapping[str, tuple[str, tuple[tuple[str, str, Params], ...]]]] = {
+    "queue_sql": ("queue", QUEUE),
+    "durable_sql": ("durable", DURABLE),
+    "conversations_sql": ("conversation", CONVERSATIONS),
+    "tasks_sqlite": ("task", TASKS),
+    "logs_sqlite": ("log_storage", LOGS),
+    "memory_sqlite": ("memory", MEMORY),
+    "journal_sqlite": ("journal", JOURNAL),
+}
+CASES: Final = tuple(
+    Case(example, title, f"{prefix}/{verb}", params)
+    for example, (prefix, rows) in TABLES.items()
+    for title, verb, params in rows
+)

@@ -1,0 +1,249 @@
+"""Fill a store of each example with so many rows, quickly: by its own tables, in one transaction."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from animus_routes.batteries.sql import Database, Transaction, marks
+from animus_routes.batteries.sqlite import turn
+
+EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
+AT: Final = "2026-01-31T09:30:00Z"
+FAR_US: Final = 4_102_444_800_000_000  # the year 2100
+IN_FLIGHT: Final = 200
+NAME: Final = "shop"
+SQL: Final = {
+    "queue_sql": "ANIMUS_QUEUE",
+    "durable_sql": "ANIMUS_DURABLE",
+    "conversations_sql": "ANIMUS_CONVERSATIONS",
+}
+FEW: Final = 20  # rows of whatever few rows have
+
+
+def file_of(example: str) -> str:
+    return f"{example.partition('_')[0]}.sqlite3"
+
+
+def module(name: str) -> Any:
+    if str(EXAMPLES) not in sys.path:
+        sys.path.insert(0, str(EXAMPLES))
+    return import_module(name)
+
+
+def insert(db: Transaction, table: str, columns: str, rows: Iterator[tuple[Any, ...]]) -> None:
+    number = len(columns.split(","))
+    db.run_each(f"INSERT INTO {table} ({columns}) VALUES ({marks(number)})", rows)
+
+
+def queue(db: Transaction, rows: int) -> None:
+    """One large queue and many small ones; a quarter is deferred, and stands in front."""
+    store = module("queue_sql")
+
+    def entry(number: int) -> tuple[Any, ...]:
+        deferred = number % 4 == 0
+        few = number // FEW if number < 3 * FEW else -1
+        state = {0: "held", 1: "assigned"}.get(few, "deferred" if deferred else "pending")
+        subject = f"S-{number}" if number % 10 or not deferred else "S-many"
+        task = f'{{"kind":"animus.task","id":"{subject}"}}'
+        dispatch = (
+            f'{{"subject":{task},"workflow_ref":"w","trigger_source":"t","requested_at":"{AT}"}}'
+        )
+        return (
+            f"e{number:06}",
+            dispatch,
+            AT,
+            "2116-01-01T00:00:00Z" if state == "deferred" else None,
+            FAR_US if state == "deferred" else 0,
+            None,
+            None,
+            3 if deferred else 1,
+            number,
+            state,
+            None,
+            *(None, None, f"w{number}" if state == "assigned" else None, None),
+            NAME if number % 10 != 1 else f"small-{number // 100}",
+            subject,
+        )
+
+    db.run_each(store.INSERT, map(entry, range(rows)))
+    names = ", ".join(store.STATES)
+    sums = ", ".join(f"sum(CASE state WHEN '{state}' THEN 1 ELSE 0 END)" for state in store.STATES)
+    db.run(
+        f"INSERT INTO queue_counts (queue_name, position, {names}) SELECT queue_name, max(position),"
+        f" {sums} FROM queue_entries GROUP BY queue_name"
+    )
+    if db.postgresql:
+        db.value("SELECT setval('queue_positions', ?)", rows)
+
+
+def durable(db: Transaction, rows: int) -> None:
+    """Half of the steps in one run, a run for each of the others; few are in flight."""
+    insert(db, "durable_stores", "store_name, epoch, commits", iter([(NAME, rows + 1, rows)]))
+
+    def run(number: int) -> tuple[Any, ...]:
+        flies = number < IN_FLIGHT
+        outcome = None if flies else "success"
+        return NAME, f"r{number}", "p", number + 1, "{}", int(flies), outcome, "s", int(flies)
+
+    def step(number: int) -> tuple[Any, ...]:
+        flies = number < IN_FLIGHT
+        state = "reserved" if flies else "success"
+        owner = f"r{number}" if flies or number % 2 else "big"
+        own = (f"s{number}", NAME, owner, "p", f"n{number}", f"k{number}", state)
+        return *own, FAR_US, "null", None if flies else number, None if flies else AT
+
+    columns = "store_name, run_id, phase_id, epoch, inputs, reserved, outcome, last_step, in_flight"
+    insert(db, "durable_runs", columns, map(run, range(rows)))
+    big = (NAME, "big", "p", rows + 1, "{}", 0, "success", "s", 0)
+    insert(db, "durable_runs", columns, iter([big]))
+    columns = "step_id, store_name, run_id, phase_id, step_name, idempotency_key, state, expires_us"
+    insert(db, "durable_steps", f"{columns}, payload, number, committed_at", map(step, range(rows)))
+    if db.postgresql:
+        db.value("SELECT setval('durable_commits', ?)", rows)
+
+
+def conversations(db: Transaction, rows: int) -> None:
+    """As many conversations as messages, which are all in one of them; one user has few."""
+    store = module("conversations_sql")
+
+    def meta(number: int) -> dict[str, Any]:
+        owner = "few" if number < FEW else f"u{number % 10}"
+        shared = number % max(rows // FEW, 1) == 0
+        at = {"created_at": AT, "updated_at": AT, "message_count": 0}
+        visibility = "shared" if shared else "private"
+        return {"id": f"c{number}", "owner": owner, "visibility": visibility, **at}
+
+    for number in range(rows):
+        store.insert(db, ("", ""), store.columns_of(meta(number)))
+    text = f'{{"seq":0,"role":"user","content":"","recorded_at":"{AT}"}}'
+    big = db.value("SELECT number FROM conversations WHERE id = 'c0'")
+    messages = ((big, seq, text, len(text)) for seq in range(rows))
+    insert(db, "conversation_messages", "conversation, seq, message, size", messages)
+    size = min(rows * (len(text) + 1), store.HISTORY_BYTES // 2)
+    db.run("UPDATE conversations SET messages = ?, bytes = ? WHERE number = ?", rows, size, big)
+
+
+def tasks(path: Path, rows: int) -> None:
+    """One assignee, label, status and attachment that few tasks have, and others that many have."""
+
+    def subject(number: int) -> str:
+        few = number % max(rows // FEW, 1) == 0
+        native, status = ("In Review", "in-progress") if few else ("Todo", "ready")
+        return json.dumps(
+            {
+                "id": f"task:{number + 1}",
+                "kind": "task",
+                "title": f"Task {number}",
+                "status": status,
+                "native_status": native,
+                "priority": number % 5,
+                "assignee": "few" if few else f"u{number % 3}",
+                "labels": ["rare"] if few else ["common"],
+                "attachments": [],
+                "custom": {},
+                "created_at": AT,
+                "updated_at": f"2026-01-31T{'10' if few else '09'}:30:00.000000Z",
+            }
+        )
+
+    with closing(module("tasks_sqlite").opened(path)) as db, turn(db, 10):
+        insert = "INSERT INTO tasks (subject) VALUES (?)"
+        db.executemany(insert, ((subject(number),) for number in range(rows)))
+
+
+def logs(path: Path, rows: int) -> None:
+    """One source, target, level and word that few entries have, and others that many have."""
+    store = module("logs_sqlite")
+    log_storage = store.wire
+
+    def entry(number: int) -> Any:
+        few = number % max(rows // FEW, 1) == 0
+        return log_storage.LogEntry(
+            id=f"l{number}",
+            ts=f"2026-01-{1 + number * 28 // rows:02}T{number % 24:02}:30:00Z",
+            level="error" if few else "info",
+            source="daemon",
+            source_name="few" if few else "many",
+            target=f"app.few.x{number % 5}" if few else f"app.many.x{number % 5}",
+            message=f"common word {'rare' if few else ''} {number}",
+        )
+
+    made = store.Store(path, None)
+    with closing(made.db), turn(made.db, 10):
+        made.db.executemany(store.STORE, (store.row_of("e", entry(n)) for n in range(rows)))
+
+
+def memory(path: Path, rows: int) -> None:
+    """Half in one scope, the others in many of another project; a common word in all of them."""
+    store = module("memory_sqlite")
+
+    def put(number: int) -> tuple[Any, ...]:
+        project, agent = (
+            ("big", "null") if number % 2 else (f"p{number % 50}", f'"a{number // 50}"')
+        )
+        scope = f'["{project}",{agent},null]'
+        few = "rare" if number % max(rows // FEW, 1) == 0 else ""
+        return project, scope, f"k{number}", f'"v{number}"', f"common {few} w{number}", None
+
+    made = store.Store(path, None)
+    with closing(made.db), turn(made.db, 10):
+        insert = store.PUT.replace("RETURNING seq", "")
+        made.db.executemany(insert, map(put, range(rows)))
+
+
+def journal(path: Path, rows: int) -> None:
+    """As many runs as events and checkpoints, half of which are one run's; few runs are failed."""
+    store = module("journal_sqlite")
+
+    def owner(number: int) -> str:
+        return f"r{number}" if number % 2 else "big"
+
+    def run(number: int) -> tuple[Any, ...]:
+        few = number % max(rows // FEW, 1) == 0
+        status, at = "failed" if few else "done", f"2026-01-31T09:30:00.{number:09}"
+        document = {"workflow_id": f"r{number}", "status": status, "blob": {}, "updated_at": AT}
+        text = json.dumps(document)
+        return f"r{number}", status, "few" if few else "many", AT, at, text
+
+    def event(number: int) -> str:
+        return json.dumps({"run_id": owner(number), "kind": "phase_started", "ts": AT, "n": number})
+
+    made = store.Store(path)
+    with closing(made.db), turn(made.db, 10):
+        made.db.executemany(store.SAVE, map(run, range(rows)))
+        events = ((owner(n), f"2026-01-31T09:30:00.{n:09}", event(n)) for n in range(rows))
+        made.db.executemany(store.RECORD, events)
+        made.db.executemany(store.CHECKPOINT, ((owner(n), n, "{}") for n in range(rows)))
+
+
+FILES: Final[dict[str, Callable[[Path, int], None]]] = {
+    "tasks_sqlite": tasks,
+    "logs_sqlite": logs,
+    "memory_sqlite": memory,
+    "journal_sqlite": journal,
+}
+FILLINGS: Final[dict[str, tuple[str, Callable[[Transaction, int], None]]]] = {
+    "queue_sql": ("queue_sql", queue),
+    "durable_sql": ("durable_sql", durable),
+    "conversations_sql": ("conversations_sql", conversations),
+}
+
+
+def fill(example: str, place: str | Path, rows: int) -> None:
+    """Make a store of an example, at rest, with so many rows."""
+    if example in FILES:
+        FILES[example](Path(place), rows)
+        return
+    name, filling = FILLINGS[example]
+    with closing(Database(place, module(name).LAYOUT)) as database:
+        with database.write() as db:
+            filling(db, rows)
+        if isinstance(place, str):
+            import psycopg
+
+            with psycopg.connect(place, autocommit=True) as server:
+                server.execute("VACUUM ANALYZE")
