@@ -56,6 +56,7 @@ FOLD_EVERY: Final = 32  # about so many changes of PostgreSQL's counters, for th
 NAMES_A_STATEMENT: Final = 500
 LATEST_US: Final = 2**63 - 1
 PENDING, ASSIGNED, HELD = "pending", "assigned", "held"
+UNNAMED: Final = "lease-"
 DEFERRED: Final = "deferred"  # pending for the host, but kept out of a lease's way
 STATES: Final = (PENDING, DEFERRED, ASSIGNED, HELD)
 
@@ -462,6 +463,17 @@ def refused(code: int, entry: Entry) -> RpcError:
     return RpcError(code, f"entry '{entry.entry_id}' is {entry.status}", data)
 
 
+def unnamed() -> str:
+    """The workflow's id of a lease for which nobody has given one."""
+    return f"{UNNAMED}{uuid4()}"
+
+
+def is_anothers(entry: Entry, workflow_id: str | None) -> bool:
+    """Has another workflow the entry? Hosts lease without ids, and then speak of the runner's own."""
+    known = entry.workflow_id or ""
+    return workflow_id not in {None, known} and not known.startswith(UNNAMED)
+
+
 def move(
     turn: Turn,
     verb: str,
@@ -475,13 +487,15 @@ def move(
     if entry is None:
         return wire.QueueMutationResponse(changed=False, not_found=True)
     if entry.status == target and verb != "release_pending":
-        if workflow_id not in {None, entry.workflow_id}:
+        if is_anothers(entry, workflow_id):
             raise refused(ALREADY_ASSIGNED, entry)
-        return wire.QueueMutationResponse(changed=False)
+        if workflow_id in {None, entry.workflow_id}:
+            return wire.QueueMutationResponse(changed=False)
+        source = target  # leased without a name, which it gets now
     if entry.status != source:
         raise refused(NOT_ASSIGNED if source == ASSIGNED else NOT_PENDING, entry)
     if target == ASSIGNED:
-        after = entry.assigned(workflow_id or str(uuid4()))
+        after = entry.assigned(workflow_id or unnamed())
     else:
         after = entry.held(reason) if target == HELD else entry.waiting(turn.now_us, reason)
     turn.change([(entry, after)])
@@ -593,7 +607,7 @@ def lease(request: wire.QueueLeaseRequest, queue: Shared) -> wire.QueueLeaseResp
     with queue.turn() as turn:
         turn.sweep()
         free = turn.free(min(request.max, MAX_LEASE), request.exclude_subjects or [])
-        workflows = ids or [str(uuid4()) for _ in free]
+        workflows = ids or [unnamed() for _ in free]
         pairs = [(e, e.assigned(workflow)) for e, workflow in zip(free, workflows, strict=False)]
         turn.change(pairs)
     return wire.QueueLeaseResponse(leased=[on_the_wire(after) for _, after in pairs])
@@ -637,7 +651,7 @@ def completion(request: wire.QueueCompletionRequest, queue: Shared) -> wire.Queu
     with queue.turn() as turn:
         entry = turn.find(request.entry_id)
         if entry is not None and (
-            entry.status != ASSIGNED or request.workflow_id not in {None, entry.workflow_id}
+            entry.status != ASSIGNED or is_anothers(entry, request.workflow_id)
         ):
             return wire.QueueMutationResponse(changed=False)
         return remove(turn, entry)

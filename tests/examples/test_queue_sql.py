@@ -294,6 +294,20 @@ def test_a_completion_ends_only_the_lease_it_speaks_of(queue: TestClient) -> Non
     assert queue.call("queue/completion", done) == {"changed": False, "not_found": True}
 
 
+def test_a_completion_of_a_lease_without_ids_is_matched_by_its_entry(queue: TestClient) -> None:
+    """The host's own frames: it leases without ids, and completes with the runner's own."""
+    for subject in ("T1", "T2"):
+        add(queue, subject)
+    first, second = queue.call("queue/lease", {"max": 2})["leased"]
+    done = {"entry_id": first["entry_id"], "status": "completed", "workflow_id": "wf-of-runner"}
+    assert queue.call("queue/completion", done) == {"changed": True, "not_found": False}
+    mark = {"entry_id": second["entry_id"], "workflow_id": "wf-2"}
+    assert [queue.call("queue/mark_assigned", mark)["changed"] for _ in range(2)] == [True, False]
+    done = {"entry_id": second["entry_id"], "status": "completed", "workflow_id": "wf-of-runner"}
+    assert queue.call("queue/completion", done)["changed"] is False
+    assert queue.call("queue/completion", {**done, "workflow_id": "wf-2"})["changed"] is True
+
+
 def test_a_lease_can_be_given_back_once(queue: TestClient) -> None:
     entry_id = add(queue, "T1")["entry_id"]
     lease(queue)

@@ -246,6 +246,7 @@ def test_an_item_of_no_known_kind_is_a_bug_of_the_handler(item: dict[str, Any]) 
         run(handler)
     assert refusal.value.code == -32603
     assert "kind" in str(refusal.value.__cause__)
+    assert "an item of a run has to be text or have a kind: output, " in refusal.value.message
 
 
 # Names and cancel ---------------------------------------------------------------------------------
