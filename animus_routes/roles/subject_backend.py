@@ -125,6 +125,8 @@ def _worded(fields: Params) -> Params:
 
 
 def _status_word(word: object) -> object:
+    if word in STATUSES:
+        return word
     meant = str(word).strip().lower().replace("_", "-")
     return meant if meant in STATUSES else word
 
