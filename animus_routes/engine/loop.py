@@ -6,7 +6,7 @@ import asyncio
 from _thread import allocate_lock, get_ident
 from contextlib import suppress
 from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine import threads
 from animus_routes.engine.call import Refused
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from animus_routes.engine.call import Call
+
+
+KEPT: Final = "animus-routes: waits to leave the lifespan"  # the task that does nothing else
 
 
 class Loop:
@@ -129,7 +132,9 @@ class Loop:
 
     def _at_work(self) -> bool:
         """Is there a task, one that an author has started included?"""
-        return bool(self._tasks) or bool(asyncio.all_tasks(self._loop))
+        if self._tasks:
+            return True
+        return any(task.get_name() != KEPT for task in asyncio.all_tasks(self._loop))
 
 
 def _settle(call: Call, task: asyncio.Task[None]) -> None:

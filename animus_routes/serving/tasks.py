@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from animus_routes.engine.exit import ASYNC_EXIT_S
 from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.loop import KEPT
 
 if TYPE_CHECKING:
     from _contextvars import Context
@@ -49,7 +50,7 @@ class OneTask:
         loop = asyncio.get_running_loop()
         if self._task is None:
             self._todo = asyncio.Queue()
-            self._task = loop.create_task(self._serve(), context=self._variables)
+            self._task = loop.create_task(self._serve(), name=KEPT, context=self._variables)
         done: asyncio.Future[Any] = loop.create_future()
         self._todo.put_nowait((work, done))
         try:

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from engine_host import INSTALLED, PLUGINS, WAIT_S, ping_s, stderr_with
+from engine_host import INSTALLED, PLUGINS, WAIT_S, ping_s, stderr_with, switches
 
 from animus_routes.host import Plugin
 
@@ -91,6 +91,17 @@ def test_a_loop_that_waits_is_not_blocked() -> None:
         assert plugin.call("x/wait", {"seconds": 2.5}) == "waited"
         assert health(plugin)["status"] == "healthy"
         assert "event loop" not in plugin.stderr_text()
+
+
+def test_nobody_looks_at_a_loop_that_only_keeps_a_lifespan() -> None:
+    with started() as plugin:
+        assert plugin.call("x/wait", {"seconds": 0}) == "waited"
+        changed = plugin._inbox._changed
+        with changed:
+            changed.wait_for(lambda: False, 1.5)  # it parks soon after the last request
+            before = switches(plugin.pid)
+            changed.wait_for(lambda: False, 2.0)
+        assert switches(plugin.pid) == before
 
 
 def test_a_plugin_with_a_blocked_loop_ends_in_time(tmp_path: Path) -> None:
