@@ -18,7 +18,8 @@ BLOCKED = [sys.executable, str(FILE)]
 LINE = 1 + next(
     number for number, line in enumerate(FILE.read_text().splitlines()) if "line that" in line
 )
-SAID = rf"the event loop has been blocked for \d+\.\d s by {re.escape(str(FILE))}:{LINE} in block"
+LINES = f"(?:{LINE - 1}|{LINE})"  # it looks for the file in the line before
+SAID = rf"the event loop has been blocked for \d+\.\d s by {re.escape(str(FILE))}:{LINES} in block"
 
 
 @contextmanager
