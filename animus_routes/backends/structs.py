@@ -69,6 +69,30 @@ if TYPE_CHECKING:
         object,
         subject.SubjectUnwatchRequest,
     ]
+    _SubjectBackendV2List: TypeAlias = Served[
+        subject.SubjectList | list[Any] | dict[str, Any] | None,
+        subject.SubjectListRequestV2,
+    ]
+    _SubjectBackendV2Get: TypeAlias = Served[
+        subject.Subject | dict[str, Any] | None,
+        subject.SubjectGetRequestV2,
+    ]
+    _SubjectBackendV2Create: TypeAlias = Served[
+        subject.Subject | dict[str, Any] | None,
+        subject.SubjectCreateRequestV2,
+    ]
+    _SubjectBackendV2Update: TypeAlias = Served[
+        subject.Subject | dict[str, Any] | None,
+        subject.SubjectUpdateRequestV2,
+    ]
+    _SubjectBackendV2Status: TypeAlias = Served[
+        subject.Subject | dict[str, Any] | None,
+        subject.SubjectStatusRequestV2,
+    ]
+    _SubjectBackendV2Delete: TypeAlias = Served[
+        subject.DeleteSubjectResponse | bool | dict[str, Any] | None,
+        subject.SubjectDeleteRequestV2,
+    ]
     _ProviderRun: TypeAlias = Served[
         Iterator[Any] | AsyncIterator[Any] | provider.AgentRunResponse | str | dict[str, Any],
         provider.AgentRunRequest,
@@ -462,6 +486,36 @@ class FullSubjectBackend(SubjectBackend, Protocol):
     @property
     def unwatch(self) -> _SubjectBackendUnwatch:
         """`subject/unwatch`."""
+        ...
+
+    @property
+    def v2_list(self) -> _SubjectBackendV2List:
+        """`subject/v2/list`."""
+        ...
+
+    @property
+    def v2_get(self) -> _SubjectBackendV2Get:
+        """`subject/v2/get`."""
+        ...
+
+    @property
+    def v2_create(self) -> _SubjectBackendV2Create:
+        """`subject/v2/create`."""
+        ...
+
+    @property
+    def v2_update(self) -> _SubjectBackendV2Update:
+        """`subject/v2/update`."""
+        ...
+
+    @property
+    def v2_status(self) -> _SubjectBackendV2Status:
+        """`subject/v2/status`."""
+        ...
+
+    @property
+    def v2_delete(self) -> _SubjectBackendV2Delete:
+        """`subject/v2/delete`."""
         ...
 
 

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from msgspec import structs
+
 from animus_routes.errors import Invalid, Mistake, NotFound
-from animus_routes.roles import ErrorRow, MethodRow, Role, StreamRow, agreeing, has_key, items_of
+from animus_routes.roles import (
+    ErrorRow,
+    Like,
+    MethodRow,
+    Role,
+    StreamRow,
+    agreeing,
+    has_key,
+    items_of,
+)
 from animus_routes.timestamps import now
 from animus_routes.values.codecs import to_builtins
 from animus_routes.values.hints import is_generated
 
 if TYPE_CHECKING:
-    from animus_routes.roles import Registered
+    from animus_routes.roles import ParamsAdapter, Registered
 
 STATUSES = ("ready", "in-progress", "blocked", "done", "cancelled")
 PRIORITIES = {"none": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}
@@ -220,7 +231,123 @@ def _schema(registered: Registered) -> Params:
     }
 
 
+# Calls on behalf of somebody (newer 3.3). A handler gets them in v1's form, which `_apart` makes, or
+# as the whole v2 request; either way the context is held first, and words are the wire's.
+
+
+def _list_v2(params: Params, kind: str | None, registered: Registered) -> Params:
+    found = _object(params.get("filter") or {}, "filter")
+    return _held(params) | {"filter": _filter(found, kind, registered)}
+
+
+def _create_v2(params: Params, kind: str | None, registered: Registered) -> Params:
+    payload = params.get("payload")
+    fields = _fields({} if payload is None else _object(payload, "payload"), "payload.priority")
+    own = fields.pop("kind", None)
+    named = kind or params.get("kind") or own
+    found = _next({} if named is None else {"kind": named}, kind, registered)
+    return _held(params) | {"payload": fields, **found}
+
+
+def _then(adapt: ParamsAdapter) -> ParamsAdapter:
+    return lambda params, kind, registered: adapt(_held(params), kind, registered)
+
+
+def _one_v2(params: Params, _kind: str | None, _registered: Registered) -> Params:
+    return _held(params)
+
+
+def _held(params: Params) -> Params:
+    """The params, if their context says who is behind the call."""
+    from msgspec import ValidationError, convert
+
+    from animus_routes.values.hints import wire_type
+    from animus_routes.values.issues import under
+
+    try:
+        convert(params.get("context"), wire_type("subject.SubjectRequestContext"))
+    except ValidationError as error:
+        raise under("context", error) from error
+    return params
+
+
+def _apart(held: ParamsAdapter) -> ParamsAdapter:
+    """In v1's form: the context is in `ctx.actor`, and what the call wraps is unwrapped."""
+
+    def apart(params: Params, kind: str | None, registered: Registered) -> Params:
+        found = held(params, kind, registered)
+        inner: Params = found.pop("filter", None) or found.pop("payload", None) or {}
+        own = ("id", "kind", "patch", "status")
+        return {name: found[name] for name in own if name in found} | inner
+
+    return apart
+
+
+def _v2(row: MethodRow, name: str, held: ParamsAdapter) -> MethodRow:
+    """A method of v2, from that of v1 with the same verb."""
+    return structs.replace(
+        row,
+        name=f"subject/v2/{row.verb}",
+        params=f"subject.{name}",
+        required=False,
+        adapt_params=held,
+        like=Like(row.name, _apart(held)),
+        actor="context.actor",
+    )
+
+
 SUBJECT = "subject.Subject"
+
+LIST = MethodRow(
+    "subject/list",
+    params="subject.SubjectFilter",
+    result="subject.SubjectList",
+    required=True,
+    aliases=True,
+    adapt_params=_list,
+    adapt_result=_subjects,
+    returns=("list",),
+)
+GET = MethodRow(
+    "subject/get",
+    params="subject.SubjectGetRequest",
+    result=SUBJECT,
+    required=True,
+    aliases=True,
+    adapt_result=_subject,
+)
+CREATE = MethodRow(
+    "subject/create",
+    params="subject.SubjectCreateRequest",
+    result=SUBJECT,
+    aliases=True,
+    adapt_params=_create,
+    adapt_result=_created,
+)
+UPDATE = MethodRow(
+    "subject/update",
+    params="subject.SubjectUpdateRequest",
+    result=SUBJECT,
+    aliases=True,
+    adapt_params=_update,
+    adapt_result=_subject,
+)
+STATUS = MethodRow(
+    "subject/status",
+    params="subject.SubjectStatusRequest",
+    result=SUBJECT,
+    aliases=True,
+    adapt_params=_status,
+    adapt_result=_subject,
+)
+DELETE = MethodRow(
+    "subject/delete",
+    params="subject.DeleteSubjectRequest",
+    result="subject.DeleteSubjectResponse",
+    aliases=True,
+    adapt_result=_deleted,
+    returns=("bool",),
+)
 
 ROLE = Role(
     kind="subject_backend",
@@ -229,48 +356,11 @@ ROLE = Role(
     errors={"not_supported": ErrorRow(category="unsupported")},
     notifications=("subject/changed",),
     methods=(
-        MethodRow(
-            "subject/list",
-            params="subject.SubjectFilter",
-            result="subject.SubjectList",
-            required=True,
-            aliases=True,
-            adapt_params=_list,
-            adapt_result=_subjects,
-            returns=("list",),
-        ),
-        MethodRow(
-            "subject/get",
-            params="subject.SubjectGetRequest",
-            result=SUBJECT,
-            required=True,
-            aliases=True,
-            adapt_result=_subject,
-        ),
-        MethodRow(
-            "subject/create",
-            params="subject.SubjectCreateRequest",
-            result=SUBJECT,
-            aliases=True,
-            adapt_params=_create,
-            adapt_result=_created,
-        ),
-        MethodRow(
-            "subject/update",
-            params="subject.SubjectUpdateRequest",
-            result=SUBJECT,
-            aliases=True,
-            adapt_params=_update,
-            adapt_result=_subject,
-        ),
-        MethodRow(
-            "subject/status",
-            params="subject.SubjectStatusRequest",
-            result=SUBJECT,
-            aliases=True,
-            adapt_params=_status,
-            adapt_result=_subject,
-        ),
+        LIST,
+        GET,
+        CREATE,
+        UPDATE,
+        STATUS,
         MethodRow(
             "subject/next",
             params="subject.SubjectNextRequest",
@@ -279,14 +369,7 @@ ROLE = Role(
             adapt_params=_next,
             adapt_result=_waiting,
         ),
-        MethodRow(
-            "subject/delete",
-            params="subject.DeleteSubjectRequest",
-            result="subject.DeleteSubjectResponse",
-            aliases=True,
-            adapt_result=_deleted,
-            returns=("bool",),
-        ),
+        DELETE,
         agreeing("subject/schema", "subject.SubjectSchema", _schema, _flags, aliases=True),
         MethodRow(
             "subject/watch",
@@ -307,5 +390,11 @@ ROLE = Role(
             stops="watch_id",
             stopped=lambda _name, found: {"ok": found},
         ),
+        _v2(LIST, "SubjectListRequestV2", _list_v2),
+        _v2(GET, "SubjectGetRequestV2", _one_v2),
+        _v2(CREATE, "SubjectCreateRequestV2", _create_v2),
+        _v2(UPDATE, "SubjectUpdateRequestV2", _then(_update)),
+        _v2(STATUS, "SubjectStatusRequestV2", _then(_status)),
+        _v2(DELETE, "SubjectDeleteRequestV2", _one_v2),
     ),
 )

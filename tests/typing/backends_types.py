@@ -58,7 +58,28 @@ class AllButUpdate(Typed):
     def unwatch(self, params: subject.SubjectUnwatchRequest) -> None: ...
 
 
-class Complete(AllButUpdate):
+class Owned:
+    """What is done on behalf of somebody."""
+
+    def v2_list(self, request: subject.SubjectListRequestV2) -> list[Any]:
+        return [request.context.actor.user_id]
+
+    def v2_get(self, request: subject.SubjectGetRequestV2) -> subject.Subject | None:
+        return None
+
+    def v2_create(self, request: dict[str, Any]) -> dict[str, Any]:
+        return request
+
+    def v2_update(self, request: dict[str, Any]) -> dict[str, Any]:
+        return request
+
+    def v2_status(self, request: subject.SubjectStatusRequestV2, ctx: Context) -> None: ...
+
+    def v2_delete(self, request: subject.SubjectDeleteRequestV2) -> bool:
+        return bool(request.id)
+
+
+class Complete(Owned, AllButUpdate):
     async def update(self, params: subject.SubjectUpdateRequest) -> subject.Subject | None:
         return None
 
@@ -90,7 +111,7 @@ class WrongResult:
     def get(self) -> None: ...
 
 
-class WrongUpdate(AllButUpdate):
+class WrongUpdate(Owned, AllButUpdate):
     def update(self, params: subject.SubjectUpdateRequest) -> str:
         return ""
 
