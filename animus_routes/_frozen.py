@@ -17,6 +17,7 @@ import animus_routes.errors
 import animus_routes.fences
 import animus_routes.handlers.context
 import animus_routes.handlers.depends
+import animus_routes.roles.channel_backend
 import animus_routes.roles.config_source
 import animus_routes.roles.conversation_store
 import animus_routes.roles.custom

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from animus_routes.backends import Bare, Served
     from animus_routes.structs import (
+        channel,
         config,
         durable_store,
         environment,
@@ -428,6 +429,21 @@ if TYPE_CHECKING:
     _EnvironmentReap: TypeAlias = Served[
         environment.ReapResponse | list[Any] | dict[str, Any] | None,
         environment.ReapRequest,
+    ]
+    _ChannelBackendSchema: TypeAlias = Bare[
+        channel.ChannelSchema | dict[str, Any] | None
+    ]
+    _ChannelBackendReceive: TypeAlias = Served[
+        channel.ChannelReceiveResult | bool | dict[str, Any] | None,
+        channel.ChannelMessage,
+    ]
+    _ChannelBackendSend: TypeAlias = Served[
+        channel.ChannelDelivery | str | dict[str, Any] | None,
+        channel.ChannelSendParams,
+    ]
+    _ChannelBackendStatus: TypeAlias = Served[
+        channel.ChannelDelivery | str | dict[str, Any] | None,
+        channel.ChannelStatusParams,
     ]
 
 
@@ -1038,4 +1054,32 @@ class FullEnvironment(Environment, Protocol):
     @property
     def reap(self) -> _EnvironmentReap:
         """`environment/reap`."""
+        ...
+
+
+class ChannelBackend(Protocol):
+    """The methods that a `channel_backend` must have."""
+
+    @property
+    def receive(self) -> _ChannelBackendReceive:
+        """`channel/receive`."""
+        ...
+
+    @property
+    def send(self) -> _ChannelBackendSend:
+        """`channel/send`."""
+        ...
+
+    @property
+    def status(self) -> _ChannelBackendStatus:
+        """`channel/status`."""
+        ...
+
+
+class FullChannelBackend(ChannelBackend, Protocol):
+    """Every method that a `channel_backend` may have."""
+
+    @property
+    def schema(self) -> _ChannelBackendSchema:
+        """`channel/schema`."""
         ...

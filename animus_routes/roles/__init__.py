@@ -256,6 +256,7 @@ KINDS: Final[Mapping[str, str]] = {
         "workflow_journal",
         "conversation_store",
         "environment",
+        "channel_backend",
         "custom",
     )
 }

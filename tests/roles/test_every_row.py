@@ -30,7 +30,7 @@ METHODS = [(kind, method) for kind, rows in ROWS.items() for method in rows["met
 ACKED = {"subject/watch", "trigger/watch", "log_storage/tail"}
 # Their conveniences are the answers of their own tests; None is one that fits each.
 DERIVED = {"subject/schema", "trigger/schema", "log_storage/schema", "transport/schema"}
-DERIVED |= {"notifier/schema", "journal/schema"}
+DERIVED |= {"notifier/schema", "journal/schema", "channel/schema"}
 
 
 def row_of(kind: str, method: str) -> MethodRow:
