@@ -46,13 +46,14 @@ def example(wire: str | None) -> Any:
     module, _, name = wire.partition(".")
     if wire in CASES:
         return payload(module, name, full=False) | CASES[wire][0]
-    return without_proof(payload(module, name, full=True))
+    return payload(module, name, full=True)
 
 
 def without_proof(value: Any) -> Any:
-    """Without fences and receipts, which would have to be those of the call."""
+    """Without what would have to be that of the call: fences, receipts, a delivery's name."""
     if isinstance(value, dict):
         proof = {"execution_fence", "publication_receipt"}
+        proof |= {"scope", "delivery_id"} if "delivery_id" in value else set()
         return {name: without_proof(item) for name, item in value.items() if name not in proof}
     return [without_proof(item) for item in value] if isinstance(value, list) else value
 
@@ -74,7 +75,7 @@ def handler_of(row: MethodRow, raising: Exception | None) -> Any:
     def handle(params: dict[str, Any]) -> Any:
         if raising is not None:
             raise raising
-        return None if row.name in ACKED else example(row.result)
+        return None if row.name in ACKED else without_proof(example(row.result))
 
     return handle
 
