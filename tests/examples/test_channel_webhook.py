@@ -40,7 +40,7 @@ class Provider(ThreadingHTTPServer):
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    server: Provider
+    server: Provider  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
