@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from example_host import EXAMPLES, refused, served
+from example_host import EXAMPLES, INSTALLED, refused, run, served
 
 from animus_routes.host import Plugin
 
@@ -357,3 +357,54 @@ def test_a_phase_echoes_the_fence_and_refuses_a_stale_one(plugin: Plugin, projec
     assert result["execution_fence"] == params["execution_fence"]
     stale = {**params, "execution_fence": fence_of(project, lease=1)}
     assert is_stale(plugin, stale, "workflow/run_phase")
+
+
+def on_the_command_line(project: Path, *arguments: str, **env: str) -> tuple[int, str, str]:
+    command = [*RUNNER, "execute", "--workflow-ref", "coding", "--project-root", str(project)]
+    usual = {"PATH": os.environ["PATH"], "HOME": str(project.parent), **INSTALLED}
+    return run([*command, *arguments], project, {**usual, **env})
+
+
+def test_the_daemon_s_command_line_has_the_fence_in_a_variable(project: Path) -> None:
+    fence = json.dumps(fence_of(project))
+    subject = ("--subject-id", "task:TASK-1", "--new-workflow-id", "wf-1")
+    code, out, _ = on_the_command_line(project, *subject, ANIMUS_EXECUTION_FENCE_JSON=fence)
+    assert code == 0
+    result = json.loads(out)
+    assert (result["workflow_id"], result["subject_id"]) == ("wf-1", "TASK-1")
+    assert result["publication_receipt"]["commit_sha"] == remote_ref(project)
+
+
+@pytest.mark.parametrize("malformed", ["", "{}", '{"schema": "animus.execution-fence.v2"}'])
+def test_a_malformed_fence_on_the_command_line_runs_nothing(project: Path, malformed: str) -> None:
+    workflow(project, build="touch did")
+    env = {"ANIMUS_EXECUTION_FENCE_JSON": malformed}
+    code, _, said = on_the_command_line(project, "--task-id", "TASK-1", **env)
+    assert (code, "ANIMUS_EXECUTION_FENCE_JSON" in said) == (2, True)
+    assert not (project / "did").exists()
+
+
+def test_a_fence_of_another_workflow_id_is_refused_on_the_command_line(project: Path) -> None:
+    fence = json.dumps(fence_of(project))
+    ids = ("--task-id", "TASK-1", "--new-workflow-id", "wf-2")
+    code, _, said = on_the_command_line(project, *ids, ANIMUS_EXECUTION_FENCE_JSON=fence)
+    assert (code, "execution_fence" in said) == (1, True)
+    assert remote_ref(project) == ""
+
+
+def test_a_new_run_has_the_id_that_it_is_given(project: Path) -> None:
+    workflow(project, build="true")
+    ids = ("--title", "Say two", "--new-workflow-id", "wf-9")
+    code, out, _ = on_the_command_line(project, *ids)
+    assert (code, json.loads(out)["workflow_id"]) == (0, "wf-9")
+    code, _, said = on_the_command_line(project, "--workflow-id", "wf-8")
+    assert (code, "wf-8" in said) == (1, True)
+
+
+def test_a_malformed_fence_is_refused(plugin: Plugin, project: Path) -> None:
+    fence = fence_of(project)
+    fence["workflow_generation"] = 0
+    problem = refused(plugin, "workflow/execute", given(fence))
+    assert problem.code == -32602
+    assert problem.data["issues"][0]["path"] == "execution_fence.workflow_generation"
+    assert not (project / ".animus" / "local-runs").exists()
