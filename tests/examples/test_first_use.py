@@ -32,6 +32,7 @@ KEEPING: Final = [
     Keeping("logs_sqlite", "ANIMUS_LOGS_DB", "log_storage/query", {}),
     Keeping("memory_sqlite", "ANIMUS_MEMORY_DB", "memory/get", {"scope": SCOPE, "key": "k"}),
     Keeping("notifier_apprise", "ANIMUS_NOTIFIER_DB", "notifier/notify", {"event": EVENT}),
+    Keeping("channel_webhook", "ANIMUS_CHANNEL_DB", "", {}),
     Keeping("trigger_cron", "CRON_STATE", "", {}),
     Keeping("trigger_files", "WATCHED_FILES_STATE", "", {}),
 ]
