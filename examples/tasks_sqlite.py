@@ -7,6 +7,10 @@
 The database is `.animus/tasks.sqlite3` under the project's root, or where ANIMUS_TASKS_DB says. A
 task is one JSON document. SQLite derives the other columns from it, so they cannot disagree, and
 anybody may query them: `SELECT id, native_status FROM tasks WHERE assignee = 'kim'`.
+
+What is created by a call with an identity (`task/v2/create`) is that user's in that tenant: calls with
+another identity do not see it, and neither do they see what has no owner. Calls without an identity,
+which the daemon and its operator make, see all tasks. A task's parent has the same owner.
 """
 
 import os
@@ -15,6 +19,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from copy import copy
 from datetime import UTC, timedelta
 from functools import cached_property
 from heapq import merge
@@ -39,7 +44,7 @@ PAGE_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 
 KEPT_CHANGES: Final = 10_000  # how far a watcher may fall behind
 POLL_S: Final = 0.05
 BUSY_S: Final = 5.0
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 PROBED: Final = 1000  # matches that are counted to find the rarest condition
 
 # Native status, bucket, dispatch label. The first of a bucket is what the bare bucket means.
@@ -96,11 +101,12 @@ KEYS: Final = """INSERT OR IGNORE INTO task_keys (key, seq)
     UNION ALL SELECT 'label:' || value, {0}.seq FROM json_each({0}.subject, '$.labels')
     UNION ALL SELECT 'attachment:' || json_extract(value, '$.kind'), {0}.seq
         FROM json_each({0}.subject, '$.attachments')
-        WHERE json_extract(value, '$.kind') IS NOT NULL"""
+        WHERE json_extract(value, '$.kind') IS NOT NULL
+    UNION ALL SELECT 'owner:' || {0}.owner, {0}.seq WHERE {0}.owner IS NOT NULL"""
 EVERY_KEY: Final = "UPDATE tasks SET subject = subject"  # the trigger does it
 TABLES: Final = f"""
 CREATE TABLE IF NOT EXISTS tasks (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, {DERIVED});
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, owner TEXT, {DERIVED});
 CREATE UNIQUE INDEX IF NOT EXISTS tasks_by_id ON tasks (id);
 CREATE INDEX IF NOT EXISTS tasks_by_parent ON tasks (parent);
 CREATE INDEX IF NOT EXISTS tasks_to_do ON tasks (status, coalesce(priority, 0) DESC, created_at);
@@ -128,6 +134,10 @@ CREATE TABLE IF NOT EXISTS imports (id TEXT PRIMARY KEY, source TEXT NOT NULL);
 PRAGMA user_version = {LAYOUT};
 """
 
+# The first layouts had no owners, which are JSON: [user, tenant or null].
+OWNERS: Final = "ALTER TABLE tasks ADD COLUMN owner TEXT;"
+# It stands beside the conditions of a filter, so that none of these widens it.
+OWNED: Final = "(:owner IS NULL OR owner = :owner)"
 # One condition per field of SubjectFilter; lists are bound as JSON, and NULL is no condition.
 MATCHES: Final = """
     (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
@@ -147,19 +157,22 @@ CHILDREN: Final = """(SELECT json_group_array(id)
     FROM (SELECT c.id FROM tasks c WHERE c.parent = tasks.id ORDER BY c.seq))"""
 PICK: Final = f"SELECT subject, {CHILDREN}, tasks.seq FROM"
 # The parts put together here are constants of this file; values are always bound.
-END: Final = f"tasks.seq > :after AND {MATCHES} ORDER BY tasks.seq LIMIT :limit"
+END: Final = f"tasks.seq > :after AND {OWNED} AND {MATCHES} ORDER BY tasks.seq LIMIT :limit"
 # A page in order, found by one key, by the time of the last change, or by looking at all of them.
 BY_KEY: Final = f"""{PICK} task_keys CROSS JOIN tasks ON tasks.seq = task_keys.seq
     WHERE task_keys.key = :key AND task_keys.seq > :after AND {END.replace("tasks.seq", "task_keys.seq")}"""
 BY_UPDATE: Final = f"""{PICK} tasks INDEXED BY tasks_by_update
     WHERE updated_at >= :updated_since AND {END}"""
 BY_SEQ: Final = f"{PICK} tasks NOT INDEXED WHERE {END}"
-ONE: Final = f"SELECT subject, {CHILDREN}, seq FROM tasks WHERE id = ?"
+ONE: Final = f"SELECT subject, {CHILDREN}, seq FROM tasks WHERE id = :id AND {OWNED}"
+ABOVE: Final = """SELECT parent FROM tasks
+    WHERE id = ? AND owner IS (SELECT owner FROM tasks WHERE id = ?)"""
 NEXT: Final = f"""SELECT subject, {CHILDREN}, seq FROM tasks WHERE status = 'ready'
     ORDER BY coalesce(priority, 0) DESC, created_at, seq LIMIT 1"""
 NEWS: Final = f"""SELECT seq, change_kind, previous_native_status, previous_dispatch_label, subject
     FROM changes WHERE seq > :after AND {MATCHES} ORDER BY seq"""
 
+ADD: Final = "INSERT INTO tasks (subject, owner) VALUES (?, ?)"
 LOG: Final = """INSERT INTO changes
     (change_kind, previous_native_status, previous_dispatch_label, subject) VALUES (?, ?, ?, ?)"""
 
@@ -304,7 +317,13 @@ def opened(path: Path) -> sqlite3.Connection:
         raise Unavailable(f"{path} was written by a newer version of this plugin")
     if layout < LAYOUT:
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
+        try:
+            db.executescript(f"BEGIN IMMEDIATE; {OWNERS if layout else ''} {TABLES} COMMIT;")
+        except sqlite3.OperationalError:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            if db.execute("PRAGMA user_version").fetchone() != (LAYOUT,):
+                raise  # else another process has made it meanwhile
     return db
 
 
@@ -314,6 +333,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.inode: int | None = None
+        self.owner: str | None = None
 
     @cached_property
     def db(self) -> sqlite3.Connection:
@@ -322,10 +342,17 @@ class Store:
         self.inode = self.path.stat().st_ino
         return db
 
+    def of(self, owner: str) -> "Store":
+        """The same tasks, as far as they are this owner's."""
+        _ = self.db  # one connection for all of them
+        theirs = copy(self)
+        theirs.owner = owner
+        return theirs
+
     def find(self, task_id: str) -> wire.Subject | None:
         """A task by its id, with or without the prefix: people type `7` for `task:7`."""
         for known in (task_id, f"{KIND}:{task_id}"):
-            row = self.db.execute(ONE, [known]).fetchone()
+            row = self.db.execute(ONE, {"id": known, "owner": self.owner}).fetchone()
             if row is not None:
                 return task_of(*row)
         return None
@@ -346,6 +373,7 @@ class Store:
         if given is None:
             raise invalid("cursor", "not a cursor from list")
         binds = {**conditions(query), "after": int(given[1]), "limit": limit + 1}
+        binds["owner"] = self.owner
         page = wire.SubjectList(subjects=[], fetched_at=now())
         last = size = 0
         for document, children, seq in self.matches(query, binds):
@@ -362,7 +390,8 @@ class Store:
     ) -> Iterator[tuple[str, str, int]]:
         """Tasks in order, found by the rarest of the conditions that are given."""
         found: list[tuple[int, str, list[str]]] = []
-        for keys in keys_of(query):
+        own = [[f"owner:{self.owner}"]] if self.owner is not None else []
+        for keys in [*own, *keys_of(query)]:
             some = f"key IN ({marks(len(keys))}) AND seq > ? LIMIT {PROBED}"
             found.append((self.count("task_keys", some, [*keys, binds["after"]]), BY_KEY, keys))
         if since := binds["updated_since"]:
@@ -450,7 +479,7 @@ class Store:
         new = replace(new, updated_at=now())
         document = msgspec.json.encode(replace(new, children=[])).decode()
         if old is None:
-            self.db.execute("INSERT INTO tasks (subject) VALUES (?)", [document])
+            self.db.execute(ADD, [document, self.owner])
         else:
             self.db.execute("UPDATE tasks SET subject = ? WHERE id = ?", [document, new.id])
         for kind in change_kinds(old, new):
@@ -460,7 +489,7 @@ class Store:
     def check_parent(self, task_id: str, parent: str | None) -> None:
         seen, above = {task_id}, parent
         while above:
-            found = self.db.execute("SELECT parent FROM tasks WHERE id = ?", [above]).fetchone()
+            found = self.db.execute(ABOVE, [above, task_id]).fetchone()
             if found is None or above in seen:
                 reason = "is this task or below it" if found else "does not exist"
                 raise invalid("parent", f"'{above}' {reason}")
@@ -514,7 +543,13 @@ def lifespan(ctx: Context) -> Iterator[Store]:
 
 
 def the_store(ctx: Context[Store]) -> Store:
-    return ctx.state
+    """The tasks that a call may see: those of its identity, which v2 always has."""
+    if "/v2/" not in ctx.method:
+        return ctx.state
+    if ctx.actor is None:
+        raise InvalidRequest("context.actor: there is nobody whose tasks these are")
+    owner = [ctx.actor["user_id"], ctx.actor.get("tenant_id")]
+    return ctx.state.of(msgspec.json.encode(owner).decode())
 
 
 Tasks = Annotated[Store, Depends(the_store)]
@@ -536,11 +571,13 @@ app = App(
 
 
 @app.method("subject/list")
+@app.method("subject/v2/list")
 def list_tasks(filter: wire.SubjectFilter, store: Tasks) -> wire.SubjectList:
     return store.page(filter)
 
 
 @app.method("subject/get")
+@app.method("subject/v2/get")
 def get_task(id: str, store: Tasks) -> wire.Subject:
     task = store.get(id)
     for attachment in task.attachments:
@@ -550,16 +587,19 @@ def get_task(id: str, store: Tasks) -> wire.Subject:
 
 
 @app.method("subject/create")
+@app.method("subject/v2/create")
 def create_task(task: NewTask, store: Tasks) -> wire.Subject:
     return store.create(task)
 
 
 @app.method("subject/update")
+@app.method("subject/v2/update")
 def update_task(id: str, patch: TaskPatch, store: Tasks) -> wire.Subject:
     return store.update(id, patch)
 
 
 @app.method("subject/status")
+@app.method("subject/v2/status")
 def set_status(id: str, status: wire.SubjectStatus, store: Tasks) -> wire.Subject:
     return store.update(id, TaskPatch(status=status))
 
@@ -570,6 +610,7 @@ def next_task(store: Tasks) -> wire.Subject | None:
 
 
 @app.method("subject/delete")
+@app.method("subject/v2/delete")
 def delete_task(id: str, store: Tasks) -> None:
     store.delete(id)
 

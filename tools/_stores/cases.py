@@ -122,6 +122,11 @@ def listed(**query: Any) -> Params:
     return same(limit=10, **query)
 
 
+def owned(user: str, **query: Any) -> Params:
+    context = {"actor": {"user_id": user, "tenant_id": "t"}}
+    return same(context=context, filter={"limit": 50, **query})
+
+
 TASKS: Final[tuple[tuple[str, str, Params], ...]] = (
     ("list, first page", "list", listed()),
     ("list, late page", "list", listed(cursor="after-900")),
@@ -144,6 +149,10 @@ TASKS: Final[tuple[tuple[str, str, Params], ...]] = (
     ("create", "create", lambda n: {"title": f"new {n}"}),
     ("update", "update", lambda n: {"id": f"task:{n + 100}", "patch": {"title": f"t{n}"}}),
     ("delete", "delete", lambda n: {"id": f"task:{n + 300}"}),
+    ("owner of few", "v2/list", owned("few")),
+    ("owner of many", "v2/list", owned("many")),
+    ("owner of none", "v2/list", owned("nobody")),
+    ("owner of many, status of few", "v2/list", owned("many", status=["in-progress"])),
 )
 LOGS: Final[tuple[tuple[str, str, Params], ...]] = (
     ("store", "store", lambda n: {"entries": [log(n)]}),

@@ -128,10 +128,13 @@ def conversations(db: Transaction, rows: int) -> None:
 
 
 def tasks(path: Path, rows: int) -> None:
-    """One assignee, label, status and attachment that few tasks have, and others that many have."""
+    """One assignee, label, status, owner and attachment that few tasks have, and others that many have."""
+
+    def is_rare(number: int) -> bool:
+        return number % max(rows // FEW, 1) == 0
 
     def subject(number: int) -> str:
-        few = number % max(rows // FEW, 1) == 0
+        few = is_rare(number)
         native, status = ("In Review", "in-progress") if few else ("Todo", "ready")
         return json.dumps(
             {
@@ -150,9 +153,12 @@ def tasks(path: Path, rows: int) -> None:
             }
         )
 
+    def owner(number: int) -> str:
+        return json.dumps(["few" if is_rare(number) else "many", "t"], separators=(",", ":"))
+
     with closing(module("tasks_sqlite").opened(path)) as db, turn(db, 10):
-        insert = "INSERT INTO tasks (subject) VALUES (?)"
-        db.executemany(insert, ((subject(number),) for number in range(rows)))
+        insert = "INSERT INTO tasks (subject, owner) VALUES (?, ?)"
+        db.executemany(insert, ((subject(number), owner(number)) for number in range(rows)))
 
 
 def logs(path: Path, rows: int) -> None:
