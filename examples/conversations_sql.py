@@ -38,7 +38,7 @@ HEALTH_LOCK_S: Final = 0.5  # the host gives a health check 2 s, a locked databa
 LIST_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
 HISTORY_BYTES: Final = 7 * 1024 * 1024  # the messages of one conversation, which have no pages
 SUMMARY_BYTES: Final = 64  # no summary is shorter
-SLICE: Final = 500  # messages of a deleted conversation that go in one transaction
+SLICE: Final = 250  # messages of a deleted conversation that go in one transaction
 MAX_SEQ: Final = 2**63 - 1  # the widest integer of SQL
 
 
@@ -171,7 +171,8 @@ def clear(db: Transaction) -> bool:
     lock = "FOR UPDATE SKIP LOCKED" if db.postgresql else ""
     number = db.value(f"SELECT number FROM conversations_deleted ORDER BY number LIMIT 1 {lock}")
     if number is None:
-        return False
+        # Somebody may be at it this moment, and may be killed.
+        return db.value("SELECT 1 FROM conversations_deleted LIMIT 1") is not None
     some = "SELECT seq FROM conversation_messages WHERE conversation = ? ORDER BY seq LIMIT ?"
     delete = f"DELETE FROM conversation_messages WHERE conversation = ? AND seq IN ({some})"
     if db.run(delete, number, number, SLICE) < SLICE:

@@ -29,7 +29,7 @@ from animus_routes.timestamps import now
 MAX_PAGE: Final = 1000
 MAX_BYTES: Final = 6 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
 BUSY_S: Final = 5.0
-SLICE: Final = 500  # rows that go in one transaction
+SLICE: Final = 200  # rows that go in one transaction
 PAUSE_S: Final = 0.005  # so that whoever waits is next
 PROBED: Final = 1000  # matches that are counted to find the rarest condition
 LAYOUT: Final = 2
@@ -69,16 +69,17 @@ EVENTS: Final = f"""SELECT seq, event FROM events WHERE {{}} moment >= ?
     AND seq > {HERE.format("events", "run_id")} ORDER BY moment, seq"""
 KEPT: Final = f"""FROM checkpoints c WHERE c.workflow_id = ?
     AND c.rowid > {HERE.format("checkpoints", "c.workflow_id")}"""
-DROP: Final = """INSERT INTO dropped (workflow_id, events, checkpoints) SELECT ?,
+DROP: Final = """INSERT INTO dropped (workflow_id, events, checkpoints) SELECT ?1,
     (SELECT coalesce(max(seq), 0) FROM events),
-    (SELECT coalesce(max(rowid), 0) FROM checkpoints)
+    (SELECT coalesce(max(rowid), 0) FROM checkpoints WHERE workflow_id = ?1)
     ON CONFLICT (workflow_id) DO UPDATE
     SET events = excluded.events, checkpoints = excluded.checkpoints"""
-# The oldest first: SQLite gives a new row the number after the highest that is there.
 CLEAR_EVENTS: Final = """DELETE FROM events WHERE seq IN
-    (SELECT seq FROM events WHERE run_id = ? AND seq <= ? ORDER BY seq LIMIT ?)"""
+    (SELECT seq FROM events WHERE run_id = ? AND seq <= ? LIMIT ?)"""
+# The last one is kept to the end: SQLite gives a new row the number after the highest there is.
 CLEAR_CHECKPOINTS: Final = """DELETE FROM checkpoints WHERE rowid IN
-    (SELECT rowid FROM checkpoints WHERE workflow_id = ? AND rowid <= ? ORDER BY rowid LIMIT ?)"""
+    (SELECT rowid FROM checkpoints WHERE workflow_id = ? AND rowid < ? LIMIT ?)"""
+CLEAR_LAST: Final = "DELETE FROM checkpoints WHERE workflow_id = ? AND rowid = ?"
 # What is still to be removed is not in the way of what is the same.
 CLEAR_EVENT: Final = f"""DELETE FROM events WHERE run_id = ? AND event = ?
     AND seq <= {HERE.format("events", "run_id")}"""
@@ -155,6 +156,7 @@ def clear(db: sqlite3.Connection) -> bool:
     removed = db.execute(CLEAR_EVENTS, [row[0], row[1], SLICE]).rowcount
     removed += db.execute(CLEAR_CHECKPOINTS, [row[0], row[2], SLICE]).rowcount
     if removed == 0:
+        db.execute(CLEAR_LAST, [row[0], row[2]])
         db.execute("DELETE FROM dropped WHERE workflow_id = ?", [row[0]])
     return True
 

@@ -36,7 +36,8 @@ DEFAULT_PAGE: Final = 100
 VALUE_BYTES: Final = 1024 * 1024
 RESULT_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
 BUSY_S: Final = 5.0
-SLICE: Final = 1000  # rows that go in one transaction
+SLICE: Final = 200  # rows of a deleted scope that go in one transaction
+MAX_SWEPT: Final = 1000  # rows whose time is over, a put
 PAUSE_S: Final = 0.005  # so that whoever waits is next
 LAYOUT: Final = 3
 # Characters of scripts that put no spaces between words: Han, kana, bopomofo and Hangul.
@@ -278,7 +279,7 @@ class Store:
             self.check_binding(project_id)
             if self.root is not None:
                 self.db.execute(BIND, [self.root, project_id])
-            self.db.execute(EXPIRE, [moment, SLICE])
+            self.db.execute(EXPIRE, [moment, MAX_SWEPT])
             self.clear(self.db)
             self.db.execute(CLEAR_KEY, [scope, request.key])
             values = [project_id, scope, request.key, value.decode(), words, expires_at]

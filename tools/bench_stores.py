@@ -1,10 +1,11 @@
 """Measure what a call of the storing examples costs as their stores grow, over real pipes.
 
-    python tools/bench_stores.py [--rows 1000 100000] [--only TEXT] [--parts flat cold processes]
+    python tools/bench_stores.py [--rows 1000 100000] [--only TEXT] [--parts flat cold deletes ...]
                                  [--databases sqlite postgresql] [--seconds N] [--json FILE]
 
-Three parts: `flat`, every method on a small and on a large store; `cold`, from the start of a
-process to its first answer; `processes`, one and four of them on one store. A figure that misses its
+Four parts: `flat`, every method on a small and on a large store; `cold`, from the start of a process
+to its first answer; `deletes`, what others wait for while much is deleted; `processes`, one and four
+of them on one store. A figure that misses its
 bound is measured twice more, and the middle one of three counts. PostgreSQL is a server of this
 program's own, with a local socket.
 """
@@ -21,12 +22,13 @@ from typing import Any, Final
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / name) for name in ("tests", "tools")]
 
 from _stores.cold import cold
+from _stores.deletes import deletes
 from _stores.flat import flat
 from _stores.places import Places
 from _stores.processes import processes
 from sql_databases import postgres
 
-PARTS: Final = {"flat": flat, "cold": cold, "processes": processes}
+PARTS: Final = {"flat": flat, "cold": cold, "deletes": deletes, "processes": processes}
 ROWS: Final = (1_000, 100_000)
 SECONDS: Final = 10
 
