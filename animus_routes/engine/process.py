@@ -132,6 +132,7 @@ class Process:
         # `Wire.read` and `Wire.write` inline: for one small request, calls and `with` blocks are
         # what the framework costs. Nothing is raised in here by a signal's handler (see `Alarms`).
         renew = go_on()
+        connection.flush()  # before the host is waited for
         while not (renew or connection.ended):
             if calls.pool is not None and calls.crowded:
                 self._wait_for_room()

@@ -241,6 +241,16 @@ def test_requests_of_one_read_are_as_separate_as_any(tmp_path: Path) -> None:
             assert plugin.reply(n + 1000, WAIT_S) == [wanted, "acme"]
 
 
+def test_what_follows_a_request_that_sets_something_is_answered_before_the_next_read(
+    tmp_path: Path,
+) -> None:
+    with contexts(tmp_path) as plugin:
+        asked = frame(1000, "x/bare", {"at": "handler", "user": "ada"})
+        plugin.send_raw(asked + frame(1001, "x/bare", {}) + frame(1002, "x/bare", {}))
+        for n, user in ((1000, "ada"), (1001, "nobody"), (1002, "nobody")):
+            assert plugin.reply(n, WAIT_S)[0] == user
+
+
 def test_notifications_and_health_checks_leave_nothing_behind(tmp_path: Path) -> None:
     with contexts(tmp_path) as plugin:
         plugin.notify("x/told", {"user": "told"})
