@@ -6,18 +6,23 @@ The database is `.animus/conversations.sqlite3` under the project's root, or wha
 ANIMUS_CONVERSATIONS_URL says, such as `postgresql://user@server/animus`. Conversations are kept
 apart by tenant and by repository.
 
-If a request has `as_user`, the owner may do everything, and others may read what is shared. A
+If a request has an actor, it speaks for that user and that tenant, whatever else it says; otherwise
+for `as_user` and `tenant_id`. The owner may do everything, and others may read what is shared. A
 conversation without an owner belongs to the administrator, which is anybody who names no user.
 
 The `seq` of a message belongs to the host and is never changed. If two hosts append the same one to
 a conversation, one of them is refused: its turn visibly fails, and the history stays intact.
+
+A message that is sent with a key is an operation. One host at a time works on it, under a lease; when
+it dies, another goes on with it, and what has ended is told again and never done again.
 
 A host starts this process afresh for every call, so a call costs the same however much is kept. What
 is answered in one piece has a bound: see LIST_BYTES and HISTORY_BYTES.
 """
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC
 from functools import cached_property
@@ -40,6 +45,7 @@ HISTORY_BYTES: Final = 7 * 1024 * 1024  # the messages of one conversation, whic
 SUMMARY_BYTES: Final = 64  # no summary is shorter
 SLICE: Final = 250  # messages of a deleted conversation that go in one transaction
 MAX_SEQ: Final = 2**63 - 1  # the widest integer of SQL
+LEASE_US: Final = 120_000_000  # of an operation; hosts renew it while an agent is at work
 
 
 def invalid(path: str, message: str) -> InvalidRequest:
@@ -98,26 +104,59 @@ DROP TABLE conversation_messages_0_1_0
 """
 
 
-def build(db: Transaction, found: int) -> None:
-    def run(script: str) -> None:
-        for statement in script.split(";"):
-            db.run(statement)
+# A conversation is reserved by the operation whose user's message it has taken.
+OPERATIONS: Final = """
+ALTER TABLE conversations ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE conversations ADD COLUMN reserved_by TEXT;
+CREATE TABLE conversation_operations (conversation BIGINT NOT NULL, actor TEXT NOT NULL,
+    caller_key TEXT NOT NULL, request_hash TEXT NOT NULL, operation_id TEXT NOT NULL,
+    user_message_id TEXT NOT NULL, assistant_message_id TEXT NOT NULL, status TEXT NOT NULL,
+    execution_hash TEXT, user_seq BIGINT, assistant_seq BIGINT, error_code TEXT,
+    error_message TEXT, lease_token TEXT, leased_until_us BIGINT NOT NULL DEFAULT 0,
+    recovered INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (conversation, actor, caller_key));
+CREATE UNIQUE INDEX conversation_operations_by_id
+    ON conversation_operations (conversation, operation_id)
+"""
 
+NEXT_SUMMARIES: Final = (
+    "SELECT number, summary FROM conversations WHERE number > ? ORDER BY number LIMIT ?"
+)
+
+
+def build(db: Transaction, found: int) -> None:
+    if found < 2:
+        build_without_operations(db, found)
+    run_script(db, OPERATIONS)
+    last = 0
+    while rows := db.rows(NEXT_SUMMARIES, last, SLICE):
+        for number, summary in rows:
+            kept = msgspec.json.decode(summary)
+            if kept.pop("revision", None) is not None:
+                db.run("UPDATE conversations SET summary = ? WHERE number = ?", json(kept), number)
+        last = rows[-1][0]
+
+
+def run_script(db: Transaction, script: str) -> None:
+    for statement in script.split(";"):
+        db.run(statement)
+
+
+def build_without_operations(db: Transaction, found: int) -> None:
     if found and db.postgresql:
-        run("LOCK TABLE conversations, conversation_messages IN ACCESS EXCLUSIVE MODE")
+        db.run("LOCK TABLE conversations, conversation_messages IN ACCESS EXCLUSIVE MODE")
     if found:
-        run(SET_ASIDE)
-    run(TABLES.format(number=ON_POSTGRESQL if db.postgresql else ON_SQLITE))
+        run_script(db, SET_ASIDE)
+    run_script(db, TABLES.format(number=ON_POSTGRESQL if db.postgresql else ON_SQLITE))
     if found:
         rows = db.rows("SELECT tenant, scope, updated_at, moment, meta FROM conversations_0_1_0")
         for tenant, scope, updated_at, at, meta in rows:
             kept = columns_of(msgspec.json.decode(meta)) | {"updated_at": updated_at, "moment": at}
             insert(db, (tenant, scope), kept)
         size = "octet_length(m.message)" if db.postgresql else "length(CAST(m.message AS BLOB))"
-        run(MESSAGES_OF_0_1_0.format(size=size))
+        run_script(db, MESSAGES_OF_0_1_0.format(size=size))
 
 
-LAYOUT: Final = Layout("conversations", 2, "conversations", build, lock=0x616E_6963)
+LAYOUT: Final = Layout("conversations", 3, "conversations", build, lock=0x616E_6963)
 
 
 class Conversation(NamedTuple):
@@ -130,6 +169,8 @@ class Conversation(NamedTuple):
     meta: str
     messages: int
     bytes: int
+    revision: int
+    reserved_by: str | None
 
     def meta_now(self) -> dict[str, Any]:
         """The meta as it was saved, updated with the turns that have been appended since.
@@ -138,15 +179,67 @@ class Conversation(NamedTuple):
         that is too low would cause every turn to be refused forever.
         """
         meta: dict[str, Any] = {"visibility": "private"} | msgspec.json.decode(self.meta)
+        meta.pop("active_operation_id", None)
         count = max(meta.get("message_count", 0), self.messages)
-        return meta | {"updated_at": self.updated_at, "message_count": count}
+        meta |= {"updated_at": self.updated_at, "message_count": count, "revision": self.revision}
+        if self.reserved_by is not None:
+            meta["active_operation_id"] = self.reserved_by
+        return meta
+
+
+class Operation(NamedTuple):
+    """A row of the operations."""
+
+    operation_id: str
+    caller_key: str
+    request_hash: str
+    user_message_id: str
+    assistant_message_id: str
+    status: str = "pending"
+    execution_hash: str | None = None
+    user_seq: int | None = None
+    assistant_seq: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    lease_token: str | None = None
+    leased_until_us: int = 0
+    recovered: int = 0
+
+    def receipt(self, conversation_id: str) -> dict[str, Any]:
+        """What everybody may know."""
+        plain = {name: getattr(self, name) for name in RECEIPT}
+        told = {name: value for name, value in plain.items() if value is not None}
+        return {"conversation_id": conversation_id, **told}
+
+    def claim(self, conversation_id: str) -> dict[str, Any]:
+        """What only the holder of the lease may know."""
+        return self.receipt(conversation_id) | {
+            "lease_token": self.lease_token,
+            "lease_expires_at": self.leased_until_us // 1_000_000,
+            "recovered": bool(self.recovered),
+        }
+
+
+SECRET: Final = {"request_hash", "lease_token", "leased_until_us", "recovered"}
+RECEIPT: Final = [name for name in Operation._fields if name not in SECRET]
+OPERATION: Final = f"SELECT {', '.join(Operation._fields)} FROM conversation_operations"
+TERMINAL: Final = {"completed", "assistant_failed", "assistant_interrupted"}
+Lease = (
+    wire.ConversationOperationRenewRequest
+    | wire.ConversationOperationBindExecutionRequest
+    | wire.ConversationOperationReleaseRequest
+    | wire.ConversationOperationAcceptUserRequest
+    | wire.ConversationOperationTerminalizeRequest
+    | wire.ConversationOperationAppendFence
+)
 
 
 def columns_of(meta: dict[str, Any]) -> dict[str, Any]:
     """A conversation's columns, from its meta as it was given."""
     meta = {"visibility": "private"} | meta
     summary = msgspec.to_builtins(msgspec.convert(meta, wire.ConversationSummary))
-    del summary["message_count"], summary["updated_at"]
+    del summary["message_count"], summary["updated_at"], summary["revision"]
+    meta = {name: meta[name] for name in meta if name not in {"revision", "active_operation_id"}}
     return {
         "id": meta["id"],
         "owner": meta.get("owner"),
@@ -176,7 +269,10 @@ def clear(db: Transaction) -> bool:
     some = "SELECT seq FROM conversation_messages WHERE conversation = ? ORDER BY seq LIMIT ?"
     delete = f"DELETE FROM conversation_messages WHERE conversation = ? AND seq IN ({some})"
     if db.run(delete, number, number, SLICE) < SLICE:
-        db.run("DELETE FROM conversations_deleted WHERE number = ?", number)
+        own = "FROM conversation_operations WHERE conversation = ?"
+        first = f"SELECT operation_id {own} ORDER BY operation_id LIMIT ?"
+        if db.run(f"DELETE {own} AND operation_id IN ({first})", number, number, SLICE) < SLICE:
+            db.run("DELETE FROM conversations_deleted WHERE number = ?", number)
     return True
 
 
@@ -205,23 +301,24 @@ class Store:
 
 
 class Archive(NamedTuple):
-    """The conversations of one tenant and one repository."""
+    """The conversations of one tenant and one repository, for a user; None is the administrator."""
 
     store: Store
     tenant: str
     scope: str
+    user: str | None
 
     @contextmanager
-    def read(self, user: str | None = None) -> Iterator["Shelf"]:
-        """A transaction with what a user may see; None is the administrator."""
+    def read(self) -> Iterator["Shelf"]:
+        """A transaction with what the user may see."""
         with self.store.database.read() as db:
-            yield Shelf(db, (self.tenant, self.scope), user)
+            yield Shelf(db, (self.tenant, self.scope), self.user)
 
     @contextmanager
-    def write(self, user: str | None = None) -> Iterator["Shelf"]:
-        """A transaction with what a user may see and do, which also goes on with what was deleted."""
+    def write(self) -> Iterator["Shelf"]:
+        """A transaction with what the user may see and do, which also goes on with what was deleted."""
         with self.store.database.write() as db:
-            yield Shelf(db, (self.tenant, self.scope), user)
+            yield Shelf(db, (self.tenant, self.scope), self.user)
             clear(db)
 
 
@@ -231,6 +328,14 @@ class Shelf(NamedTuple):
     db: Transaction
     place: tuple[str, str]
     user: str | None
+
+    @property
+    def now_us(self) -> int:
+        """By the database's clock: hosts may have clocks of their own."""
+        if not self.db.postgresql:
+            return time.time_ns() // 1000
+        epoch = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+        return int(self.db.value(epoch))
 
     def find(self, conversation_id: str, *, change: bool = False) -> Conversation | None:
         """A conversation that the user may read; with `change`, may change, and its lock."""
@@ -291,11 +396,12 @@ class Shelf(NamedTuple):
 
     def summaries(self) -> Iterator[bytes]:
         """What the user may read, newest first."""
-        seen, values = self._seen("summary, counted, messages, updated_at, moment, id")
+        seen, values = self._seen("summary, counted, messages, updated_at, revision, moment, id")
         most = LIST_BYTES // SUMMARY_BYTES
         rows = self.db.rows(f"{seen} ORDER BY moment DESC, id LIMIT ?", *values, most)
-        for summary, counted, messages, updated_at, _, _ in rows:
+        for summary, counted, messages, updated_at, revision, _, _ in rows:
             now = f'"message_count":{max(counted, messages)},"updated_at":{json(updated_at)}'
+            now += f',"revision":{revision}'
             yield f"{summary[:-1]},{now}}}".encode()
 
     def total(self) -> int:
@@ -310,6 +416,39 @@ class Shelf(NamedTuple):
         others = "visibility = 'shared' AND (owner IS NULL OR owner <> ?)"
         both = f"{all_of_them} AND owner = ? UNION ALL {all_of_them} AND {others}"
         return f"SELECT {columns} FROM ({both}) AS seen", [*self.place, self.user] * 2
+
+    def operation(self, row: Conversation, caller_key: str) -> "Operation | None":
+        """The user's operation with this key."""
+        found = self.db.row(
+            f"{OPERATION} WHERE conversation = ? AND actor = ? AND caller_key = ?",
+            row.number,
+            self.user or "",
+            caller_key,
+        )
+        return None if found is None else Operation(*found)
+
+    def held(self, row: Conversation, lease: "Lease") -> "Operation | None":
+        """An operation whose lease this is; what has ended has none."""
+        found = self.operation(row, lease.caller_key)
+        if found is None or found.leased_until_us <= self.now_us:
+            return None
+        own = (found.operation_id, found.lease_token) == (lease.operation_id, lease.lease_token)
+        return found if own else None
+
+    def change(self, row: Conversation, operation: "Operation", **columns: Any) -> "Operation":
+        assigned = ", ".join(f"{name} = ?" for name in columns)
+        own = "WHERE conversation = ? AND operation_id = ?"
+        statement = f"UPDATE conversation_operations SET {assigned} {own}"
+        self.db.run(statement, *columns.values(), row.number, operation.operation_id)
+        return operation._replace(**columns)
+
+    def reserved(self, row: Conversation, operation_id: str | None = None) -> bool:
+        """Is the conversation another operation's, whose host is still at work?"""
+        if row.reserved_by in {None, operation_id}:
+            return False
+        other = "WHERE conversation = ? AND operation_id = ? AND leased_until_us > ?"
+        count = f"SELECT count(*) FROM conversation_operations {other}"
+        return bool(self.db.value(count, row.number, row.reserved_by, self.now_us))
 
     def delete(self, row: Conversation) -> None:
         """Nobody sees it any more; its messages are removed by and by."""
@@ -328,11 +467,17 @@ def lifespan(ctx: Context) -> Iterator[Store]:
 
 
 def the_archive(ctx: Context[Store]) -> Archive:
-    """Newer hosts also name the tenant, at the top or with the actor."""
-    params = ctx.params
-    tenant = params.get("tenant_id") or (ctx.actor and ctx.actor.get("tenant_id")) or ""
+    """What the actor may use; a request that speaks for anybody else is refused."""
+    params, actor = ctx.params, ctx.actor
     scope = params.get("repo_scope") or params.get("project_root") or ""
-    return Archive(ctx.state, str(tenant), scope)
+    tenant, user = params.get("tenant_id"), params.get("as_user")
+    if actor is not None:
+        known = {"tenant_id": actor.get("tenant_id"), "as_user": actor["user_id"]}
+        for name, value in known.items():
+            if params.get(name) not in {None, value}:
+                raise PermissionDenied(f"{name} is not the actor's")
+        tenant, user = known["tenant_id"], known["as_user"]
+    return Archive(ctx.state, tenant or "", scope, user)
 
 
 Chats = Annotated[Archive, Depends(the_archive)]
@@ -364,9 +509,12 @@ def create(request: wire.ConversationCreateRequest, chats: Chats) -> dict[str, A
         "updated_at": created_at,
         "message_count": 0,
         "visibility": request.visibility,
+        "revision": 0,
     }
-    if request.owner is not None:
-        meta["owner"] = request.owner
+    if chats.user is not None and request.owner not in {None, chats.user}:
+        raise PermissionDenied("owner is another user")
+    known = {"owner": chats.user or request.owner, "agent_id": request.agent_id}
+    meta |= {name: value for name, value in known.items() if value is not None}
     with chats.write() as shelf:
         if not insert(shelf.db, shelf.place, columns_of(meta)):
             raise invalid("id", f"there already is a conversation '{request.id}'")
@@ -375,7 +523,7 @@ def create(request: wire.ConversationCreateRequest, chats: Chats) -> dict[str, A
 
 @app.method("conversation/load_meta")
 def load_meta(request: wire.ConversationLoadMetaRequest, chats: Chats) -> dict[str, Any]:
-    with chats.read(request.as_user) as shelf:
+    with chats.read() as shelf:
         row = shelf.find(request.id)
     return {} if row is None else {"meta": row.meta_now()}
 
@@ -383,8 +531,19 @@ def load_meta(request: wire.ConversationLoadMetaRequest, chats: Chats) -> dict[s
 @app.method("conversation/save_meta")
 def save_meta(request: wire.ConversationSaveMetaRequest, ctx: Context, chats: Chats) -> None:
     """Keep the meta, including unknown keys; a deleted conversation stays deleted."""
-    with chats.write(request.as_user) as shelf:
-        shelf.update(shelf.own(request.meta.id), **columns_of(ctx.params["meta"]))
+    meta, expected = ctx.params["meta"], request.expected_revision
+    with chats.write() as shelf:
+        row = shelf.own(request.meta.id)
+        if expected not in {None, row.revision}:
+            text = f"conversation '{request.meta.id}' has the revision {row.revision} now"
+            raise invalid("expected_revision", f"{text}; load it again")
+        for name in ("owner", "agent_id"):
+            stored = msgspec.json.decode(row.meta).get(name)
+            if stored is not None and meta.get(name) != stored:
+                raise invalid(f"meta.{name}", f"expected '{stored}', which stays")
+        # Only its own end frees a conversation that is being worked on.
+        by = row.reserved_by if shelf.reserved(row) else request.meta.active_operation_id
+        shelf.update(row, **columns_of(meta), revision=row.revision + 1, reserved_by=by)
 
 
 @app.method("conversation/append_message")
@@ -395,8 +554,14 @@ def append_message(
     seq, at = request.message.seq, request.message.recorded_at
     if seq > MAX_SEQ:
         raise invalid("message.seq", f"expected no more than {MAX_SEQ}")
-    with chats.write(request.as_user) as shelf:
+    fence = request.operation_fence
+    with chats.write() as shelf:
         row = shelf.own(request.id)
+        if fence is not None:
+            held = shelf.held(row, fence)
+            state = held and (held.status, row.reserved_by)
+            if state != ("user_accepted", fence.operation_id):
+                raise invalid("operation_fence", "it is stale: nothing was changed")
         size = shelf.append(row, ctx.params["message"])
         if size is None:
             text = f"conversation '{request.id}' already has a message {seq}; load it again"
@@ -413,7 +578,7 @@ def append_message(
 def load_messages(
     request: wire.ConversationLoadMessagesRequest, ctx: Context, chats: Chats
 ) -> dict[str, Any]:
-    with chats.read(request.as_user) as shelf:
+    with chats.read() as shelf:
         row = shelf.find(request.id)
         messages = [] if row is None else shelf.history(row)
     if row is None or len(messages) == row.messages:
@@ -422,13 +587,11 @@ def load_messages(
 
 
 @app.method("conversation/list")
-def list_conversations(
-    request: wire.ConversationListRequest, ctx: Context, chats: Chats
-) -> dict[str, Any]:
+def list_conversations(ctx: Context, chats: Chats) -> dict[str, Any]:
     """The user's own and the shared ones, newest first, as many as fit into a frame."""
     found: list[msgspec.Raw] = []
     size = 0
-    with chats.read(request.as_user) as shelf:
+    with chats.read() as shelf:
         for summary in shelf.summaries():
             size += len(summary) + 1
             if size > LIST_BYTES:
@@ -446,11 +609,129 @@ def cut(ctx: Context, name: str, found: list[msgspec.Raw], total: int) -> dict[s
 @app.method("conversation/delete", concurrent=True)
 def delete(request: wire.ConversationDeleteRequest, ctx: Context, chats: Chats) -> None:
     """Forget a conversation; an unknown one counts as forgotten."""
-    with chats.write(request.as_user) as shelf:
+    with chats.write() as shelf:
         row = shelf.find(request.id, change=True)
         if row is not None:
             shelf.delete(row)
     chats.store.database.write_in_slices(lambda db: clear(db) and not ctx.cancelled)
+
+
+# ---- messages with a key ------------------------------------------------------------------------
+
+Answer = dict[str, Any]
+
+
+@app.method("conversation/operation_begin")
+def begin(request: wire.ConversationOperationBeginRequest, chats: Chats) -> Answer | str:
+    name = request.conversation_id
+    with chats.write() as shelf:
+        row, now_us = shelf.own(name), shelf.now_us
+        found = shelf.operation(row, request.caller_key)
+        token, until_us = uuid4().hex, now_us + LEASE_US
+        if found is None:
+            new = Operation(
+                operation_id=uuid4().hex,
+                caller_key=request.caller_key,
+                request_hash=request.request_hash,
+                user_message_id=uuid4().hex,
+                assistant_message_id=uuid4().hex,
+                lease_token=token,
+                leased_until_us=until_us,
+            )
+            columns = ("conversation", "actor", *new._fields)
+            into = f"INSERT INTO conversation_operations ({', '.join(columns)})"
+            values = (row.number, shelf.user or "", *new)
+            shelf.db.run(f"{into} VALUES ({marks(len(columns))})", *values)
+            return new.claim(name)
+        if found.request_hash != request.request_hash:
+            return "conflict"
+        if found.status in TERMINAL:
+            return {"outcome": "replay", "operation": found.receipt(name)}
+        if found.leased_until_us > now_us:
+            return "in_progress"
+        lease = {"lease_token": token, "leased_until_us": until_us, "recovered": 1}
+        return shelf.change(row, found, **lease).claim(name)
+
+
+@app.method("conversation/operation_load")
+def load(request: wire.ConversationOperationLoadRequest, chats: Chats) -> Answer | None:
+    with chats.read() as shelf:
+        row = shelf.find(request.conversation_id)
+        found = None if row is None else shelf.operation(row, request.caller_key)
+    return None if found is None else found.receipt(request.conversation_id)
+
+
+def change(
+    chats: Archive,
+    lease: Any,
+    decide: Callable[[Shelf, Conversation, Operation], dict[str, Any] | None],
+) -> Answer:
+    """What the lease's holder does to its operation; None is what may not be done now."""
+    name = lease.conversation_id
+    with chats.write() as shelf:
+        row = shelf.own(name)
+        held = shelf.held(row, lease)
+        columns = None if held is None else decide(shelf, row, held)
+        if held is not None and columns is not None:
+            held = shelf.change(row, held, **columns)
+        now = held or shelf.operation(row, lease.caller_key)
+    known = {} if now is None else {"operation": now.receipt(name)}
+    return {"changed": columns is not None, **known}
+
+
+@app.method("conversation/operation_renew")
+def renew(request: wire.ConversationOperationRenewRequest, chats: Chats) -> Answer:
+    return change(chats, request, lambda shelf, *_: {"leased_until_us": shelf.now_us + LEASE_US})
+
+
+@app.method("conversation/operation_bind_execution")
+def bind(request: wire.ConversationOperationBindExecutionRequest, chats: Chats) -> Answer:
+    """Once; again only by whoever has taken over an operation that is still pending."""
+
+    def decide(_shelf: Shelf, _row: Conversation, held: Operation) -> dict[str, Any] | None:
+        again = held.execution_hash is not None and not (request.allow_rebind and held.recovered)
+        if held.status != "pending" or again:
+            return None
+        return {"execution_hash": request.execution_hash}
+
+    return change(chats, request, decide)
+
+
+@app.method("conversation/operation_release")
+def release(request: wire.ConversationOperationReleaseRequest, chats: Chats) -> Answer:
+    """The lease ends, and the operation can be begun again."""
+    return change(chats, request, lambda *_: {"lease_token": None, "leased_until_us": 0})
+
+
+@app.method("conversation/operation_accept_user")
+def accept_user(request: wire.ConversationOperationAcceptUserRequest, chats: Chats) -> Answer:
+    """The user's message is there, and the conversation is this operation's."""
+    if request.user_seq > MAX_SEQ:
+        raise invalid("user_seq", f"expected no more than {MAX_SEQ}")
+
+    def decide(shelf: Shelf, row: Conversation, held: Operation) -> dict[str, Any] | None:
+        if held.status != "pending" or shelf.reserved(row, held.operation_id):
+            return None
+        shelf.update(row, reserved_by=held.operation_id)
+        return {"status": "user_accepted", "user_seq": request.user_seq}
+
+    return change(chats, request, decide)
+
+
+@app.method("conversation/operation_terminalize")
+def terminalize(request: wire.ConversationOperationTerminalizeRequest, chats: Chats) -> Answer:
+    """The end, which is told from then on; the conversation is free again."""
+    if (request.assistant_seq or 0) > MAX_SEQ:
+        raise invalid("assistant_seq", f"expected no more than {MAX_SEQ}")
+
+    def decide(shelf: Shelf, row: Conversation, held: Operation) -> dict[str, Any] | None:
+        if row.reserved_by == held.operation_id:
+            shelf.update(row, reserved_by=None)
+        told = ("status", "assistant_seq", "error_code", "error_message")
+        end = {name: getattr(request, name) for name in told}
+        return end | {"lease_token": None, "leased_until_us": 0}
+
+    return change(chats, request, decide)
 
 
 @app.health

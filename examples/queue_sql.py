@@ -6,9 +6,14 @@ The database is `.animus/queue.sqlite3` under the project's root, or what ANIMUS
 as `postgresql://user@server/animus`; hosts with the same URL and the same ANIMUS_QUEUE_NAME (the
 name of the project's folder if unset) work on one queue.
 
+Hosts of both ages are served. Those of 0.7 lease by `queue/v2/*`, with fences: an entry that v2 has
+added or looked at is leased by v2 alone. A lease that has expired is taken over by
+`queue/v2/lease/recover`, never by another lease. Its length is ANIMUS_QUEUE_LEASE_TTL_SECS.
+
 No entry is leased twice, whatever runs at the same time. A lease never passes over an entry that was
 committed and that nobody had locked when it looked, and one process sees strict order: by rank,
-then by position. Leases that run at the same time on PostgreSQL have no order between them.
+then by position. Leases of v1 that run at the same time on PostgreSQL have no order between them;
+`queue/v2/lease` and `queue/v2/enqueue` have one turn after another.
 
 A host starts this process afresh for every call, so a call costs the same however long the queue is,
 but for the pages of a list, which are counted off on an index. Entries whose time has come or is
@@ -19,12 +24,12 @@ reads leaves them out by itself.
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 from uuid import uuid4
 
 import msgspec
@@ -32,9 +37,15 @@ import msgspec
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError
 from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, marks
 from animus_routes.structs import queue as wire
+from animus_routes.structs.execution import ExecutionFence
 from animus_routes.timestamps import now, parse
 
-MAX_LEASE: Final = 100
+if TYPE_CHECKING:  # the rules of v2 are imported by the calls that need them
+    from animus_routes.batteries.enqueues import Receipt
+    from animus_routes.batteries.lease_changes import Decision, Past
+    from animus_routes.batteries.leases import Lease
+
+MAX_LEASE, MAX_FENCED = 100, 5
 MAX_PAGE: Final = 1000
 MAX_NAMED: Final = 10  # of a subject's entries in a warning
 LOCK_S: Final = 10.0
@@ -56,7 +67,6 @@ FOLD_EVERY: Final = 32  # about so many changes of PostgreSQL's counters, for th
 NAMES_A_STATEMENT: Final = 500
 LATEST_US: Final = 2**63 - 1
 PENDING, ASSIGNED, HELD = "pending", "assigned", "held"
-UNNAMED: Final = "lease-"
 DEFERRED: Final = "deferred"  # pending for the host, but kept out of a lease's way
 STATES: Final = (PENDING, DEFERRED, ASSIGNED, HELD)
 
@@ -99,6 +109,32 @@ ON_POSTGRESQL: Final = f"""
 CREATE INDEX queue_counts_of_queue ON queue_counts (queue_name);
 CREATE SEQUENCE queue_positions
 """
+# What v2 keeps of an entry: its subject's generation, who leased it how often and until when, and what
+# it reserves, which no two assigned entries may share. `named` says whether a lease's caller chose the
+# workflow's id. Subjects, keys and the past are kept for ever, since v2 promises to know them.
+FENCED: Final = """
+ALTER TABLE queue_entries ADD COLUMN subject_id TEXT;
+ALTER TABLE queue_entries ADD COLUMN repository TEXT;
+ALTER TABLE queue_entries ADD COLUMN repository_key TEXT;
+ALTER TABLE queue_entries ADD COLUMN named INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE queue_entries ADD COLUMN subject_generation BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE queue_entries ADD COLUMN workflow_generation BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE queue_entries ADD COLUMN owner_id TEXT;
+ALTER TABLE queue_entries ADD COLUMN leases BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE queue_entries ADD COLUMN leased_until TEXT;
+CREATE UNIQUE INDEX queue_entries_by_reservation ON queue_entries (queue_name, repository_key)
+    WHERE state = 'assigned' AND repository_key IS NOT NULL;
+CREATE INDEX queue_entries_by_qualified_subject
+    ON queue_entries (queue_name, subject_id, subject_generation DESC, rank DESC, position);
+CREATE INDEX queue_entries_of_v1 ON queue_entries (queue_name, state, rank DESC, position)
+    WHERE state = 'pending' AND subject_generation = 0;
+CREATE TABLE queue_subjects (queue_name TEXT NOT NULL, subject_id TEXT NOT NULL,
+    generation BIGINT NOT NULL, PRIMARY KEY (queue_name, subject_id));
+CREATE TABLE queue_keys (queue_name TEXT NOT NULL, idempotency_key TEXT NOT NULL,
+    receipt TEXT NOT NULL, PRIMARY KEY (queue_name, idempotency_key));
+CREATE TABLE queue_past (queue_name TEXT NOT NULL, entry_id TEXT NOT NULL, ended TEXT NOT NULL,
+    ended_at TEXT NOT NULL, lease TEXT NOT NULL, PRIMARY KEY (queue_name, entry_id))
+"""
 # Processes of 0.1.0 may still run: each of their statements reads a column that has another name now.
 FROM_0_1_0: Final = """
 ALTER TABLE queues RENAME COLUMN name TO queue_name;
@@ -112,6 +148,9 @@ UPDATE queue_entries SET due_us = coalesce(due_us, 0),
     expires_us = CASE state WHEN 'pending' THEN deadline_us END,
     state = CASE WHEN state = 'pending' AND due_us > {now} THEN 'deferred' ELSE state END
 """
+NEXT_DISPATCHES: Final = (
+    "SELECT entry_id, dispatch FROM queue_entries WHERE entry_id > ? ORDER BY entry_id LIMIT ?"
+)
 LOCK_0_1_0: Final = """
 LOCK TABLE queues, queue_entries IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE queue_entries DROP CONSTRAINT IF EXISTS queue_entries_queue_fkey
@@ -119,11 +158,25 @@ ALTER TABLE queue_entries DROP CONSTRAINT IF EXISTS queue_entries_queue_fkey
 
 
 def build(db: Transaction, found: int) -> None:
-    scripts = [FROM_0_1_0.format(now=now_us()) if found else ENTRIES, INDEXES]
+    if found < 2:
+        build_without_fences(db, found)
+    run_script(db, FENCED)
+    last = ""
+    while rows := db.rows(NEXT_DISPATCHES, last, MAX_SWEPT):
+        known = [
+            (qualified(msgspec.json.decode(text, type=wire.SubjectDispatch)), entry_id)
+            for entry_id, text in rows
+        ]
+        db.run_each("UPDATE queue_entries SET subject_id = ? WHERE entry_id = ?", known)
+        last = rows[-1][0]
+
+
+def build_without_fences(db: Transaction, found: int) -> None:
     if found and db.postgresql:
-        scripts.insert(0, LOCK_0_1_0)
-    for statement in ";".join([*scripts, ON_POSTGRESQL if db.postgresql else ON_SQLITE]).split(";"):
-        db.run(statement)
+        run_script(db, LOCK_0_1_0)
+    run_script(db, FROM_0_1_0.format(now=now_us()) if found else ENTRIES)
+    run_script(db, INDEXES)
+    run_script(db, ON_POSTGRESQL if db.postgresql else ON_SQLITE)
     counted = ", ".join(f"sum(CASE state WHEN '{state}' THEN 1 ELSE 0 END)" for state in STATES)
     db.run(
         f"INSERT INTO queue_counts (queue_name, position, {', '.join(STATES)})"
@@ -134,7 +187,22 @@ def build(db: Transaction, found: int) -> None:
         db.row(f"SELECT setval('queue_positions', ({last}))")
 
 
-LAYOUT: Final = Layout("queue", 2, "queue_entries", build, lock=0x616E_696D)
+def run_script(db: Transaction, script: str) -> None:
+    for statement in script.split(";"):
+        db.run(statement)
+
+
+def qualified(dispatch: wire.SubjectDispatch) -> str | None:
+    """A subject's id as fences have it; None if it has none that they could have."""
+    from animus_routes.batteries.enqueues import qualified_id
+
+    try:
+        return None if dispatch.subject is None else qualified_id(dispatch.subject)
+    except InvalidRequest:
+        return None
+
+
+LAYOUT: Final = Layout("queue", 3, "queue_entries", build, lock=0x616E_696D)
 
 
 class Entry(NamedTuple):
@@ -147,6 +215,9 @@ class Entry(NamedTuple):
     due_us: int
     expire_after_secs: str | None  # wider than SQL's integers
     deadline_us: int | None
+    subject_id: str | None
+    repository: str | None
+    repository_key: str | None
     rank: int
     position: int
     state: str
@@ -155,14 +226,24 @@ class Entry(NamedTuple):
     held_at: str | None = None
     workflow_id: str | None = None
     reason: str | None = None
+    named: int = 0
+    subject_generation: int = 0  # 0: v1 alone knows of it
+    workflow_generation: int = 0
+    owner_id: str | None = None
+    leases: int = 0
+    leased_until: str | None = None
 
     @property
     def status(self) -> str:
         return PENDING if self.state == DEFERRED else self.state
 
-    def assigned(self, workflow_id: str) -> "Entry":
-        after = self._replace(state=ASSIGNED, workflow_id=workflow_id, assigned_at=now())
-        return after._replace(expires_us=None)
+    @property
+    def lease(self) -> "Lease":
+        return lease_of(getattr(self, column) for column in LEASE)
+
+    def assigned(self, workflow_id: str, *, named: bool) -> "Entry":
+        after = self._replace(state=ASSIGNED, workflow_id=workflow_id, named=int(named))
+        return after._replace(assigned_at=now(), held_at=None, expires_us=None)
 
     def held(self, reason: str | None) -> "Entry":
         return self._replace(state=HELD, held_at=now(), reason=reason, expires_us=None)
@@ -170,7 +251,41 @@ class Entry(NamedTuple):
     def waiting(self, now_us: int, reason: str | None = None) -> "Entry":
         state = DEFERRED if self.due_us > now_us else PENDING
         after = self._replace(state=state, reason=reason, expires_us=self.deadline_us)
-        return after._replace(assigned_at=None, held_at=None, workflow_id=None)
+        return after._replace(assigned_at=None, held_at=None)
+
+    def decided(self, lease: "Lease", now_us: int, reason: str | None = None) -> "Entry":
+        """As v2's rules want it."""
+        after = self._replace(
+            subject_generation=lease.subject_generation,
+            workflow_generation=lease.workflow_generation,
+            owner_id=lease.owner_id,
+            leases=lease.generation,
+            leased_until=lease.expires_at,
+        )
+        if lease.status == self.status:
+            return after
+        if lease.status == ASSIGNED:
+            return after.assigned(lease.workflow_id or "", named=True)
+        return after.waiting(now_us, reason)
+
+
+# The columns of a lease, and what v2's rules call some of them.
+CALLED: Final = {"state": "status", "leases": "generation", "leased_until": "expires_at"}
+LEASE: Final = (
+    *("entry_id", "subject_id", "subject_generation", "workflow_id", "workflow_generation"),
+    *("owner_id", "repository", *CALLED),
+)
+
+
+def lease_of(columns: Iterable[Any]) -> "Lease":
+    from animus_routes.batteries.leases import Lease
+
+    kept = {CALLED.get(name, name): value for name, value in zip(LEASE, columns, strict=True)}
+    if kept["status"] == DEFERRED:
+        kept["status"] = PENDING
+    if kept["repository"] is not None:
+        kept["repository"] = msgspec.json.decode(kept["repository"])
+    return msgspec.convert(kept, Lease)
 
 
 CHANGING: Final = Entry._fields[Entry._fields.index("rank") :]
@@ -270,6 +385,11 @@ class Turn(View):
         self.changes: Counter[str] = Counter()
         self.swept = False
 
+    def alone(self) -> None:
+        """Nobody else has a turn of v2 meanwhile, and nobody adds an entry."""
+        if self.db.postgresql:
+            self.db.row("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", self.name)
+
     def sweep(self) -> None:
         """Remove some entries that have expired, and move some that are due; once in a turn."""
         if self.swept or not any(self.late):
@@ -278,11 +398,13 @@ class Turn(View):
         some = f"LIMIT {MAX_SWEPT} {self.skip_locked}"
         gone = self.db.rows(
             "DELETE FROM queue_entries WHERE entry_id IN (SELECT entry_id FROM queue_entries"
-            f" WHERE queue_name = ? AND expires_us < ? ORDER BY expires_us {some}) RETURNING state",
+            f" WHERE queue_name = ? AND expires_us < ? ORDER BY expires_us {some})"
+            f" RETURNING state, subject_generation, {', '.join(LEASE)}",
             self.name,
             self.now_us,
         )
-        self.changes.subtract(state for (state,) in gone)
+        self.changes.subtract(row[0] for row in gone)
+        self.remember([lease_of(lease) for _, fenced, *lease in gone if fenced], "expired")
         due = self.db.run(
             "UPDATE queue_entries SET state = 'pending' WHERE entry_id IN (SELECT entry_id FROM"
             " queue_entries WHERE queue_name = ? AND state = 'deferred' AND due_us <= ?"
@@ -318,8 +440,9 @@ class Turn(View):
     def of_subject(self, key: str, limit: int) -> list[Entry]:
         """Some entries of a subject, those that are due first; nobody else adds one meanwhile."""
         if self.db.postgresql:
-            both = "SELECT pg_advisory_xact_lock(hashtext(?), hashtext(?))"
-            self.db.row(both, self.name, key)
+            turn = "pg_advisory_xact_lock_shared(hashtextextended(?, 0))"
+            subject = "pg_advisory_xact_lock(hashtext(?), hashtext(?))"
+            self.db.row(f"SELECT {turn}, {subject}", self.name, self.name, key)
         own = f"WHERE queue_name = ? AND subject_key = ? AND {ALIVE} ORDER BY due_us, position"
         rows = self.db.rows(f"{SELECT} {own} LIMIT ?", self.name, key, self.now_us, limit)
         return [Entry(*row) for row in rows]
@@ -338,9 +461,11 @@ class Turn(View):
         self.db.run(INSERT, *entry, self.name, key)
         self.changes[entry.state] += 1
 
-    def free(self, limit: int, excluded: list[str]) -> list[Entry]:
-        """The next entries for a lease, which nobody else is leasing."""
+    def free(self, limit: int, excluded: list[str], *, fenced: bool = False) -> list[Entry]:
+        """The next entries for a lease, which nobody else is leasing; fenced ones for v2 alone."""
         others = f"AND subject_key NOT IN ({marks(len(excluded))})" if excluded else ""
+        if not fenced:
+            others = f"AND subject_generation = 0 {others}"
         rows = self.db.rows(
             f"{SELECT} WHERE queue_name = ? AND state = 'pending' AND {ALIVE} {others}"
             f" {IN_ORDER} LIMIT ? {self.skip_locked}",
@@ -363,9 +488,78 @@ class Turn(View):
             rows.append((*(getattr(after, name) for name in CHANGING), after.entry_id))
         self.db.run_each(UPDATE, rows)
 
-    def remove(self, entry: Entry) -> None:
+    def remove(self, entry: Entry, ended: str) -> None:
+        """Remove an entry, which ended in this way: as its workflow's status says, or 'dropped'."""
         self.db.run("DELETE FROM queue_entries WHERE entry_id = ?", entry.entry_id)
         self.changes[entry.state] -= 1
+        if entry.subject_generation:
+            self.remember([entry.lease], ended)
+
+    # For v2: what its rules ask for, and what it keeps beside the entries.
+
+    def clock(self) -> tuple[datetime, int]:
+        """The time, and how many seconds a lease lasts."""
+        from animus_routes.batteries.leases import lease_length_s
+
+        if self.db.postgresql:  # hosts may have clocks of their own
+            epoch = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+            self.now_us = self.db.value(epoch)
+        length_s = lease_length_s(os.environ.get("ANIMUS_QUEUE_LEASE_TTL_SECS"))
+        return EPOCH + timedelta(microseconds=self.now_us), length_s
+
+    def remember(self, leases: list["Lease"], ended: str) -> None:
+        rows = [(self.name, one.entry_id, ended, now(), as_json(one)) for one in leases]
+        self.db.run_each("INSERT INTO queue_past VALUES (?, ?, ?, ?, ?)", rows)
+
+    def past(self, entry_id: str) -> "Past | None":
+        """An entry that is gone, after those that have expired by now were removed."""
+        from animus_routes.batteries.lease_changes import Past
+        from animus_routes.batteries.leases import Lease
+
+        self.sweep()
+        own = "WHERE queue_name = ? AND entry_id = ?"
+        row = self.db.row(f"SELECT ended, lease FROM queue_past {own}", self.name, entry_id)
+        if row is None:
+            return None
+        lease = msgspec.json.decode(row[1], type=Lease)
+        return Past(lease=lease, dropped=row[0] in {"dropped", "expired"})
+
+    def receipt(self, key: str | None) -> "Receipt | None":
+        from animus_routes.batteries.enqueues import Receipt
+
+        own = "WHERE queue_name = ? AND idempotency_key = ?"
+        kept = key and self.db.value(f"SELECT receipt FROM queue_keys {own}", self.name, key)
+        return msgspec.json.decode(kept, type=Receipt) if kept else None
+
+    def keep(self, receipt: "Receipt") -> None:
+        values = self.name, receipt.key, as_json(receipt)
+        self.db.run("INSERT INTO queue_keys VALUES (?, ?, ?)", *values)
+
+    def live(self, subject_id: str) -> Entry | None:
+        """The entry that stands for a subject: the newest of v2, else the first that waits."""
+        lock = "FOR UPDATE" if self.db.postgresql else ""
+        row = self.db.row(
+            f"{SELECT} WHERE queue_name = ? AND subject_id = ? AND {ALIVE}"
+            " AND (state <> 'assigned' OR leased_until IS NOT NULL)"
+            f" ORDER BY subject_generation DESC, rank DESC, position LIMIT 1 {lock}",
+            self.name,
+            subject_id,
+            self.now_us,
+        )
+        return None if row is None else Entry(*row)
+
+    def count_up(self, subject_id: str) -> int:
+        """A subject's next generation."""
+        first = "INSERT INTO queue_subjects VALUES (?, ?, 1) ON CONFLICT (queue_name, subject_id)"
+        next_one = "DO UPDATE SET generation = queue_subjects.generation + 1 RETURNING generation"
+        return int(self.db.value(f"{first} {next_one}", self.name, subject_id))
+
+    def reserved(self, entries: list[Entry]) -> list["Lease"]:
+        """The assigned entries that reserve what some of these entries do."""
+        keys = {entry.repository_key for entry in entries if entry.repository_key} or {""}
+        select = f"SELECT {', '.join(LEASE)} FROM queue_entries WHERE queue_name = ?"
+        same = f"state = 'assigned' AND repository_key IN ({marks(len(keys))})"
+        return [lease_of(row) for row in self.db.rows(f"{select} AND {same}", self.name, *keys)]
 
 
 class Queue(NamedTuple):
@@ -407,6 +601,10 @@ def subject_key(subject: wire.SubjectRef | None) -> str:
     return subject.id if subject.kind.lower() in BUILT_IN else f"{subject.kind}::{subject.id}"
 
 
+def as_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
 def instant_us(text: str) -> int:
     try:
         return (parse(text) - EPOCH) // timedelta(microseconds=1)
@@ -416,23 +614,23 @@ def instant_us(text: str) -> int:
         raise InvalidRequest(f"run_at: {message}", {"issues": [issue]}) from None
 
 
-def entry_of(request: wire.QueueEnqueueRequest) -> Entry:
+def entry_of(request: wire.QueueEnqueueRequest | wire.QueueEnqueueV2Request) -> Entry:
     """A new entry; a deferred one is given up at its deadline unless somebody has leased it."""
-    dispatch, run_at, grace = (
-        request.subject_dispatch,
-        request.run_at,
-        request.expire_after_secs,
-    )
+    dispatch = request.subject_dispatch
+    run_at, grace = request.run_at, request.expire_after_secs
     due_us = 0 if run_at is None else instant_us(run_at)
     lasts = run_at is None or grace is None
     return Entry(
         entry_id=uuid4().hex,
-        dispatch=msgspec.json.encode(dispatch).decode(),
+        dispatch=as_json(dispatch),
         enqueued_at=now(),
         run_at=run_at,
         due_us=due_us,
         expire_after_secs=None if grace is None else str(grace),
         deadline_us=None if lasts else min(due_us + (grace or 0) * 1_000_000, LATEST_US),
+        subject_id=qualified(dispatch),
+        repository=None,
+        repository_key=None,
         rank=RANKS.get((dispatch.priority or "medium").lower(), RANKS["medium"]),
         position=0,
         state=PENDING,
@@ -443,10 +641,11 @@ def entry_of(request: wire.QueueEnqueueRequest) -> Entry:
 def on_the_wire(entry: Entry) -> wire.QueueEntry:
     dispatch = msgspec.json.decode(entry.dispatch, type=wire.SubjectDispatch)
     subject, grace = dispatch.subject, entry.expire_after_secs
+    subject_id = entry.subject_id if entry.subject_generation else subject and subject.id
     plain = ("entry_id", "status", "enqueued_at", "assigned_at", "held_at", "run_at", "workflow_id")
     return wire.QueueEntry(
         **{name: getattr(entry, name) for name in plain},
-        subject_id=subject.id if subject else "",
+        subject_id=subject_id or "",
         subject_dispatch=dispatch,
         expire_after_secs=None if grace is None else int(grace),
         task_id=subject.id if subject and subject.kind.lower() == "animus.task" else None,
@@ -460,18 +659,8 @@ def stats_of(counts: dict[str, int]) -> wire.QueueStats:
 
 def refused(code: int, entry: Entry) -> RpcError:
     data = {"entry_id": entry.entry_id, "status": entry.status, "workflow_id": entry.workflow_id}
-    return RpcError(code, f"entry '{entry.entry_id}' is {entry.status}", data)
-
-
-def unnamed() -> str:
-    """The workflow's id of a lease for which nobody has given one."""
-    return f"{UNNAMED}{uuid4()}"
-
-
-def is_anothers(entry: Entry, workflow_id: str | None) -> bool:
-    """Has another workflow the entry? Hosts lease without ids, and then speak of the runner's own."""
-    known = entry.workflow_id or ""
-    return workflow_id not in {None, known} and not known.startswith(UNNAMED)
+    fenced = ", and only queue/v2 leases it" if entry.subject_generation else ""
+    return RpcError(code, f"entry '{entry.entry_id}' is {entry.status}{fenced}", data)
 
 
 def move(
@@ -487,24 +676,25 @@ def move(
     if entry is None:
         return wire.QueueMutationResponse(changed=False, not_found=True)
     if entry.status == target and verb != "release_pending":
-        if is_anothers(entry, workflow_id):
-            raise refused(ALREADY_ASSIGNED, entry)
         if workflow_id in {None, entry.workflow_id}:
             return wire.QueueMutationResponse(changed=False)
+        if entry.named:
+            raise refused(ALREADY_ASSIGNED, entry)
         source = target  # leased without a name, which it gets now
-    if entry.status != source:
+    if entry.status != source or (entry.subject_generation and ASSIGNED in MOVES[verb]):
         raise refused(NOT_ASSIGNED if source == ASSIGNED else NOT_PENDING, entry)
     if target == ASSIGNED:
-        after = entry.assigned(workflow_id or unnamed())
+        after = entry.assigned(workflow_id or str(uuid4()), named=workflow_id is not None)
     else:
-        after = entry.held(reason) if target == HELD else entry.waiting(turn.now_us, reason)
+        kept = entry if entry.subject_generation else entry._replace(workflow_id=None)
+        after = kept.held(reason) if target == HELD else kept.waiting(turn.now_us, reason)
     turn.change([(entry, after)])
     return wire.QueueMutationResponse(changed=True)
 
 
-def remove(turn: Turn, entry: Entry | None) -> wire.QueueMutationResponse:
+def remove(turn: Turn, entry: Entry | None, ended: str) -> wire.QueueMutationResponse:
     if entry is not None:
-        turn.remove(entry)
+        turn.remove(entry, ended)
     return wire.QueueMutationResponse(changed=entry is not None, not_found=entry is None)
 
 
@@ -531,6 +721,7 @@ def the_queue(ctx: Context[Queue]) -> Queue:
 
 
 Shared = Annotated[Queue, Depends(the_queue)]
+Outcome = wire.QueueLeaseMutationResponse
 
 app = App(
     kind="queue",
@@ -539,7 +730,7 @@ app = App(
     description="A dispatch queue in SQLite or PostgreSQL",
     lifespan=lifespan,
     kind_capabilities={
-        "queue": wire.QueueCapabilities(max_lease_batch=MAX_LEASE, priority_weighted=True)
+        "queue": wire.QueueCapabilities(max_lease_batch=MAX_FENCED, priority_weighted=True)
     },
     env_required=[
         {
@@ -550,6 +741,10 @@ app = App(
         {
             "name": "ANIMUS_QUEUE_NAME",
             "description": "The queue in a shared database; the project folder's name if unset",
+        },
+        {
+            "name": "ANIMUS_QUEUE_LEASE_TTL_SECS",
+            "description": "How many seconds a fenced lease lasts, up to 604800; 1800 if unset",
         },
     ],
 )
@@ -607,8 +802,11 @@ def lease(request: wire.QueueLeaseRequest, queue: Shared) -> wire.QueueLeaseResp
     with queue.turn() as turn:
         turn.sweep()
         free = turn.free(min(request.max, MAX_LEASE), request.exclude_subjects or [])
-        workflows = ids or [unnamed() for _ in free]
-        pairs = [(e, e.assigned(workflow)) for e, workflow in zip(free, workflows, strict=False)]
+        workflows = ids or [str(uuid4()) for _ in free]
+        pairs = [
+            (entry, entry.assigned(workflow_id, named=ids is not None))
+            for entry, workflow_id in zip(free, workflows, strict=False)
+        ]
         turn.change(pairs)
     return wire.QueueLeaseResponse(leased=[on_the_wire(after) for _, after in pairs])
 
@@ -634,7 +832,7 @@ def release(entry_id: str, queue: Shared) -> wire.QueueMutationResponse:
 @app.method("queue/drop")
 def drop(entry_id: str, queue: Shared) -> wire.QueueMutationResponse:
     with queue.turn() as turn:
-        return remove(turn, turn.find(entry_id))
+        return remove(turn, turn.find(entry_id), "dropped")
 
 
 @app.method("queue/mark_assigned")
@@ -647,14 +845,17 @@ def mark_assigned(
 
 @app.method("queue/completion")
 def completion(request: wire.QueueCompletionRequest, queue: Shared) -> wire.QueueMutationResponse:
-    """The end of a workflow removes its entry, unless another workflow has it by then."""
+    """The end of a workflow removes its entry, unless a lease has named another workflow for it.
+
+    A host that names none at its lease comes with the id that its runner has chosen.
+    """
     with queue.turn() as turn:
         entry = turn.find(request.entry_id)
-        if entry is not None and (
-            entry.status != ASSIGNED or is_anothers(entry, request.workflow_id)
-        ):
-            return wire.QueueMutationResponse(changed=False)
-        return remove(turn, entry)
+        if entry is not None:
+            another = entry.named and request.workflow_id not in {None, entry.workflow_id}
+            if entry.status != ASSIGNED or another:
+                return wire.QueueMutationResponse(changed=False)
+        return remove(turn, entry, request.status)
 
 
 @app.method("queue/reorder")
@@ -688,6 +889,111 @@ def release_pending(entry_id: str, reason: str, queue: Shared) -> wire.QueueRele
 def next_deadline(queue: Shared) -> wire.QueueNextDeadlineResponse:
     with queue.view() as view:
         return wire.QueueNextDeadlineResponse(next_run_at=view.next_deferred())
+
+
+# ---- with fences: what the rules of v2 decide is read and written in one turn --------------------
+
+
+@app.method("queue/v2/enqueue")
+def enqueue_fenced(
+    request: wire.QueueEnqueueV2Request, queue: Shared
+) -> wire.QueueEnqueueV2Response:
+    """Once per subject, and once per key."""
+    from animus_routes.batteries import enqueues
+    from animus_routes.fences import collision_key
+
+    subject, entry = request.subject_dispatch.subject, entry_of(request)
+    with queue.turn() as turn:
+        turn.alone()
+        known = turn.receipt(enqueues.key_of(request))
+        live = turn.live(enqueues.qualified_id(subject))
+        decision = enqueues.enqueue(
+            request, entry.entry_id, known, live and live.lease, turn.count_up
+        )
+        if decision.receipt is not None:
+            turn.keep(decision.receipt)
+        if live is not None and decision.changed is not None:
+            turn.change([(live, live.decided(decision.changed, turn.now_us))])
+        if decision.added is not None:
+            entry = entry._replace(subject_generation=decision.added.subject_generation)
+            if (reserved := decision.added.repository) is not None:
+                key = collision_key(reserved)
+                entry = entry._replace(repository=as_json(reserved), repository_key=key)
+            turn.add(entry, subject_key(subject))
+    return decision.answer
+
+
+@app.method("queue/v2/lease")
+def lease_fenced(request: wire.QueueLeaseV2Request, queue: Shared) -> dict[str, Any]:
+    from animus_routes.batteries import leases
+
+    with queue.turn() as turn:
+        turn.alone()
+        turn.sweep()
+        free = turn.free(leases.candidate_count(request.max), [], fenced=True)
+        waiting, taken = [entry.lease for entry in free], turn.reserved(free)
+        decision = leases.lease(request, waiting, taken, turn.count_up, *turn.clock())
+        entries = {entry.entry_id: entry for entry in free}
+        pairs = [
+            (entry := entries[one.entry_id], entry.decided(one, turn.now_us))
+            for one in decision.changed
+        ]
+        turn.change(pairs)
+    entries |= {after.entry_id: after for _, after in pairs}
+    leased = [
+        {"entry": on_the_wire(entries[one.entry_id]), "execution": leases.fence_of(one)}
+        for one in decision.leased
+    ]
+    return {"leased": leased, "blocked": decision.blocked}
+
+
+def mutate(
+    queue: Queue,
+    fence: ExecutionFence,
+    decide: Callable[[Any, tuple[Any, Any], tuple[datetime, int]], "Decision"],
+    *,
+    ended: str = "",
+    reason: str | None = None,
+) -> Outcome:
+    """Do to a fence's entry what a rule decides from what is known of it and the time."""
+    from animus_routes.batteries import lease_changes
+
+    entry_id = fence.queue_lease.entry_id if fence.queue_lease else ""
+    with queue.turn() as turn:
+        entry = turn.find(entry_id)
+        known = (None, turn.past(entry_id)) if entry is None else (entry.lease, None)
+        decision = decide(lease_changes, known, turn.clock())
+        if entry is not None and decision.ended:
+            turn.remove(entry, ended)
+        elif entry is not None and decision.changed is not None:
+            turn.change([(entry, entry.decided(decision.changed, turn.now_us, reason))])
+    return decision.answer
+
+
+@app.method("queue/v2/lease/renew")
+def renew(request: wire.QueueLeaseRenewRequest, queue: Shared) -> Outcome:
+    fence = request.execution
+    return mutate(queue, fence, lambda rules, known, at: rules.renew(request, *known, *at))
+
+
+@app.method("queue/v2/lease/recover")
+def recover(request: wire.QueueLeaseRecoverRequest, queue: Shared) -> Outcome:
+    fence = request.execution
+    return mutate(queue, fence, lambda rules, known, at: rules.recover(request, *known, *at))
+
+
+@app.method("queue/v2/completion")
+def complete(request: wire.QueueCompletionV2Request, queue: Shared) -> Outcome:
+    fence, end = request.execution, request.status
+    return mutate(queue, fence, lambda rules, known, _: rules.complete(request, *known), ended=end)
+
+
+@app.method("queue/v2/release_pending")
+def put_back(request: wire.QueueReleasePendingV2Request, queue: Shared) -> Outcome:
+    fence, reason = request.execution, request.reason.strip()
+    return mutate(
+        queue, fence, lambda rules, known, _: rules.release_pending(request, *known), reason=reason
+    )
 
 
 if __name__ == "__main__":

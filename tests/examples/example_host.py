@@ -1,8 +1,9 @@
 """Serve an example the way a host does, for the tests of this folder."""
 
+import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ REQUIREMENTS = EXAMPLES / "data" / "protocol-requirements.csv"
 INSTALLED = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error::DeprecationWarning:__main__"}
 
 Task = dict[str, Any]
+KilledCall = Callable[[dict[str, Any]], int]
 
 
 @contextmanager
@@ -43,6 +45,23 @@ def run(command: list[str], cwd: Path, env: Mapping[str, str] = INSTALLED) -> tu
         command, cwd=cwd, env=env, capture_output=True, text=True, timeout=20, check=False
     )
     return done.returncode, done.stdout, done.stderr
+
+
+@contextmanager
+def killed_calls(name: str) -> Iterator[KilledCall]:
+    """Makes calls of an example that kill themselves; see `killed_calls.py`. Gives exit statuses."""
+    program = [sys.executable, str(Path(__file__).with_name("killed_calls.py")), name]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one:
+        assert one.stdin is not None
+        assert one.stdout is not None
+        cases, statuses = one.stdin, one.stdout
+
+        def call(case: dict[str, Any]) -> int:
+            print(json.dumps(case), file=cases, flush=True)
+            return int(statuses.readline())
+
+        yield call
+        cases.close()
 
 
 def imported(cwd: Path, file: str, text: str) -> tuple[int, str, str]:

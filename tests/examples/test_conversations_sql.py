@@ -55,13 +55,8 @@ def chats(
 
 @pytest.fixture
 def scope(tmp_path: Path) -> dict[str, Any]:
-    """What the host says with every call; a repository of the test's own."""
-    return {
-        "project_root": str(tmp_path),
-        "repo_scope": str(uuid4()),
-        "actor": {"user_id": "kim", "claims": [], "tenant_id": "acme"},
-        "tenant_id": "acme",
-    }
+    """What a host says with every call, here for nobody; a repository of the test's own."""
+    return {"project_root": str(tmp_path), "repo_scope": str(uuid4()), "tenant_id": "acme"}
 
 
 def database_of() -> str | Path:
@@ -127,7 +122,7 @@ def test_a_turn_of_the_host_is_answered_as_it_decodes_it(chats: TestClient, scop
     saved = {**meta, "message_count": 2, "session_id": "s", "title": "Hi", "colour": "blue"}
     assert chats.call("conversation/save_meta", {**scope, "meta": saved}) == {}
     assert history(chats, scope, meta["id"]) == [first, second]
-    assert meta_of(chats, scope, meta["id"]) == saved
+    assert meta_of(chats, scope, meta["id"]) == {**saved, "revision": 1}
     (summary,) = chats.call("conversation/list", scope)["conversations"]
     assert summary == {
         "id": meta["id"],
@@ -136,7 +131,7 @@ def test_a_turn_of_the_host_is_answered_as_it_decodes_it(chats: TestClient, scop
         "message_count": 2,
         "updated_at": meta["updated_at"],
         "visibility": "private",
-        "revision": 0,
+        "revision": 1,
     }
     assert chats.call("conversation/delete", {**scope, "id": meta["id"]}) == {}
     assert history(chats, scope, meta["id"]) == []

@@ -1,101 +1,36 @@
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from example_apps import example, example_app
-from example_host import EXAMPLES, INSTALLED, run, served
-from sql_databases import postgres
+from example_host import EXAMPLES, INSTALLED, run
+from queue_calls import (
+    QUEUE,
+    Entry,
+    add,
+    ahead,
+    bound,
+    dispatch,
+    lease,
+    opened,
+    refusal,
+    subjects,
+)
 
 from animus_routes import RpcError
 from animus_routes.host import Plugin, read_manifest
 from animus_routes.testing import TestClient
-from animus_routes.timestamps import rfc3339
 
-QUEUE = [sys.executable, str(EXAMPLES / "queue_sql.py")]
+pytest_plugins = ["queue_fixtures"]
+
 HOSTS = 8
 ENTRIES = 500
-Entry = dict[str, Any]
-Caller = Plugin | TestClient
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    if request.param == "sqlite":
-        yield None
-        return
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture
-def shared(database: str | None, tmp_path: Path) -> Mapping[str, str]:
-    """The environment of every host of one queue, which is the test's own."""
-    return {"ANIMUS_QUEUE_URL": database, "ANIMUS_QUEUE_NAME": tmp_path.name} if database else {}
-
-
-@pytest.fixture
-def queue(
-    tmp_path: Path, shared: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[TestClient]:
-    for name, value in shared.items():
-        monkeypatch.setenv(name, value)
-    with TestClient(example_app("queue_sql"), init_extensions=bound(tmp_path)) as client:
-        yield client
-
-
-def bound(project: Path) -> dict[str, Any]:
-    return {"project_binding": {"project_root": str(project), "repo_scope": "scope"}}
-
-
-@contextmanager
-def opened(project: Path, env: Mapping[str, str]) -> Iterator[Plugin]:
-    """A process as the host starts one for a call."""
-    with served(QUEUE, project, env=env, init_extensions=bound(project)) as plugin:
-        yield plugin
-
-
-def dispatch(subject: Any, **fields: Any) -> dict[str, Any]:
-    if isinstance(subject, str):
-        subject = {"kind": "animus.task", "id": subject}
-    return {
-        "subject": subject,
-        "workflow_ref": "standard",
-        "trigger_source": "ready-queue",
-        "requested_at": "2026-01-01T00:00:00Z",
-        **fields,
-    }
-
-
-def add(plugin: Caller, subject: Any, *, priority: str | None = None, **timing: Any) -> Entry:
-    envelope = dispatch(subject, priority=priority) if priority else dispatch(subject)
-    added: Entry = plugin.call("queue/enqueue", {"subject_dispatch": envelope, **timing})
-    return added
-
-
-def lease(plugin: Caller, most: int = 10, **params: Any) -> list[Entry]:
-    leased: list[Entry] = plugin.call("queue/lease", {"max": most, **params})["leased"]
-    return leased
-
-
-def subjects(entries: list[Entry]) -> list[str]:
-    return [entry["subject_id"] for entry in entries]
-
-
-def refusal(plugin: Caller, method: str, params: Any = None) -> RpcError:
-    with pytest.raises(RpcError) as raised:
-        plugin.call(method, params)
-    return raised.value
-
-
-def ahead(seconds: float) -> str:
-    return rfc3339(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 def test_hosts_that_race_lease_every_entry_exactly_once(
@@ -398,15 +333,15 @@ def test_what_hosts_are_told_is_what_the_queue_does(tmp_path: Path) -> None:
     with opened(tmp_path, {}) as plugin:
         answer = plugin.initialize_result or {}
     assert answer["kind_capabilities"]["queue"] == {
-        "crate_version": "0.3.2",
+        "crate_version": "0.4.0",
         "extra": {
-            "generation_fenced_leases_v1": False,
-            "max_lease_batch": 100,
+            "generation_fenced_leases_v1": True,
+            "max_lease_batch": 5,
             "priority_weighted": True,
         },
     }
     methods = [name for name in answer["capabilities"]["methods"] if name.startswith("queue/")]
-    assert len(methods) == 12
+    assert len(methods) == 18
     manifest = read_manifest(QUEUE, cwd=EXAMPLES.parent)
     assert methods == [name for name in manifest["capabilities"] if name.startswith("queue/")]
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from example_apps import example_app
+from example_apps import example, example_app
 from sql_databases import postgres
 
+from animus_routes.batteries.sql import Database
 from animus_routes.testing import TestClient
 
 Statement = tuple[str, Any, bool]
@@ -257,6 +258,68 @@ def test_a_migration_waits_for_what_0_1_0_has_under_way(
     assert found != [CONTENTS[name][1]]
 
 
+@pytest.mark.parametrize("name", ["queue_sql"])
+@pytest.mark.parametrize("layout", ["0.1.0", "2, the one without fences"])
+def test_entries_from_before_fences_are_leased_with_them(
+    name: str, kind: str, old: Old, newer: Opener, tmp_path: Path, server: str, layout: str
+) -> None:
+    recorded = RECORDED[name][kind]
+    old.run([*recorded["make"], *recorded["fill"]])
+    if layout != "0.1.0":
+        module = example(name)
+        unfenced = module.LAYOUT._replace(version=2, build=module.build_without_fences)
+        place = server if kind == "postgresql" else file_of(name, tmp_path)
+        with closing(Database(place, unfenced)) as database, database.write() as db:
+            assert db.value("SELECT count(*) FROM queue_entries") == 5
+    with newer() as client:
+        assert read_queue(client) == QUEUE
+        running = client.call("queue/list", {"status": ["assigned"]})["entries"][0]
+        # Nobody knows whether its lease had named a workflow.
+        done = {"entry_id": running["entry_id"], "status": "completed", "workflow_id": "another"}
+        # It does not stand for its subject: whoever runs it knows no fences.
+        envelope = running["subject_dispatch"]
+        added = client.call("queue/v2/enqueue", {"subject_dispatch": envelope})
+        assert (added["enqueued"], added["subject"]["qualified_id"]) == (True, "task:b")
+        asked = {"max": 5, "owner_id": "daemon-a", "workflow_ids": [*"12345"]}
+        found = client.call("queue/v2/lease", asked)["leased"]
+        subjects = [one["execution"]["subject"] for one in found]
+        assert subjects == [
+            {"qualified_id": f"task:{subject}", "generation": 1} for subject in LEASED
+        ]
+        assert client.call("queue/completion", done) == {"changed": True, "not_found": False}
+    with newer() as client:
+        statuses = [status for _, status, _ in read_queue(client)[0]]
+        assert sorted(statuses) == ["assigned", "assigned", "assigned", "held", "pending"]
+
+
+@pytest.mark.parametrize("name", ["conversations_sql"])
+@pytest.mark.parametrize("layout", ["0.1.0", "2, the one without operations"])
+def test_conversations_from_before_operations_take_them(
+    name: str, kind: str, old: Old, newer: Opener, tmp_path: Path, server: str, layout: str
+) -> None:
+    recorded = RECORDED[name][kind]
+    old.run([*recorded["make"], *recorded["fill"]])
+    place = server if kind == "postgresql" else file_of(name, tmp_path)
+    module = example(name)
+    if layout != "0.1.0":
+        earlier = module.LAYOUT._replace(version=2, build=module.build_without_operations)
+        with closing(Database(place, earlier)) as database, database.write() as db:
+            # It wrote what its requests had said of revisions.
+            db.run("""UPDATE conversations SET summary = replace(summary, '{', '{"revision":7,')""")
+    with newer() as client:
+        assert read_conversations(client) == CONVERSATIONS
+        listed = client.call("conversation/list", {**SCOPE, "as_user": "kim"})["conversations"]
+        (own,) = [summary for summary in listed if summary["owner"] == "kim"]
+        assert own["revision"] == 0
+        key = {**SCOPE, "conversation_id": own["id"], "caller_key": "k", "as_user": "kim"}
+        begun = client.call("conversation/operation_begin", {**key, "request_hash": "h"})
+        assert begun["outcome"] == "acquired"
+    with closing(Database(place, module.LAYOUT)) as database, database.read() as db:
+        summaries = [text for (text,) in db.rows("SELECT summary FROM conversations")]
+    assert [text for text in summaries if "revision" in text] == []
+
+
+LEASED: Final = ("b", "d", "a")
 OPENING: Final[dict[str, tuple[str, Any]]] = {
     "queue_sql": ("queue/stats", {}),
     "durable_sql": ("durable/recover_in_flight", {"since_epoch": 0}),

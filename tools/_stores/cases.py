@@ -66,6 +66,12 @@ QUEUE: Final[tuple[tuple[str, str, Params], ...]] = (
     ("lease of 1", "lease", same(max=1)),
     ("lease of 3", "lease", same(max=3)),
     ("lease with exclusions", "lease", same(max=1, exclude_subjects=["S-1", "S-2"])),
+    (
+        "v2/enqueue, new",
+        "v2/enqueue",
+        lambda n: {"subject_dispatch": dispatch(f"V-{n}"), "idempotency_key": f"k{n}"},
+    ),
+    ("v2/lease of 3", "v2/lease", same(max=3, owner_id="d", workflow_ids=["a", "b", "c"])),
 )
 RUN: Final = {"phase_id": "p"}
 
@@ -112,7 +118,11 @@ CONVERSATIONS: Final[tuple[tuple[str, str, Params], ...]] = (
         "append_message",
         lambda n: {"id": "c0", "message": message(200_000 + n)},
     ),
-    ("save_meta", "save_meta", lambda n: {"meta": {**META, "id": "c102", "title": f"t{n}"}}),
+    (
+        "save_meta",
+        "save_meta",
+        lambda n: {"meta": {**META, "id": "c102", "owner": "u2", "title": f"t{n}"}},
+    ),
     ("list of one who sees few", "list", same(as_user="few")),
     ("delete, small", "delete", lambda n: {"id": f"c{200 + n}"}),
 )

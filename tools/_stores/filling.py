@@ -52,22 +52,25 @@ def queue(db: Transaction, rows: int) -> None:
         dispatch = (
             f'{{"subject":{task},"workflow_ref":"w","trigger_source":"t","requested_at":"{AT}"}}'
         )
-        return (
-            f"e{number:06}",
-            dispatch,
-            AT,
-            "2116-01-01T00:00:00Z" if state == "deferred" else None,
-            FAR_US if state == "deferred" else 0,
-            None,
-            None,
-            3 if deferred else 1,
-            number,
-            state,
-            None,
-            *(None, None, f"w{number}" if state == "assigned" else None, None),
-            NAME if number % 10 != 1 else f"small-{number // 100}",
-            subject,
+        row = store.Entry(
+            entry_id=f"e{number:06}",
+            dispatch=dispatch,
+            enqueued_at=AT,
+            run_at="2116-01-01T00:00:00Z" if state == "deferred" else None,
+            due_us=FAR_US if state == "deferred" else 0,
+            expire_after_secs=None,
+            deadline_us=None,
+            subject_id=f"task:{subject}",
+            repository=None,
+            repository_key=None,
+            rank=3 if deferred else 1,
+            position=number,
+            state=state,
+            expires_us=None,
+            workflow_id=f"w{number}" if state == "assigned" else None,
+            named=1 if state == "assigned" else 0,
         )
+        return (*row, NAME if number % 10 != 1 else f"small-{number // 100}", subject)
 
     db.run_each(store.INSERT, map(entry, range(rows)))
     names = ", ".join(store.STATES)
