@@ -326,6 +326,6 @@ def _as_it_is(request: Request) -> Request:
 
 # What makes the answer of a failure, by how far the request has come: functions of the class,
 # because the loop would have to bind the methods anew for every read.
-REFUSED: Final[Judge] = Server._refused  # noqa: SLF001
-JUDGED: Final[Judge] = Server._judged  # noqa: SLF001
-UNWRITTEN: Final[Judge] = Server._unwritten  # noqa: SLF001
+REFUSED: Final[Judge] = Server._refused  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+JUDGED: Final[Judge] = Server._judged  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+UNWRITTEN: Final[Judge] = Server._unwritten  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
