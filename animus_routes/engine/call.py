@@ -6,11 +6,9 @@ from _thread import allocate_lock
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.engine import threads
 from animus_routes.engine.answers import adapt, decode_again
 from animus_routes.engine.emitter import Emitter
-from animus_routes.engine.exit import Interrupted
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, Interrupted, end_child, start_thread
 from animus_routes.engine.frames import error_frame, id_key, result_frame
 from animus_routes.errors import CANCELLED
 
@@ -125,7 +123,7 @@ class Call:
             self._first_step = first_step = allocate_lock()
             first_step.acquire()
             try:
-                threads.start(self._open_late, first_step)
+                start_thread(self._open_late, first_step)
             except RuntimeError:  # there are no more threads
                 self.open_stream()
         return self._emitter
@@ -288,7 +286,7 @@ class Call:
         clock = allocate_lock()
         clock.acquire()
         try:
-            threads.start(self._look_at_the_clock, clock, limit)
+            start_thread(self._look_at_the_clock, clock, limit)
         except RuntimeError:  # there are no more threads
             return None
         return clock

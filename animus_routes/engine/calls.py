@@ -5,8 +5,7 @@ from __future__ import annotations
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.engine import threads
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, end_child, start_thread
 from animus_routes.engine.frames import id_key
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class Calls:
                 self.pool = Pool(self._app.concurrency, self._run_in_context)
             self.pool.put(call)
         else:
-            threads.start(self._run_in_context, call)
+            start_thread(self._run_in_context, call)
 
     def _forget(self, call: Call) -> None:
         """A call has ended; its id may be used again."""

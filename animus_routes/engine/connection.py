@@ -11,10 +11,9 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.engine import reserve
 from animus_routes.engine.answers import Answers
 from animus_routes.engine.calls import Calls
-from animus_routes.engine.exit import End
+from animus_routes.engine.exit import End, give_reserve_back
 from animus_routes.engine.turn import Turn
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ class Connection:
         """
         if not self._end_once.acquire(blocking=False):
             return
-        reserve.give_back()
+        give_reserve_back()
         self.ended_at = since or monotonic()
         self.ended = reason
         self.turn.hold = 0

@@ -6,7 +6,7 @@ from _thread import allocate_lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, end_child
 from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, TooLargeError
 
 if TYPE_CHECKING:

@@ -9,9 +9,12 @@ from _thread import start_new_thread
 from contextlib import suppress
 from enum import StrEnum
 from time import monotonic, sleep
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from animus_routes.engine.stderr import flush_prints, settle
+from animus_routes.engine.stderr import flush_prints, log, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # `shutdown`, in seconds since the host asked for it. Each step is for what the one before it did
 # not end.
@@ -34,6 +37,7 @@ END_PROMISED_S: Final = 0.5  # what the documentation promises
 # How often a step is tried again, and bounds of single waits within the steps.
 STEP_S: Final = 0.04  # between two interruptions: one that comes just before a read is lost
 JOIN_S: Final = 0.02  # for threads that have nothing left to do, after a slow lifespan
+JOIN_STEP_S: Final = 0.001
 LAST_FRAME_S: Final = 0.05  # for a frame that is being written
 LAST_WORD_S: Final = 0.02  # for a line to the operator before the process is ended by force
 EXIT_HOOKS_S: Final = 0.4  # for `atexit` hooks, where nothing else bounds them
@@ -114,3 +118,100 @@ def leave(code: int = 0) -> NoReturn:
 def _bound(code: int) -> None:
     sleep(EXIT_HOOKS_S)
     os._exit(code)
+
+
+# A child that an author's code has forked ends where that code comes back to the framework. What
+# follows there belongs to the parent: its answer, its clean-ups, its lifespan, its event loop. So
+# wherever an author's code returns to the framework, `FORKED` is looked at.
+FORKED: Final[list[int]] = []  # in a child: its process id
+
+
+def end_child(error: BaseException | None = None) -> NoReturn:
+    """End this process, which is a forked child, without running anything of its parent's.
+
+    Its exit code is what `sys.exit` would give it; another exception is told in one line.
+    """
+    code: object = 0
+    try:
+        if isinstance(error, SystemExit):
+            code = error.code
+        elif error is not None:
+            code = 1
+            log(f"a forked child came back with {_told(error)}, and ends")
+    finally:
+        os._exit(code if isinstance(code, int) else 1 if code else 0)
+
+
+def _told(error: BaseException) -> str:
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = f" ({code.co_filename}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    return f"{type(error).__name__}: {error}{place}"
+
+
+RESERVE_BYTES: Final = 4 * 1024 * 1024
+
+_reserve: list[bytes] = []
+
+
+def keep_reserve() -> None:
+    """Keep memory back, so that a process without any can still answer and end.
+
+    It is asked for and never touched: it takes addresses, which limits count, but no memory.
+    """
+    if not _reserve:
+        with suppress(MemoryError):
+            _reserve.append(bytes(RESERVE_BYTES))
+
+
+def give_reserve_back() -> bool:
+    """Let go of that memory; was there any?"""
+    try:
+        del _reserve[0]
+    except IndexError:
+        return False
+    return True
+
+
+# The engine's own threads are counted, so that the process can wait for them when it ends. One that
+# still holds the app when the interpreter cleans up keeps the author's module alive, and what that
+# has open is not flushed.
+_running: set[int] = set()
+
+
+def start_thread(work: Callable[..., object], *arguments: Any) -> None:
+    """Run it on a thread of its own.
+
+    Raises:
+        RuntimeError: There are no more threads.
+    """
+    # A list, to be emptied: the interpreter keeps a thread's arguments until its end.
+    job = [work, arguments]
+    _running.add(id(job))
+    try:
+        start_new_thread(_run, (job,))
+    except BaseException:
+        _running.discard(id(job))
+        raise
+
+
+def _run(job: list[Any]) -> None:
+    try:
+        _do(job)
+    finally:
+        _running.discard(id(job))
+
+
+def _do(job: list[Any]) -> None:
+    work, arguments = job
+    job.clear()
+    work(*arguments)
+
+
+def join_threads(deadline: float) -> None:
+    """Wait until they have ended; no longer than that moment."""
+    while _running and monotonic() < deadline:
+        sleep(JOIN_STEP_S)

@@ -8,10 +8,8 @@ from contextlib import suppress
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.engine import threads
 from animus_routes.engine.call import Refused
-from animus_routes.engine.exit import LOOP_CLOSE_S, STEP_S, Strikes
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, LOOP_CLOSE_S, STEP_S, Strikes, end_child, start_thread
 from animus_routes.engine.stderr import log
 from animus_routes.engine.watch import Watch
 
@@ -42,7 +40,7 @@ class Loop:
         started = allocate_lock()
         started.acquire()
         try:
-            threads.start(self._serve, started.release)
+            start_thread(self._serve, started.release)
         except RuntimeError:  # there are no more threads
             self._loop.close()
             raise

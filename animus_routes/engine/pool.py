@@ -6,7 +6,7 @@ from _queue import SimpleQueue
 from _thread import allocate_lock
 from typing import TYPE_CHECKING
 
-from animus_routes.engine import threads
+from animus_routes.engine.exit import start_thread
 from animus_routes.engine.frames import MAX_INBOUND_BYTES
 from animus_routes.engine.turn import MOST_WAITING
 
@@ -45,7 +45,7 @@ class Pool:
     def _start(self) -> None:
         """One more thread; if there is none to be had, the others do the work."""
         try:
-            threads.start(self._serve)
+            start_thread(self._serve)
         except RuntimeError:
             if not self._started:
                 self._spare += 1

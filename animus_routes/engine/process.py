@@ -14,7 +14,6 @@ import signal
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from animus_routes.engine import reserve, threads
 from animus_routes.engine.connection import Connection
 from animus_routes.engine.ending import NUDGE, Ending
 from animus_routes.engine.exit import (
@@ -22,13 +21,16 @@ from animus_routes.engine.exit import (
     END_INTERRUPT_S,
     END_JOIN_S,
     FAILURES,
+    FORKED,
     IGNORED_AT_LAST,
     JOIN_S,
     LAST_FRAME_S,
     End,
     Strikes,
+    give_reserve_back,
+    join_threads,
+    keep_reserve,
 )
-from animus_routes.engine.forked import FORKED
 from animus_routes.engine.frames import Splitter
 from animus_routes.engine.server import Server
 from animus_routes.engine.standby import ENDING_SIGNALS, Standby
@@ -64,7 +66,7 @@ class Process:
         Raises:
             SystemExit: Always; the interpreter's own end is bounded, too.
         """
-        reserve.take()
+        keep_reserve()
         connection = self._connection
         connection.on_end = self._ended
         connection.on_shutdown = self._ending.begin
@@ -184,7 +186,7 @@ class Process:
 
     def _recover(self, error: BaseException) -> None:
         """Something was raised into the engine's own code: go on with the next request."""
-        reserve.give_back()
+        give_reserve_back()
         log(f"{type(error).__name__} was raised outside a handler: {error}")
         turn = self._connection.turn
         turn.recover()
@@ -204,7 +206,7 @@ class Process:
         deadline = max(connection.ended_at + END_JOIN_S, monotonic() + JOIN_S)
         standby.stop()
         connection.calls.end(deadline)
-        threads.join(deadline)
+        join_threads(deadline)
         self._let_go()
 
     def _let_go(self) -> None:

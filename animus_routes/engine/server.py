@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.answers import decode_again
 from animus_routes.engine.control import CONTROL, EXIT, INLINE, read_odd
-from animus_routes.engine.exit import End, Interrupted
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, End, Interrupted, end_child
 from animus_routes.engine.frames import (
     UNREADABLE,
     Response,

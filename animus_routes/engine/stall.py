@@ -12,9 +12,8 @@ from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
-from animus_routes.engine import threads
 from animus_routes.engine.control import EXIT, parse
-from animus_routes.engine.exit import End
+from animus_routes.engine.exit import End, start_thread
 from animus_routes.engine.frames import MAX_INBOUND_BYTES
 from animus_routes.engine.wire import CHUNK_BYTES
 
@@ -48,7 +47,7 @@ class Stall:
         Raises:
             RuntimeError: There are no more threads.
         """
-        threads.start(self._watch)
+        start_thread(self._watch)
 
     def attend(self) -> None:
         """The caller, or the main thread, may have to wait for the host; by one thread only."""

@@ -18,9 +18,15 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from animus_routes.engine import reserve, threads
 from animus_routes.engine.control import HEALTH, SHUTDOWN, read_odd
-from animus_routes.engine.exit import HEALTH_BOUND_S, SHUTDOWN_LATE_S, End, Strikes
+from animus_routes.engine.exit import (
+    HEALTH_BOUND_S,
+    SHUTDOWN_LATE_S,
+    End,
+    Strikes,
+    give_reserve_back,
+    start_thread,
+)
 from animus_routes.engine.frames import UNREADABLE, decode_plain, id_key, late_health, result_frame
 from animus_routes.engine.server import STILL_WANTED
 from animus_routes.engine.stderr import log
@@ -67,7 +73,7 @@ class Standby:
         self._poller.register(self._wake_in, select.POLLIN)
         self._poller.register(self._signal_in, select.POLLIN)
         self._out = bytearray()
-        threads.start(self._watch)
+        start_thread(self._watch)
 
     # Called by other threads ----------------------------------------------------------------------
 
@@ -101,7 +107,7 @@ class Standby:
             try:
                 self._tick()
             except Exception as error:  # noqa: BLE001 - without this thread nothing stays live
-                reserve.give_back()
+                give_reserve_back()
                 if strikes.out():
                     self._connection.end(End.FAILED)
                     return

@@ -36,7 +36,7 @@ from _thread import allocate_lock
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, end_child
 from animus_routes.engine.frames import MAX_INBOUND_BYTES, Request, id_key
 
 if TYPE_CHECKING:

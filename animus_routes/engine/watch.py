@@ -14,8 +14,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from animus_routes.engine import threads
-from animus_routes.engine.exit import HEALTH_BOUND_S, LOOP_CLOSE_S
+from animus_routes.engine.exit import HEALTH_BOUND_S, LOOP_CLOSE_S, start_thread
 from animus_routes.engine.frames import late_health
 from animus_routes.engine.stderr import log
 
@@ -66,7 +65,7 @@ class Watch:
         self._ended = allocate_lock()
         self._ended.acquire()
         try:
-            threads.start(self._run)
+            start_thread(self._run)
         except RuntimeError:  # there are no more threads: nobody looks
             self._ended.release()
 

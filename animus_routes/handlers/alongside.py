@@ -8,8 +8,7 @@ from _thread import allocate_lock
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.engine import threads
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, end_child, start_thread
 from animus_routes.handlers.variables import adopt
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ async def on_thread(work: Callable[[], Any]) -> Any:
         with suppress(RuntimeError):  # the loop is closed: the call was cancelled long ago
             loop.call_soon_threadsafe(settle, result, failure)
 
-    threads.start(run)
+    start_thread(run)
     result, error = await ended
     adopt(variables)
     if error is not None:
@@ -114,7 +113,7 @@ class _Beside:
 
     async def run(self) -> Any:
         """Call the middleware, and the handler whenever it asks for that."""
-        threads.start(copy_context().run, self._on_thread)
+        start_thread(copy_context().run, self._on_thread)
         try:
             while (step := await self._steps.get()).inner is not None:
                 adopt(step.variables)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, end_child
 from animus_routes.handlers.scope import scope_of
 from animus_routes.handlers.signature import NOTHING, resolve
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, end_child
 from animus_routes.engine.program import working_directory
 from animus_routes.engine.stderr import log
 from animus_routes.handlers.signature import is_coroutine_function, location, name_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, end_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable

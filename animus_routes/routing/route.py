@@ -8,7 +8,6 @@ from msgspec import Struct, structs
 
 from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes
 from animus_routes.roles import StreamRow
-from animus_routes.routing.streaming import StreamFormat
 from animus_routes.values import codecs
 from animus_routes.values.codecs import encode_into
 from animus_routes.values.hints import WRITTEN_WELL, is_generated, is_model, is_pydantic, members
@@ -208,7 +207,7 @@ def handled(
         one_way=registration.one_way or (row is not None and row.one_way),
         stops=row.stops if row is not None else None,
         stopped=row.stopped if row is not None else None,
-        stream=StreamFormat(items, signature) if items is not None else None,
+        stream=_stream(items, signature) if items is not None else None,
         adapt=adapt,
         adapt_params=_params_adapter(row, registered),
         adapts=adapts,
@@ -273,6 +272,12 @@ def _params_adapter(
 ) -> Callable[[dict[str, Any], str | None], dict[str, Any]] | None:
     adapt = row.adapt_params if row is not None else None
     return None if adapt is None else lambda params, kind: adapt(params, kind, registered)
+
+
+def _stream(items: StreamRow, signature: Signature) -> Stream:
+    from animus_routes.routing.streaming import StreamFormat
+
+    return StreamFormat(items, signature)
 
 
 def _adapter(row: MethodRow | None, registered: Registered) -> Callable[[Any, Raw], Any] | None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from animus_routes.engine.exit import Interrupted
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, Interrupted, end_child
 from animus_routes.engine.frames import TooLargeError, error_frame, error_object, is_code
 from animus_routes.engine.stderr import log
 from animus_routes.errors import (

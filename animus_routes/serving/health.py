@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from animus_routes.engine.control import HEALTH
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, end_child
 from animus_routes.errors import RpcError
 from animus_routes.values import codecs
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Raw
 
-from animus_routes.engine.exit import End
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import FORKED, End, end_child
 from animus_routes.engine.frames import Request, notification_frame
 from animus_routes.engine.stderr import MASKS, log
 from animus_routes.errors import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, RpcError, Unavailable
@@ -23,7 +22,6 @@ from animus_routes.handlers.scope import scope_of
 from animus_routes.roles import PROTOCOL_VERSION
 from animus_routes.routing.registry import covers
 from animus_routes.routing.route import internal, refusing
-from animus_routes.routing.streaming import AdaptedStreamCall
 from animus_routes.serving.failures import Failures, NotStartedError
 from animus_routes.serving.health import Health
 from animus_routes.values import codecs
@@ -310,6 +308,8 @@ class Session:
 
     def _log_entry(self, entry: dict[str, Any]) -> None:
         """A `log/entry`, but none during a run: a host that has seen one does not retry a run."""
+        from animus_routes.routing.streaming import AdaptedStreamCall
+
         streams = () if self._link is None else self._link.streams()
         if not any(isinstance(stream, AdaptedStreamCall) for stream in streams):
             try:

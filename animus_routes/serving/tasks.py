@@ -6,8 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.engine.exit import ASYNC_EXIT_S
-from animus_routes.engine.forked import FORKED, end_child
+from animus_routes.engine.exit import ASYNC_EXIT_S, FORKED, end_child
 from animus_routes.engine.loop import KEPT
 
 if TYPE_CHECKING:

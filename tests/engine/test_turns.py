@@ -128,16 +128,15 @@ def test_an_id_that_is_under_way_is_refused(waits: bool) -> None:
     with slow() as plugin:
         for first in HELD:
             for second in (*HELD, "health/check", "$/ping"):
-                if waits:
-                    before = plugin.request("x/hold")
-                    ping_s(plugin)
+                before = plugin.request("x/hold") if waits else None
+                ping_s(plugin)
                 plugin.send_raw(frame("same", first))
                 ping_s(plugin)
                 plugin.send_raw(frame("same", second))
                 assert reply_error(plugin, "same").code == INVALID_REQUEST, (first, second)
                 plugin.notify("$/cancelRequest", {"id": "same"})
                 assert reply_error(plugin, "same").code == CANCELLED, (first, second)
-                if waits:
+                if before is not None:
                     plugin.notify("$/cancelRequest", {"id": before})
                     assert reply_error(plugin, before).code == CANCELLED
         ping_s(plugin)
