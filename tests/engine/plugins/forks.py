@@ -50,6 +50,8 @@ def fork(place: str) -> str:
         grandchild = os.fork()
         if grandchild:
             os.waitpid(grandchild, 0)
+        else:
+            signal.alarm(20)  # a child does not inherit one
     return "the child"
 
 
