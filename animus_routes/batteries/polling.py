@@ -168,7 +168,7 @@ class Poll:
         """What the handler answers, as a host decodes it."""
         around = surroundings_of(self._ctx)
         request = Request(route.name, 0, Raw(encode(params)))
-        ctx = Context(around, request, route.kind)
+        ctx = Context(around, request, route.subject_kind)
         scope, failure = scope_of(ctx), None
         try:
             values = route.decode(request.params)

@@ -129,7 +129,7 @@ class Calls:
         """The streams under way."""
         return [call.run for call in tuple(self.active.values()) if call.run is not None]
 
-    def stop(self, name: Any, owner: str) -> bool:
+    def stop(self, name: Any, owner: str | None) -> bool:
         """End the owner's stream of that name, which comes from the host; is there one?
 
         A name is text, but the id that it stands for may be a number: hosts write that either

@@ -27,7 +27,7 @@ class Route(Protocol):
     """One wire method, ready to run.
 
     Attributes:
-        owner: The role it belongs to; a stream is only ended by a method of its own role.
+        owner: The role it belongs to, if it does to one; a stream is only ended by a method of its own role.
         mode: Where the handler runs: at once on the main thread, on a thread of its own, in the
             pool, on the loop.
         contextual: `call` takes the request's context as a second argument.
@@ -43,7 +43,7 @@ class Route(Protocol):
     """
 
     name: str
-    owner: str
+    owner: str | None
     mode: Mode
     contextual: bool
     bare: bool

@@ -31,12 +31,12 @@ COMPILED: Final = "<animus_routes>"
 
 
 def adapted(
-    decode: Callable[[Raw], Any], adapt: ParamsForm | None, kind: str | None
+    decode: Callable[[Raw], Any], adapt: ParamsForm | None, subject_kind: str | None
 ) -> Callable[[Raw], Any]:
     """A decoder after what the role makes of params that were sent for this kind."""
     if adapt is None:
         return decode
-    return lambda raw: decode(Raw(codecs.encode(adapt(codecs.plain(raw), kind))))
+    return lambda raw: decode(Raw(codecs.encode(adapt(codecs.plain(raw), subject_kind))))
 
 
 def decoder(signature: Signature, row: MethodRow | None) -> Callable[[Raw], Any]:

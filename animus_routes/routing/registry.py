@@ -67,8 +67,8 @@ class Registry:
         """The role and the table's row of a wire name; `<kind>/<verb>` has the row of its verb."""
         if name in self.rows:
             return self.rows[name]
-        kind, _, verb = name.partition("/")
-        if self.serves(kind):
+        subject_kind, _, verb = name.partition("/")
+        if self.serves(subject_kind):
             for role, row in self.rows.values():
                 if row.aliases and row.verb == verb:
                     return role, row
@@ -89,16 +89,16 @@ class Registry:
             actor=row.actor,
         )
 
-    def serves(self, kind: str) -> bool:
+    def serves(self, subject_kind: str) -> bool:
         """Is this one of the app's subject kinds, which may be `x.*` or `*`?"""
-        return any(covers(known, kind) for known in self.subject_kinds)
+        return any(covers(known, subject_kind) for known in self.subject_kinds)
 
     def aliases(self, name: str) -> list[str]:
         """The `<kind>/<verb>` forms of a method."""
         row = self.rows.get(name)
         if row is None or not row[1].aliases:
             return []
-        return [f"{kind}/{row[1].verb}" for kind in self.subject_kinds]
+        return [f"{subject_kind}/{row[1].verb}" for subject_kind in self.subject_kinds]
 
     def _served(self) -> Iterator[tuple[str, Registration]]:
         """Every wire name with its handler, a method's other names included."""
@@ -166,7 +166,7 @@ class Registry:
             row,
             registration,
             signature or self.signature(registration),
-            kind=None if row is None or row.name == name else name.partition("/")[0],
+            subject_kind=None if row is None or row.name == name else name.partition("/")[0],
             registered=self,
             concurrency=self._concurrency,
             middlewares=self._middlewares,
@@ -192,6 +192,7 @@ def takes_own_type(signature: Signature, wire: str) -> bool:
     return is_generated(hint) and wire.rpartition(".")[2] in names
 
 
-def covers(known: str, kind: str) -> bool:
+def covers(known: str, subject_kind: str) -> bool:
     """Is a subject kind the declared one, or below a declared `x.*` or `*`?"""
-    return known in {kind, "*"} or (known.endswith(".*") and kind.startswith(known[:-1]))
+    below = known.endswith(".*") and subject_kind.startswith(known[:-1])
+    return known in {subject_kind, "*"} or below

@@ -79,7 +79,7 @@ class Route(Struct, kw_only=True, eq=False):
     Attributes:
         role: The role whose table has the method; None for the framework's own.
         row: Its row in the table; None for a name of the author's.
-        kind: The subject kind that is called, for `<kind>/<verb>`.
+        subject_kind: The one that is called, for `<kind>/<verb>`.
         signature: The handler as it was read; `decode` and `call` are made of it at the first
             call, so that a plugin pays only for the methods that are called.
         middlewares: What wraps the call, outermost first.
@@ -92,10 +92,10 @@ class Route(Struct, kw_only=True, eq=False):
     decode: Callable[[Raw], Any]
     call: Callable[..., Any]
     answer: Callable[[int | Raw, Any, bytearray], None]
-    owner: str = ""
+    owner: str | None = None
     role: Role | None = None
     row: MethodRow | None = None
-    kind: str | None = None
+    subject_kind: str | None = None
     signature: Signature | None = None
     middlewares: Sequence[Callable[..., Any]] = ()
     mode: Mode = "inline"
@@ -130,9 +130,9 @@ class Route(Struct, kw_only=True, eq=False):
 
             self.call = bounded(self.call, self.name, self.timeout_s)
         self.decode_wire = decoder(self.signature, self.row)
-        self.decode = adapted(self.decode_wire, self.adapt_params, self.kind)
+        self.decode = adapted(self.decode_wire, self.adapt_params, self.subject_kind)
 
-    def called(self, name: str, kind: str) -> Route:
+    def called(self, name: str, subject_kind: str) -> Route:
         """The same handler under another name, for a kind below a declared `x.*` or `*`.
 
         What is made of the signature is shared: hosts may name any number of kinds.
@@ -142,8 +142,8 @@ class Route(Struct, kw_only=True, eq=False):
         if self.decode_wire is None:
             self._compile()
         assert self.decode_wire is not None
-        decode = adapted(self.decode_wire, self.adapt_params, kind)
-        return structs.replace(self, name=name, kind=kind, decode=decode)
+        decode = adapted(self.decode_wire, self.adapt_params, subject_kind)
+        return structs.replace(self, name=name, subject_kind=subject_kind, decode=decode)
 
 
 def refusing(route: Route, refuse: Callable[..., Any]) -> Route:
@@ -170,7 +170,7 @@ def handled(
     registration: Registration,
     signature: Signature,
     *,
-    kind: str | None,
+    subject_kind: str | None,
     registered: Registered,
     concurrency: int,
     middlewares: Sequence[Callable[..., Any]],
@@ -183,7 +183,7 @@ def handled(
         row: The method's row; None for a name of the author's.
         registration: How the handler was registered.
         signature: The handler, read.
-        kind: See `Route`.
+        subject_kind: See `Route`.
         registered: What the app serves, for the role's adapters.
         concurrency: How many plain handlers the app runs at once.
         middlewares: What wraps the call.
@@ -198,7 +198,7 @@ def handled(
         owner=role.kind,
         role=role,
         row=row,
-        kind=kind,
+        subject_kind=subject_kind,
         signature=signature,
         middlewares=middlewares,
         mode=_mode(row, registration, signature, items, concurrency),
@@ -271,7 +271,11 @@ def _params_adapter(
     row: MethodRow | None, registered: Registered
 ) -> Callable[[dict[str, Any], str | None], dict[str, Any]] | None:
     adapt = row.adapt_params if row is not None else None
-    return None if adapt is None else lambda params, kind: adapt(params, kind, registered)
+    return (
+        None
+        if adapt is None
+        else lambda params, subject_kind: adapt(params, subject_kind, registered)
+    )
 
 
 def _stream(items: StreamRow, signature: Signature) -> Stream:

@@ -132,7 +132,7 @@ class Session:
         return internal("lifecycle", handler)
 
     def context(self, route: Any, request: Request) -> Context:
-        return Context(self.surroundings, request, route.kind)
+        return Context(self.surroundings, request, route.subject_kind)
 
     def _subject_kind(self, request: Request) -> str | None:
         """The subject kind of a call whose name does not say it, if its role has one."""
