@@ -344,6 +344,7 @@ class Child:
                     self._ask("late")
             self._end_all()
         finally:
+            self._process.poll()  # it may have died just after the last look
             self._live.discard(self)
             self._is_over.set()
 

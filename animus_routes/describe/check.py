@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from animus_routes.describe.arguments import of_arguments, of_included
 from animus_routes.engine.program import is_used, working_directory
@@ -385,12 +385,15 @@ def _own_module(hint: type) -> bool:
 
 
 def _undecodable(signature: Signature) -> Iterator[str]:
-    """Hints that no decoder can be made for; wire types and scalars are known to be fine."""
+    """Hints that no decoder can be made for; wire types, scalars and words are known to be fine."""
     for field in signature.fields:
         base = bare(field.hint)
         if base in SCALARS or is_open(base) or base is NOTHING or _is_wire(base):
             continue
-        if get_origin(base) is list and get_args(base) and get_args(base)[0] in SCALARS:
+        origin, inside = get_origin(base), get_args(base)
+        if origin is list and inside and inside[0] in SCALARS:
+            continue
+        if origin is Literal and all(type(word) is str for word in inside):
             continue
         from animus_routes.describe.undecodable import why_not
 

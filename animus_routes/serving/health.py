@@ -78,9 +78,11 @@ class Health:
         failures = self._failures
         if self.broken:
             given = {"status": "unhealthy", "last_error": self.broken}
-        elif given.get("status") == "healthy" and (missing := failures.missing()):
-            given = {**given, "status": "degraded", "last_error": missing}
-        elif "last_error" in given:
+        elif missing := failures.missing():
+            status = given["status"] if given["status"] != "healthy" else "degraded"
+            reasons = (given.get("last_error"), missing)
+            given = {**given, "status": status, "last_error": "; ".join(filter(None, reasons))}
+        if "last_error" in given:
             given["last_error"] = failures.masked(given["last_error"])
         return {**given, **{k: v for k, v in self._vitals().items() if k not in given}}
 

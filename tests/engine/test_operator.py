@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,6 +164,55 @@ def test_the_end_of_a_stream_has_to_name_one(plugin: Plugin) -> None:
     assert plugin.call("subject/unwatch", {"watch_id": "99"}) == {"ok": False}
 
 
+FAILED_WITH_A_SECRET = """
+import os
+from collections.abc import Iterator
+
+from animus_routes import App, Unavailable
+
+def life() -> Iterator[None]:
+    raise Unavailable("no database at " + os.environ["TOKEN"])
+    yield
+
+app = App(
+    lifespan=life,
+    kind="custom",
+    name="animus-custom-x",
+    version="1.0.0",
+    description="x",
+    env_required=[
+        {"name": "NEED", "description": "needed", "required": True},
+        {"name": "TOKEN", "description": "secret", "required": True, "sensitive": True},
+    ],
+)
+
+@app.method("x/none")
+def none() -> None: ...
+
+app.run()
+"""
+CHECKED = """
+from animus_routes import App
+
+app = App(
+    kind="custom",
+    name="animus-custom-x",
+    version="1.0.0",
+    description="x",
+    env_required=[{{"name": "NEED", "description": "needed", "required": True}}],
+)
+
+@app.health
+def health() -> object:
+    return {given}
+
+@app.method("x/none")
+def none() -> None: ...
+
+app.run()
+"""
+
+
 @pytest.mark.parametrize("flags", [[], ["--json"]])
 def test_values_of_sensitive_variables_are_masked_in_whatever_is_written(flags: list[str]) -> None:
     seen: list[Notification] = []
@@ -183,6 +233,42 @@ def test_values_of_sensitive_variables_are_masked_in_whatever_is_written(flags: 
     if flags:
         logged = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
         assert [line["message"] for line in logged] == ["with ***"] * 2
+
+
+def test_a_failed_lifespan_keeps_secrets_from_the_health_check(tmp_path: Path) -> None:
+    (tmp_path / "p.py").write_text(FAILED_WITH_A_SECRET)
+    with Plugin.start(
+        [sys.executable, "p.py"], cwd=tmp_path, env={**INSTALLED, "TOKEN": TOKEN}
+    ) as plugin:
+        plugin.initialize()
+        health = plugin.call("health/check")
+        assert (health["status"], TOKEN in str(health), "***" in health["last_error"]) == (
+            "unhealthy",
+            False,
+            True,
+        )
+        assert TOKEN not in error_of(plugin, "x/none", {}).message
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "said"),
+    [
+        ("None", "degraded", ""),
+        ("False", "unhealthy", ""),
+        ("'a long queue'", "degraded", "a long queue; "),
+        ("{'status': 'unhealthy', 'last_error': 'ill'}", "unhealthy", "ill; "),
+    ],
+)
+def test_what_is_missing_is_named_beside_what_a_check_says(
+    tmp_path: Path, given: str, status: str, said: str
+) -> None:
+    (tmp_path / "p.py").write_text(CHECKED.format(given=given))
+    with Plugin.start([sys.executable, "p.py"], cwd=tmp_path, env=INSTALLED) as plugin:
+        plugin.initialize()
+        health = plugin.call("health/check")
+        assert health["status"] == status
+        assert health["last_error"].startswith(said)
+        assert "NEED" in health["last_error"]
 
 
 def test_masking_leaves_ids_codes_and_times_alone() -> None:
