@@ -6,7 +6,7 @@ The database is `.animus/conversations.sqlite3` under the project's root, or wha
 ANIMUS_CONVERSATIONS_URL says, such as `postgresql://user@server/animus`. Conversations are kept
 apart by tenant and by repository.
 
-If a request has an actor, it speaks for that user and that tenant, whatever else it says; otherwise
+If a request has an actor, it speaks for that user in that tenant, which it has to name; otherwise
 for `as_user` and `tenant_id`. The owner may do everything, and others may read what is shared. A
 conversation without an owner belongs to the administrator, which is anybody who names no user.
 
@@ -474,7 +474,7 @@ def the_archive(ctx: Context[Store]) -> Archive:
     if actor is not None:
         known = {"tenant_id": actor.get("tenant_id"), "as_user": actor["user_id"]}
         for name, value in known.items():
-            if params.get(name) not in {None, value}:
+            if params.get(name) != value and (name == "tenant_id" or params.get(name) is not None):
                 raise PermissionDenied(f"{name} is not the actor's")
         tenant, user = known["tenant_id"], known["as_user"]
     return Archive(ctx.state, tenant or "", scope, user)

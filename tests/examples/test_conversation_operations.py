@@ -86,7 +86,8 @@ def test_a_request_speaks_for_its_actor_alone(
 def test_an_actor_owns_what_it_creates_and_sees_its_tenant(
     keyed_chats: TestClient, own_scope: Told
 ) -> None:
-    plain = {name: own_scope[name] for name in ("project_root", "repo_scope", "actor")}
+    names = ("project_root", "repo_scope", "tenant_id", "actor")
+    plain = {name: own_scope[name] for name in names}
     meta = keyed_chats.call("conversation/create", {**plain, "id": "x", "agent_id": "coder"})[
         "meta"
     ]
@@ -95,9 +96,21 @@ def test_an_actor_owns_what_it_creates_and_sees_its_tenant(
     assert [(one["id"], one["owner"], one["agent_id"]) for one in found] == [("x", "kim", "coder")]
     lee = {**plain, "actor": {**KIM, "user_id": "lee"}}
     assert keyed_chats.call("conversation/list", lee) == {"conversations": []}
-    other = {**plain, "actor": {**KIM, "tenant_id": "umbrella"}}
+    other = {**plain, "actor": {**KIM, "tenant_id": "umbrella"}, "tenant_id": "umbrella"}
     assert keyed_chats.call("conversation/load_meta", {**other, "id": "x"}) == {}
     assert refusal(keyed_chats, "create", {**own_scope, "owner": "lee"}).code == -32600
+
+
+@pytest.mark.parametrize("tenant", [None, "umbrella"])
+@pytest.mark.parametrize("method", ["create", "load_meta", "list", "operation_load"])
+def test_an_actor_who_does_not_name_its_own_tenant_is_refused(
+    keyed_chats: TestClient, own_scope: Told, method: str, tenant: str | None
+) -> None:
+    params = {**own_scope, "tenant_id": tenant, "id": "x"}
+    params |= {"conversation_id": "x", "caller_key": "k"}
+    if tenant is None:
+        del params["tenant_id"]
+    assert refusal(keyed_chats, method, params).code == -32600
 
 
 def test_a_save_is_counted_and_may_ask_for_a_revision(keyed_chats: TestClient, key: Told) -> None:
