@@ -353,19 +353,17 @@ async def events(found: list[Watcher], state: Kept) -> AsyncIterator[TriggerEven
     places = {place for watcher in found for place in watcher.places()}
     if not places:
         await asyncio.Event().wait()  # for the end
-    first = True  # what happened while the watch was being set up
     folders: set[Path] = set()
     try:
         async for changed in looks(places, quiet, Interesting(found)):
             for watcher in found:
                 watcher.places()
             # Files may come into a new folder before it is watched: it is looked at once more.
-            named = None if first or changed is None else changed | folders
+            named = None if changed is None else changed | folders
             if named is None or named:
                 for event in news(found, state, named):
                     yield event
             folders = {path for path in changed or () if path.is_dir()}
-            first = False
     except FileNotFoundError as error:
         # It went while the watch was being set up.
         raise Unavailable(f"a folder to watch is not there: {error}") from error
@@ -376,6 +374,7 @@ async def looks(
 ) -> AsyncIterator[set[Path] | None]:
     """What changed, None for anything; told at once, and regularly while nothing does."""
     while True:
+        is_begun = False  # before that, nobody has seen what happened
         changes = awatch(
             *places,
             watch_filter=interesting,
@@ -388,7 +387,8 @@ async def looks(
             async for changed in changes:
                 paths = {Path(path) for _, path in changed}
                 # Of so many, the system may have left some out.
-                yield paths if len(paths) <= MANY else None
+                yield paths if is_begun and len(paths) <= MANY else None
+                is_begun = True
         except (ExceptionGroup, RuntimeError) as problem:
             if not is_odd_name(problem):
                 raise
