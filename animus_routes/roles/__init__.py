@@ -39,7 +39,7 @@ class Registered(Protocol):
         """Is this method served by a handler of the author's?"""
         ...
 
-    def serves(self, kind: str) -> bool:
+    def serves(self, subject_kind: str) -> bool:
         """Is this one of the subject kinds, or below a declared `x.*` or `*`?"""
         ...
 

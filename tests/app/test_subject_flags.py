@@ -27,8 +27,8 @@ class OnlyWatches:
     def has(self, name: str) -> bool:
         return name == "subject/watch"
 
-    def serves(self, kind: str) -> bool:
-        return kind == "task"
+    def serves(self, subject_kind: str) -> bool:
+        return subject_kind == "task"
 
     def figure(self, kind: str, name: str) -> None: ...
 
