@@ -944,7 +944,7 @@ def lease_fenced(request: wire.QueueLeaseV2Request, queue: Shared) -> dict[str, 
         {"entry": on_the_wire(entries[one.entry_id]), "execution": leases.fence_of(one)}
         for one in decision.leased
     ]
-    return {"leased": leased, **({"blocked": decision.blocked} if decision.blocked else {})}
+    return {"leased": leased, "blocked": decision.blocked}
 
 
 def mutate(
