@@ -1,8 +1,9 @@
 """The serving loop: dispatch and answers. Handlers run inline on the thread that reads.
 
-A request's way: `Wire.read` -> `Splitter.feed` -> `Server.process` -> `route.decode` ->
-`route.call` -> one buffer -> `Wire.write`. What is not a plain request for an inline handler goes
-through `Server.sort`, which any thread may run; while a handler is slow, the `Standby` does.
+A request's way: `Process._read_all` -> `Splitter.feed` -> `Server.go_on` -> `Server._run` ->
+`route.decode` -> `route.call` -> one buffer -> `Wire.write_locked`. What is not a plain request for
+an inline handler goes through `Server.sort`, which any thread may run; while a handler is slow, the
+`Standby` does.
 """
 
 from __future__ import annotations
