@@ -173,27 +173,64 @@ def launch(program: str, args: list[str], env: dict[str, str], cwd: str) -> int 
     return problem.decode("utf-8", "replace") or pid
 
 
-def kill(leader: int, *, group_only: bool) -> None:
-    """Kill the groups of this process's children; what is below them becomes its child by that.
+def listed(known: set[int]) -> Iterator[tuple[int, int, int]]:
+    """Each process but these: its number, its parent and its group."""
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if not name.isdecimal() or int(name) in known:
+            continue
+        try:
+            file = os.open(f"/proc/{name}/stat", os.O_RDONLY)
+        except OSError:  # it has gone
+            continue
+        try:
+            words = os.read(file, 1024).rpartition(b")")[2].split()
+            yield int(name), int(words[1]), int(words[2])
+        except OSError:  # the same
+            continue
+        finally:
+            os.close(file)
+
+
+def send(pid: int, number: int) -> None:
+    try:  # noqa: SIM105 - contextlib is not there
+        os.kill(pid, number)
+    except OSError:  # it has gone, or runs as another user
+        pass
+
+
+def freeze(ours: set[int], others: set[int]) -> bool:
+    """Stop each process below ours that was not known. Was there one?
+
+    One that forks before it is stopped leaves a child, which the next look finds, and what is stopped
+    forks no more. Looks must be faster than forks for that: they read nothing of a process twice.
+    """
+    before = len(ours)
+    for pid, parent, _ in listed(ours | others):
+        if parent in ours:
+            send(pid, signal.SIGSTOP)
+        (ours if parent in ours else others).add(pid)
+    return len(ours) > before
+
+
+def kill(leader: int, until: float) -> None:
+    """Kill everything below this process; what loses its parent by that becomes its child."""
+    if sys.platform != "linux":
+        send(-leader, signal.SIGKILL)
+        return
+    ours, others = {os.getpid()}, set[int]()
+    while freeze(ours, others) and time.monotonic() < until:
+        pass
+    for pid in ours - {os.getpid()}:
+        send(pid, signal.SIGKILL)
+
+
+def kill_group(leader: int) -> None:
+    """Kill the command's group.
 
     A child cannot give its number to another process before it is reaped here, so nobody else is hit.
     """
-    groups = {leader}
-    if sys.platform == "linux":
-        groups.clear()
-        for name in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
-                    parent, group = map(int, file.read().rpartition(b")")[2].split()[1:3])
-            except OSError:
-                continue
-            if parent == os.getpid() and not (group_only and group != leader):
-                groups.add(group)
-    for group in groups:
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except OSError:  # it has gone, or runs as another user
-            continue
+    if sys.platform != "linux" or (os.getpid(), leader) in {found[1:] for found in listed(set())}:
+        send(-leader, signal.SIGKILL)
 
 
 def reap(leader: int, control: int) -> bool:
@@ -236,13 +273,14 @@ def keep(control: int, program: str, args: list[str], env: dict[str, str], cwd: 
         if control in ready:
             if not os.read(control, 1):
                 break
-            kill(leader, group_only=True)
+            kill_group(leader)
     until = time.monotonic() + 2
     while time.monotonic() < until and reap(leader, control):
-        kill(leader, group_only=False)
+        kill(leader, until)
         time.sleep(0.001)
 
 
+KEPT_BY: Final = (launch, listed, send, freeze, kill, kill_group, reap, keep)
 # This file imports far more than keeping needs: the process starts with these functions alone.
 KEEPING: Final = (
     "import ctypes, marshal, os, select, signal, sys, time, types\n"
@@ -265,7 +303,7 @@ class Keeper:
         self.ours, control = socket.socketpair()
         self.ours.setblocking(False)
         with TemporaryFile() as request, control:
-            marshal.dump(tuple(part.__code__ for part in (launch, kill, reap, keep)), request)
+            marshal.dump(tuple(part.__code__ for part in KEPT_BY), request)
             marshal.dump((command.program, command.args, command.env, str(cwd)), request)
             request.seek(0)
             numbers = (request.fileno(), control.fileno())

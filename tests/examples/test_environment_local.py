@@ -322,7 +322,7 @@ def getting_away(alive: Alive, how: str, then: str) -> list[str]:
 def test_nothing_gets_away(plugin: Plugin, alive: Alive, how: str, end: str) -> None:
     handle = prepare(plugin)
     then = "" if end == "teardown" else "time.sleep(60)"
-    fields = {"timeout_secs": 1} if end == "timeout" else {}
+    fields = {"timeout_secs": 2} if end == "timeout" else {}
     params = request(handle, *getting_away(alive, how, then), **fields)
     running = plugin.request("environment/exec", params)
     assert alive.read().startswith(b"away\n")
