@@ -35,6 +35,7 @@ import msgspec
 
 from animus_routes import App, Context, Depends, Env, InvalidRequest, NotFound, Unavailable
 from animus_routes.batteries.channels import advanced, content_of, is_duplicate, key_of
+from animus_routes.batteries.places import make_folder
 from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.structs import channel as wire
 from animus_routes.timestamps import now
@@ -454,10 +455,7 @@ class Channel:
     def known(self, scope: wire.ChannelScope) -> Connection:
         """The connection that is meant; only where there is one, there is a database."""
         found = connection_of(self.connections, scope.tenant_id, scope.connection_id)
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise Unavailable(f"{self.path}: {problem}") from problem
+        make_folder(self.path)
         return found
 
     def silence(self, transaction: Transaction, peer: tuple[str, str, str], reason: str) -> None:
@@ -558,15 +556,8 @@ def health(ctx: Context[Channel | None]) -> str | None:
     """Can the database be used, or be made once it is needed? Is the file of connections one?"""
     if ctx.state is None:
         return "the channel is opened at initialize"
-    channel, path = ctx.state, ctx.state.path
-    read_connections(channel.connections)
-    if path.exists():
-        with channel.db.read() as transaction:
-            transaction.row(DUE, 0.0)
-        return None
-    above = next(found for found in path.absolute().parents if found.exists())
-    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
-    return None if writable else f"{path} cannot be made: {above} is no folder to write into"
+    read_connections(ctx.state.connections)
+    return ctx.state.db.check()
 
 
 def main(action: str, *peer: str) -> int:

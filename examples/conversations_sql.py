@@ -25,7 +25,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 from uuid import uuid4
@@ -33,13 +32,12 @@ from uuid import uuid4
 import msgspec
 
 from animus_routes import App, Context, Depends, InvalidRequest, NotFound, PermissionDenied
-from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, Unreachable, marks
+from animus_routes.batteries.sql import Database, Layout, Transaction, marks
 from animus_routes.structs import plugin as wire
 from animus_routes.timestamps import now, parse
 
 URL_NAME: Final = "ANIMUS_CONVERSATIONS_URL"
 LOCK_S: Final = 10.0
-HEALTH_LOCK_S: Final = 0.5  # the host gives a health check 2 s, a locked database included
 LIST_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
 HISTORY_BYTES: Final = 7 * 1024 * 1024  # the messages of one conversation, which have no pages
 SUMMARY_BYTES: Final = 64  # no summary is shorter
@@ -276,34 +274,10 @@ def clear(db: Transaction) -> bool:
     return True
 
 
-class Store:
-    """The database, opened when it is first used."""
-
-    def __init__(self, url: str | None, file: Path) -> None:
-        self.url = url
-        self.file = file
-
-    @cached_property
-    def database(self) -> Database:
-        return self.connect(LOCK_S)
-
-    def connect(self, lock_s: float) -> Database:
-        if not self.url:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return Database(self.url or self.file, LAYOUT, wait_s=lock_s)
-        except Unreachable as problem:
-            raise Unreachable(f"{URL_NAME}: {problem.message}") from problem
-
-    def close(self) -> None:
-        if "database" in self.__dict__:
-            self.database.close()
-
-
 class Archive(NamedTuple):
     """The conversations of one tenant and one repository, for a user; None is the administrator."""
 
-    store: Store
+    database: Database
     tenant: str
     scope: str
     user: str | None
@@ -311,13 +285,13 @@ class Archive(NamedTuple):
     @contextmanager
     def read(self) -> Iterator["Shelf"]:
         """A transaction with what the user may see."""
-        with self.store.database.read() as db:
+        with self.database.read() as db:
             yield Shelf(db, (self.tenant, self.scope), self.user)
 
     @contextmanager
     def write(self) -> Iterator["Shelf"]:
         """A transaction with what the user may see and do, which also goes on with what was deleted."""
-        with self.store.database.write() as db:
+        with self.database.write() as db:
             yield Shelf(db, (self.tenant, self.scope), self.user)
             clear(db)
 
@@ -459,14 +433,15 @@ class Shelf(NamedTuple):
 # ---- the plugin ---------------------------------------------------------------------------------
 
 
-def lifespan(ctx: Context) -> Iterator[Store]:
+def lifespan(ctx: Context) -> Iterator[Database]:
     file = Path(ctx.project_root, ".animus", "conversations.sqlite3")
-    store = Store(os.environ.get(URL_NAME), file)
-    yield store
-    store.close()
+    place = os.environ.get(URL_NAME) or file
+    database = Database(place, LAYOUT, variable=URL_NAME, wait_s=LOCK_S)
+    yield database
+    database.close()
 
 
-def the_archive(ctx: Context[Store]) -> Archive:
+def the_archive(ctx: Context[Database]) -> Archive:
     """What the actor may use; a request that speaks for anybody else is refused."""
     params, actor = ctx.params, ctx.actor
     scope = params.get("repo_scope") or params.get("project_root") or ""
@@ -613,7 +588,7 @@ def delete(request: wire.ConversationDeleteRequest, ctx: Context, chats: Chats) 
         row = shelf.find(request.id, change=True)
         if row is not None:
             shelf.delete(row)
-    chats.store.database.write_in_slices(lambda db: clear(db) and not ctx.cancelled)
+    chats.database.write_in_slices(lambda db: clear(db) and not ctx.cancelled)
 
 
 # ---- messages with a key ------------------------------------------------------------------------
@@ -735,22 +710,9 @@ def terminalize(request: wire.ConversationOperationTerminalizeRequest, chats: Ch
 
 
 @app.health
-def health(ctx: Context[Store | None]) -> str | None:
-    """Ask the database itself: can it be read, may it be written now?
-
-    Returning a reason means degraded, raising one means unhealthy.
-    """
-    if ctx.state is None:
-        return "the database is opened at the first call"
-    database = ctx.state.connect(HEALTH_LOCK_S)
-    try:
-        with database.write() as db:
-            locked = db.postgresql and db.value("SHOW transaction_read_only") == "on"
-            return "the server is read-only now" if locked else None
-    except Busy as problem:
-        return problem.message
-    finally:
-        database.close()
+def health(ctx: Context[Database | None]) -> str | None:
+    """Can the database be used, or be made once it is needed?"""
+    return ctx.state and ctx.state.check()
 
 
 if __name__ == "__main__":

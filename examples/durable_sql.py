@@ -333,9 +333,8 @@ def lifespan(ctx: Context) -> Iterator[Store]:
     name = os.environ.get("ANIMUS_DURABLE_NAME") or (root.name if url else "")
     if not root.is_dir():
         raise RpcError(BINDING_MISMATCH, f"the project root '{root}' is not a directory here")
-    if not url:
-        (root / ".animus").mkdir(exist_ok=True)
-    database = Database(url or root / ".animus" / "durable.sqlite3", LAYOUT, wait_s=LOCK_S)
+    place = url or root / ".animus" / "durable.sqlite3"
+    database = Database(place, LAYOUT, variable="ANIMUS_DURABLE_URL", wait_s=LOCK_S)
     yield Store(database, name)
     database.close()
 
@@ -509,6 +508,12 @@ def query_run(run_id: str, phase_id: str, store: Shared) -> wire.QueryRunRespons
         for step in steps
     ]
     return wire.QueryRunResponse(run_id=run_id, phase_id=phase_id, status=run.status, steps=records)
+
+
+@app.health
+def health(ctx: Context[Store | None]) -> str | None:
+    """Can the database be used, or be made once it is needed?"""
+    return ctx.state and ctx.state.database.check()
 
 
 if __name__ == "__main__":

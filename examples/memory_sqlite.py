@@ -27,6 +27,7 @@ from zlib import crc32
 import msgspec
 
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError
+from animus_routes.batteries.places import unwritable
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import memory_store as wire
 
@@ -450,21 +451,14 @@ def health(ctx: Context[Store | None]) -> str | None:
     except (OSError, sqlite3.Error) as problem:
         if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
             return str(problem)
-        raise RpcError(BACKEND_UNAVAILABLE, str(problem)) from problem
+        raise RpcError(BACKEND_UNAVAILABLE, f"{path}: {problem}") from problem
     return None
-
-
-def unwritable(path: Path) -> str | None:
-    """Why the database could not be made there, which nobody has asked for yet."""
-    above = next(found for found in path.absolute().parents if found.exists())
-    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
-    return None if writable else f"{path} cannot be made: {above} is no folder to write into"
 
 
 @app.exception_handler(sqlite3.Error)
 @app.exception_handler(OSError)
-def refuse(_ctx: Context, problem: sqlite3.Error | OSError) -> RpcError:
-    return RpcError(BACKEND_UNAVAILABLE, f"backend unavailable: {problem}")
+def refuse(ctx: Context[Store], problem: sqlite3.Error | OSError) -> RpcError:
+    return RpcError(BACKEND_UNAVAILABLE, f"backend unavailable: {ctx.state.path}: {problem}")
 
 
 if __name__ == "__main__":

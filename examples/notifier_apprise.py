@@ -34,6 +34,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from animus_routes import App, Context, Depends, Env, Unavailable
+from animus_routes.batteries.places import unwritable
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import notifier as wire
 
@@ -400,23 +401,19 @@ def health(ctx: Context[Outbox | None]) -> str | None:
         return f"not set: {', '.join(unset)}"
     if not box.path.exists():
         return unwritable(box.path)
-    with closing(box.connect()) as db:
-        (dead,) = db.execute(DEAD, [MANY]).fetchone()
+    try:
+        with closing(box.connect()) as db:
+            (dead,) = db.execute(DEAD, [MANY]).fetchone()
+    except sqlite3.Error as problem:
+        raise Unavailable(f"{box.path}: {problem}") from problem
     number = f"{MANY} or more" if dead == MANY else dead
     return f"{number} deliveries were given up" if dead else None
 
 
-def unwritable(path: Path) -> str | None:
-    """Why nothing could be kept there, which nobody has asked for yet."""
-    above = next(found for found in path.absolute().parents if found.exists())
-    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
-    return None if writable else f"{path} cannot be made: {above} is no folder to write into"
-
-
 @app.exception_handler(sqlite3.Error)
 @app.exception_handler(OSError)
-def refuse(_ctx: Context, problem: sqlite3.Error | OSError) -> Unavailable:
-    return Unavailable(str(problem))
+def refuse(ctx: Context[Outbox | None], problem: sqlite3.Error | OSError) -> Unavailable:
+    return Unavailable(f"{ctx.state.path}: {problem}" if ctx.state else str(problem))
 
 
 if __name__ == "__main__":

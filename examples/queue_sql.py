@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # the rules of v2 are imported by the calls that need them
     from animus_routes.batteries.leases import Lease
 
 MAX_LEASE, MAX_FENCED = 100, 5
-MAX_PAGE: Final = 1000
+MAX_PAGE, MAX_SWEPT = 1000, 1000
 MAX_NAMED: Final = 10  # of a subject's entries in a warning
 LOCK_S: Final = 10.0
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,7 +62,6 @@ WORKFLOW_ID_COUNT: Final = -32206
 BINDING_MISMATCH: Final = -32207
 NOT_ASSIGNED: Final = -32208
 
-MAX_SWEPT: Final = 1000
 FOLD_EVERY: Final = 32  # about so many changes of PostgreSQL's counters, for the clock decides
 NAMES_A_STATEMENT: Final = 500
 LATEST_US: Final = 2**63 - 1
@@ -653,8 +652,7 @@ def on_the_wire(entry: Entry) -> wire.QueueEntry:
 
 
 def stats_of(counts: dict[str, int]) -> wire.QueueStats:
-    total = sum(counts[status] for status in (PENDING, ASSIGNED, HELD))
-    return wire.QueueStats(**counts, total=total)
+    return wire.QueueStats(**counts, total=counts[PENDING] + counts[ASSIGNED] + counts[HELD])
 
 
 def refused(code: int, entry: Entry) -> RpcError:
@@ -702,16 +700,13 @@ def remove(turn: Turn, entry: Entry | None, ended: str) -> wire.QueueMutationRes
 
 
 def lifespan(ctx: Context) -> Iterator[Queue]:
-    root = Path(ctx.project_root)
-    url = os.environ.get("ANIMUS_QUEUE_URL")
+    root, url = Path(ctx.project_root), os.environ.get("ANIMUS_QUEUE_URL")
     # The file is the project's own: its queue keeps its name when the folder is renamed.
     name = os.environ.get("ANIMUS_QUEUE_NAME") or (root.name if url else "")
     if not root.is_dir():
         raise RpcError(BINDING_MISMATCH, f"the project root '{root}' is not a directory here")
-    if not url:
-        (root / ".animus").mkdir(exist_ok=True)
     place = url or root / ".animus" / "queue.sqlite3"
-    database = Database(place, LAYOUT, wait_s=LOCK_S)
+    database = Database(place, LAYOUT, variable="ANIMUS_QUEUE_URL", wait_s=LOCK_S)
     yield Queue(database, name)
     database.close()
 
@@ -994,6 +989,11 @@ def put_back(request: wire.QueueReleasePendingV2Request, queue: Shared) -> Outco
     return mutate(
         queue, fence, lambda rules, known, _: rules.release_pending(request, *known), reason=reason
     )
+
+
+@app.health
+def health(ctx: Context[Queue | None]) -> str | None:
+    return ctx.state and ctx.state.database.check()
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from msgspec import Meta, UnsetType, field
 from msgspec.structs import asdict, replace
 
 from animus_routes import UNSET, App, Context, Depends, InvalidRequest, NotFound, Unavailable
+from animus_routes.batteries.places import unwritable
 from animus_routes.batteries.sql import marks
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import subject as wire
@@ -691,21 +692,14 @@ def health(ctx: Context[Store | None]) -> str | None:
     except (OSError, sqlite3.Error) as problem:
         if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
             return str(problem)
-        raise Unavailable(str(problem)) from problem
+        raise Unavailable(f"{path}: {problem}") from problem
     return None
-
-
-def unwritable(path: Path) -> str | None:
-    """Why the database could not be made there, which nobody has asked for yet."""
-    above = next(found for found in path.absolute().parents if found.exists())
-    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
-    return None if writable else f"{path} cannot be made: {above} is no folder to write into"
 
 
 @app.exception_handler(sqlite3.Error)
 @app.exception_handler(OSError)
-def refuse(_ctx: Context, problem: sqlite3.Error | OSError) -> Unavailable:
-    return Unavailable(str(problem))
+def refuse(ctx: Context[Store], problem: sqlite3.Error | OSError) -> Unavailable:
+    return Unavailable(f"{ctx.state.path}: {problem}")
 
 
 if __name__ == "__main__":

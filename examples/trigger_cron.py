@@ -67,7 +67,6 @@ class Kept:
             known = msgspec.json.decode(text, type=dict[str, str])
             db.run_each("INSERT INTO cron_ticks VALUES (?, ?)", known.items())
 
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         return Database(self.file, Layout("trigger_cron", 1, "cron_ticks", build))
 
     def until(self, triggers: Iterable[str], otherwise: datetime) -> dict[str, datetime]:
@@ -240,14 +239,7 @@ def schema() -> TriggerSchema:
 @app.health
 def health(ctx: Context[Kept | None]) -> str | None:
     """Can what the host accepts be remembered? The file is made when there is something."""
-    return None if ctx.state is None else unwritable(ctx.state.file)
-
-
-def unwritable(path: Path) -> str | None:
-    """Why nothing could be kept there, which nobody has asked for yet."""
-    above = next(found for found in path.absolute().parents if found.exists())
-    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
-    return None if writable else f"{path} cannot be made: {above} is no folder to write into"
+    return None if ctx.state is None else ctx.state.database.check()
 
 
 if __name__ == "__main__":

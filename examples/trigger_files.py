@@ -101,7 +101,6 @@ class Kept:
             for trigger, known in msgspec.json.decode(text, type=dict[str, Known]).items():
                 replace(db, trigger, known)
 
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         return Database(self.file, Layout("trigger_files", 1, "watched_files", build))
 
     def known(self, trigger: str, config: Watched) -> Files | None:
@@ -437,14 +436,7 @@ def schema() -> TriggerSchema:
 @app.health
 def health(ctx: Context[Kept | None]) -> str | None:
     """Can what the host accepts be remembered? The file is made when there is something."""
-    return None if ctx.state is None else unwritable(ctx.state.file)
-
-
-def unwritable(path: Path) -> str | None:
-    """Why nothing could be kept there, which nobody has asked for yet."""
-    above = next(found for found in path.absolute().parents if found.exists())
-    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
-    return None if writable else f"{path} cannot be made: {above} is no folder to write into"
+    return None if ctx.state is None else ctx.state.database.check()
 
 
 if __name__ == "__main__":

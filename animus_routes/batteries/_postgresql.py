@@ -87,6 +87,11 @@ class PostgreSQL:
                 return False
         return True
 
+    def read_only(self) -> bool:
+        """Whether the server refuses every change now, as one in recovery does."""
+        row = self.opened.execute(b"SHOW transaction_read_only").fetchone()
+        return row == ("on",)
+
     def log_ahead(self) -> None:
         """It has one."""
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from animus_routes.batteries.sql import Database, Layout, Unreachable
+from animus_routes.batteries.sql import Database, Layout
 from animus_routes.errors import Timeout
 from animus_routes.values.codecs import encode
 
@@ -100,11 +100,6 @@ class Outbox:
     def add_all(self, events: Iterable[tuple[str, Any]]) -> int:
         """Take several, all of them or none; how many of them are new."""
         rows = [(name, encode(event).decode()) for name, event in events]
-        if isinstance(self._place, Path):
-            try:
-                self._place.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise Unreachable(f"{self._place} cannot be made: {error}") from error
         with self._database.write() as transaction:
             new = sum(transaction.run(ADD, *row) for row in rows)
         with self._lock:

@@ -6,6 +6,7 @@ PostgreSQL, is imported by the first transaction.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from animus_routes.batteries._postgresql import PostgreSQL
     from animus_routes.batteries.sqlite import SQLite
+    from animus_routes.errors import RpcError
 
     Link = SQLite | PostgreSQL
 
@@ -27,6 +29,7 @@ __all__ = ["Busy", "Database", "Layout", "Row", "Transaction", "Unreachable", "m
 
 Row = tuple[Any, ...]
 
+CHECK_S: Final = 0.5  # hosts give a health check 2 s, and that of a held database, too
 PAUSE_S: Final = 0.005  # longer than a waiting process looks away, so that it is next
 LAYOUTS_LOCK: Final = 0x616E_6900  # one of PostgreSQL's advisory locks, taken to make or migrate
 LAYOUTS: Final = "animus_layouts"
@@ -107,15 +110,16 @@ class Database:
     Every transaction has a connection of its own, so threads may share a `Database`.
 
     Args:
-        place: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://...`, or an SQLite
-            file's path. The folder has to exist.
+        place: `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://...`, whose folder
+            or server has to exist; or the path of an SQLite file, whose folder is made with it.
         layout: The tables in it.
+        variable: Where the place is from, for what is said of a URL of another kind.
         wait_s: How long a transaction waits for its turn, in seconds.
         wal: Give an SQLite file that is made or migrated a write-ahead log, where it can have one.
         prepare: Called with each new connection of `sqlite3`, to add functions and the like.
 
     Raises:
-        Unreachable: The URL is of another kind; in a transaction: the database cannot be used as it
+        Unreachable: In a transaction: the URL is of another kind, the database cannot be used as it
             is, or its layout is newer than this code.
         Busy: In a transaction: it had to wait for longer than `wait_s`.
         InvalidRequest: In a transaction: a value is none that the database can hold.
@@ -126,35 +130,41 @@ class Database:
         place: str | Path,
         layout: Layout,
         *,
+        variable: str = "the database's URL",
         wait_s: float = 10.0,
         wal: bool = False,
         prepare: Callable[[sqlite3.Connection], None] | None = None,
     ) -> None:
         self.layout: Final = layout
         self.wait_s: Final = wait_s
+        self._variable = variable
         self._wal = wal
         self._ready = False
         self._free: list[Link] = []
         self._prepared = prepare
+        self._makes_folder = isinstance(place, Path)
         parts = ("sqlite", "", f"/{place}") if isinstance(place, Path) else place.partition("://")
-        self._dialect, self._rest = (
-            parts[0].partition("+")[0],
-            parts[2],
-        )  # the driver is ours to choose
-        if self._dialect not in {"sqlite", "postgres", "postgresql"}:
-            raise Unreachable(f"'{self._dialect}' is not supported: take sqlite: or postgresql:")
+        self._dialect = parts[0].partition("+")[0]  # the driver is ours to choose
+        self._rest = parts[2]
 
-    def _link(self) -> Link:
+    @property
+    def _file(self) -> Path | None:
+        return Path(self._rest[1:]) if self._dialect == "sqlite" else None
+
+    def _link(self, wait_s: float) -> Link:
         """A connection that is not made yet."""
-        if self._dialect == "sqlite":
+        if self._file is not None:
             from animus_routes.batteries.sqlite import SQLite
 
-            return SQLite(Path(self._rest[1:]), self._prepared)
+            return SQLite(self._file, self._prepared, makes_folder=self._makes_folder)
+        if self._dialect not in {"postgres", "postgresql"}:
+            known = f"'{self._dialect}' is not supported: take sqlite: or postgresql:"
+            raise Unreachable(f"{self._variable}: {known}")
         try:
             from animus_routes.batteries._postgresql import PostgreSQL
         except ImportError as problem:
             raise Unreachable(f"PostgreSQL needs the package psycopg: {problem}") from problem
-        return PostgreSQL(f"postgresql://{self._rest}", self.wait_s)
+        return PostgreSQL(f"postgresql://{self._rest}", wait_s)
 
     def read(self) -> AbstractContextManager[Transaction]:
         """A transaction that sees the data of one moment, changes nothing and holds nobody up."""
@@ -177,15 +187,61 @@ class Database:
             if more:
                 time.sleep(PAUSE_S)
 
+    def check(self) -> str | None:
+        """What a health check finds out: can it be read, may it be written now?
+
+        Nothing is made or migrated.
+
+        Returns:
+            Why the database cannot be written, or made, now; None if it can.
+
+        Raises:
+            Unreachable: It cannot be read either, or its layout is newer than this code.
+        """
+        if self._file is not None and not os.path.lexists(self._file):
+            from animus_routes.batteries.places import unwritable
+
+            if self._makes_folder or self._file.parent.is_dir():
+                return unwritable(self._file)
+            return f"{self._file} cannot be made: {self._file.parent} is no folder to write into"
+        link = self._link(CHECK_S)
+        try:
+            reason = self._reason(link)
+            if reason is not None and link.idle():
+                link.begin(time.monotonic() + CHECK_S, reads=True)
+            self._refuse_newer(self._found(link) or 0)
+        except link.errors as problem:
+            raise self._refusal(link, problem, CHECK_S) from problem
+        finally:
+            link.close()
+        return reason
+
+    def _reason(self, link: Link) -> str | None:
+        """Why it cannot be written, if it is only that."""
+        try:
+            link.begin(time.monotonic() + CHECK_S, reads=False)
+        except link.errors as problem:
+            if not link.idle():
+                raise
+            return self._refusal(link, problem, CHECK_S).message
+        return "the server is read-only now" if link.read_only() else None
+
     def close(self) -> None:
         """Close the connections that are not in use."""
         while self._free:
             self._free.pop().close()
 
+    def _refusal(self, link: Link, problem: Exception, wait_s: float) -> RpcError:
+        """A driver's error as a named one."""
+        meaning = link.meaning(problem)
+        late = f"the database was not free within {wait_s:g} s"
+        said = str(problem) if self._file is None else f"{self._file}: {problem}"
+        return REFUSALS[meaning](late if meaning == "busy" else said)
+
     @contextmanager
     def _transaction(self, *, reads: bool) -> Generator[Transaction, None, None]:
         until = time.monotonic() + self.wait_s
-        link = self._free.pop() if self._free else self._link()
+        link = self._free.pop() if self._free else self._link(self.wait_s)
         try:
             link.begin(until, reads=reads)
             if not self._ready:
@@ -193,25 +249,32 @@ class Database:
             yield Transaction(link)
             link.commit(until)
         except link.errors as problem:
-            meaning = link.meaning(problem)
-            late = f"the database was not free within {self.wait_s:g} s"
-            raise REFUSALS[meaning](late if meaning == "busy" else str(problem)) from problem
+            raise self._refusal(link, problem, self.wait_s) from problem
         finally:
             if link.idle():
                 self._free.append(link)
             else:
                 link.close()
 
-    def _prepare(self, link: Link, until: float, *, reads: bool) -> None:
-        """See in the first transaction that the tables are there as they are wanted."""
-        name, wanted, *_ = self.layout
+    def _found(self, link: Link) -> int | None:
+        """The version of the layout that the database holds; None if it says none."""
         try:
-            found = link.execute(VERSION, (name,)).fetchone()
+            row = link.execute(VERSION, (self.layout.name,)).fetchone()
         except link.errors as problem:
             if not link.misses_table(problem):
                 raise
-            found = None
-        if found != (wanted,):
+            return None
+        return None if row is None else row[0]
+
+    def _refuse_newer(self, found: int) -> None:
+        name, wanted, *_ = self.layout
+        if found > wanted:
+            text = f"the layout of '{name}' in the database is {found}, newer than this plugin's {wanted}"
+            raise Unreachable(text)
+
+    def _prepare(self, link: Link, until: float, *, reads: bool) -> None:
+        """See in the first transaction that the tables are there as they are wanted."""
+        if self._found(link) != self.layout.version:
             link.rollback()
             link.begin(until, reads=False)
             self._build(Transaction(link))
@@ -235,9 +298,7 @@ class Database:
         found = transaction.value(VERSION, name) if LAYOUTS in names else None
         if found is None:
             found = number if table in names else 0
-        if found > wanted:
-            text = f"the layout of '{name}' in the database is {found}, newer than this plugin's {wanted}"
-            raise Unreachable(text)
+        self._refuse_newer(found)
         if found < wanted:
             build(transaction, found)
             transaction.run(MAKE)

@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from animus_routes.batteries.places import make_folder
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
     from pathlib import Path
@@ -58,14 +60,21 @@ def code(problem: Exception) -> int:
 
 
 class SQLite:
-    """One connection, which is made by its first transaction."""
+    """One connection, which is made by its first transaction, with the folder if that is to be made."""
 
     postgresql: Final = False
     errors: Final = sqlite3.Error
 
-    def __init__(self, path: Path, prepare: Callable[[sqlite3.Connection], None] | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        prepare: Callable[[sqlite3.Connection], None] | None,
+        *,
+        makes_folder: bool = False,
+    ) -> None:
         self.path = path
         self.prepare = prepare
+        self.makes_folder = makes_folder
         self.db: sqlite3.Connection | None = None
 
     def open(self, options: str = "") -> sqlite3.Connection:
@@ -80,6 +89,8 @@ class SQLite:
     @property
     def opened(self) -> sqlite3.Connection:
         if self.db is None:
+            if self.makes_folder:
+                make_folder(self.path)
             self.db = self.open()
         return self.db
 
@@ -128,6 +139,10 @@ class SQLite:
         if self.db is not None and self.db.in_transaction:
             self.db.rollback()
         return self.db is not None
+
+    def read_only(self) -> bool:
+        """Whether everything is read-only; a file that is has refused the transaction itself."""
+        return False
 
     def log_ahead(self) -> None:
         """Change to a write-ahead log if the file's place allows it and nobody is reading."""

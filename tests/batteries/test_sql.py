@@ -388,8 +388,10 @@ def test_a_log_that_cannot_be_opened_is_refused_in_words(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("url", ["mysql://server/x", "notes.sqlite3", "oracle+driver://x"])
 def test_another_kind_of_database_is_refused(url: str) -> None:
-    with pytest.raises(Unreachable, match="not supported: take sqlite: or postgresql:"):
-        Database(url, NOTES)
+    database = Database(url, NOTES)
+    for use in (database.check, database.read().__enter__, database.write().__enter__):
+        with pytest.raises(Unreachable, match="not supported: take sqlite: or postgresql:"):
+            use()
 
 
 def test_a_url_may_name_a_driver_and_a_relative_file(

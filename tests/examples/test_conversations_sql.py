@@ -423,6 +423,8 @@ def test_health_asks_the_database(chats: TestClient, tmp_path: Path, database: s
     assert chats.call("health/check")["status"] == "healthy"
     if database is not None:
         return
+    assert not (tmp_path / DATABASE).parent.exists()
+    chats.call("conversation/list", {})
     with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         held = chats.call("health/check")
