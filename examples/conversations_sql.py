@@ -712,7 +712,7 @@ def terminalize(request: wire.ConversationOperationTerminalizeRequest, chats: Ch
 @app.health
 def health(ctx: Context[Database | None]) -> str | None:
     """Can the database be used, or be made once it is needed?"""
-    return ctx.state and ctx.state.check()
+    return None if ctx.state is None else ctx.state.check()
 
 
 if __name__ == "__main__":

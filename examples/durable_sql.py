@@ -513,7 +513,7 @@ def query_run(run_id: str, phase_id: str, store: Shared) -> wire.QueryRunRespons
 @app.health
 def health(ctx: Context[Store | None]) -> str | None:
     """Can the database be used, or be made once it is needed?"""
-    return ctx.state and ctx.state.database.check()
+    return None if ctx.state is None else ctx.state.database.check()
 
 
 if __name__ == "__main__":

@@ -993,7 +993,7 @@ def put_back(request: wire.QueueReleasePendingV2Request, queue: Shared) -> Outco
 
 @app.health
 def health(ctx: Context[Queue | None]) -> str | None:
-    return ctx.state and ctx.state.database.check()
+    return None if ctx.state is None else ctx.state.database.check()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from animus_routes.batteries._postgresql import PostgreSQL
     from animus_routes.batteries.sqlite import SQLite
-    from animus_routes.errors import RpcError
 
     Link = SQLite | PostgreSQL
 
@@ -49,7 +48,11 @@ class Unreachable(Unavailable):
     """The database cannot be opened, read or written as it is now."""
 
 
-REFUSALS: Final = {"busy": Busy, "value": InvalidRequest, "unreachable": Unreachable}
+REFUSALS: Final[dict[str, type[Unavailable | InvalidRequest]]] = {
+    "busy": Busy,
+    "value": InvalidRequest,
+    "unreachable": Unreachable,
+}
 
 
 class Layout(NamedTuple):
@@ -231,7 +234,9 @@ class Database:
         while self._free:
             self._free.pop().close()
 
-    def _refusal(self, link: Link, problem: Exception, wait_s: float) -> RpcError:
+    def _refusal(
+        self, link: Link, problem: Exception, wait_s: float
+    ) -> Unavailable | InvalidRequest:
         """A driver's error as a named one."""
         meaning = link.meaning(problem)
         late = f"the database was not free within {wait_s:g} s"
