@@ -6,7 +6,7 @@ import asyncio
 from _contextvars import copy_context
 from _thread import allocate_lock
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.exit import FORKED, end_child, start_thread
 from animus_routes.handlers.variables import adopt
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from animus_routes.handlers.context import Context
 
     Call = Callable[[Any, Context], Any]
+
+
+CLOSED_STEP_S: Final = 0.1
 
 
 async def on_thread(work: Callable[[], Any]) -> Any:
@@ -168,5 +171,7 @@ class _Beside:
             self._loop.call_soon_threadsafe(self._take, step)
         except RuntimeError:  # as above
             raise asyncio.CancelledError from None
-        step.ended.acquire()
+        while not step.ended.acquire(timeout=CLOSED_STEP_S):
+            if self._loop.is_closed():  # it took the step, and ended before it looked at it
+                raise asyncio.CancelledError
         return step.outcome()
