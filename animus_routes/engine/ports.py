@@ -92,10 +92,17 @@ class StreamCall(Protocol):
     Attributes:
         names: What another method may end this call by: its request id as text, a session's id.
         around: What stands before and after an encoded item in its frame, alike for all of a call.
+        ready: The class of items that `write` gives the bytes of; None if there is no such.
     """
 
     names: set[str]
     around: tuple[bytes, bytes]
+    ready: type | None
+
+    @property
+    def write(self) -> Encode:
+        """The bytes of a `ready` item, or any error: `encode` mends it, or says what is wrong."""
+        ...
 
     @property
     def encode(self) -> Encode:

@@ -17,7 +17,7 @@ from animus_routes.engine.frames import (
 from animus_routes.errors import Mistake
 from animus_routes.handlers.signature import NOTHING, Signature
 from animus_routes.values import codecs
-from animus_routes.values.hints import is_object, is_pydantic
+from animus_routes.values.hints import WRITTEN_WELL, is_object, is_pydantic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +38,9 @@ class StreamFormat:
         returns = signature.returns
         item = get_args(returns)[0] if returns is not NOTHING and get_args(returns) else None
         self.encode: Encode = encode_typed if is_pydantic(item) else codecs.encode
+        self.ready = item if _is_ready(item) else None
         if stream.adapt_item is not None:
-            self.encode = _adapting(stream.adapt_item)
+            self.encode, self.ready = _adapting(stream.adapt_item), None
 
     def open(self, request_id: int | Raw, params: Raw) -> StreamCall:
         """One call."""
@@ -62,6 +63,8 @@ class EventStreamCall:
             self.names.add(self._id.decode())
         self.around = self._around(self._stream.key)
         self.encode: Encode = form.encode
+        self.write: Encode = codecs.encode_ready
+        self.ready = form.ready
 
     def complete(self, result: Any) -> Any:
         """A handler that is not a generator may leave the ack to the framework."""
@@ -93,6 +96,11 @@ class EventStreamCall:
         return prefix + b'{"id":' + self._id + b"," + encoder.encode(key) + b":", b"}" + TAIL
 
 
+def _is_ready(item: Any) -> bool:
+    """Is this declared class of items written as it is, without a look at each of them?"""
+    return isinstance(item, type) and not is_pydantic(item) and WRITTEN_WELL[item]
+
+
 def _adapting(adapt: Callable[[Any], Any]) -> Encode:
     """Items that come in more than one form."""
 
@@ -114,6 +122,7 @@ class AdaptedStreamCall:
     def __init__(self, adapter: ItemAdapter) -> None:
         self.names = adapter.names
         self.around: tuple[bytes, bytes] = (b"", b"")
+        self.ready: type | None = None
         self._adapter = adapter
 
     def encode(self, item: Any) -> bytes:
@@ -126,6 +135,8 @@ class AdaptedStreamCall:
             say_what("yielded", item, None, error)
             raise
         return b"" if found is None else notification_frame(found[0], codecs.encode(found[1]))
+
+    write = encode
 
     def complete(self, result: Any) -> Any:
         """The answer, as the role makes it."""

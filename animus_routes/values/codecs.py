@@ -338,7 +338,7 @@ def _plain_hook(value: Any) -> Any:
 
 
 encoder: Final = msgspec.json.Encoder(enc_hook=_hook)
-_encode: Final = encoder.encode
+encode_ready: Final = encoder.encode
 encode_into: Final = encoder.encode_into
 
 
@@ -350,15 +350,15 @@ def encode(value: Any) -> bytes:
         Exception: Raw JSON inside it is none, or the author's own code failed.
     """
     try:
-        body = _encode(value)
+        body = encode_ready(value)
     except UnicodeEncodeError:
         from animus_routes.engine.text import mended
 
-        body = _encode(mended(value, _plain_hook))
+        body = encode_ready(mended(value, _plain_hook))
     except Exception as error:
         from animus_routes.values.unwritable import say_which
 
-        say_which(value, error, _encode)
+        say_which(value, error, encode_ready)
         raise
     return body if WRITTEN_WELL[value.__class__] else one_value(body)
 

@@ -24,6 +24,18 @@ def encode(item: Any) -> bytes:
     return json.dumps(item).encode()
 
 
+class Ready(str):
+    """An item that is written without another look at it, if it can be."""
+
+    __slots__ = ()
+
+
+def write(item: Ready) -> bytes:
+    if "bad" in item:
+        raise ValueError("cannot write that")
+    return json.dumps(f"written {item}").encode()
+
+
 class Stream:
     """An emitter over a real pipe, with everything that arrives at the other end."""
 
@@ -34,7 +46,7 @@ class Stream:
         self._fd_out = fd_out
         self.expected: list[Emitter] = []
         self.scope: Any = SimpleNamespace(cancelled=False)
-        run: Any = SimpleNamespace(encode=encode, around=(HEAD, TAIL))
+        run: Any = SimpleNamespace(encode=encode, write=write, ready=Ready, around=(HEAD, TAIL))
         self.emitter = Emitter(Wire(fd_in, fd_out), self.scope, run, self.expected.append)
         self._came: list[bytes] = []
         self._reader = threading.Thread(target=self._read)
@@ -125,6 +137,23 @@ def test_an_item_that_cannot_go_out_leaves_the_others_alone(bad: object) -> None
     stream.emitter.emit("after")
     stream.emitter.flush()
     assert stream.close() == ["before", "after"]
+
+
+@pytest.mark.parametrize("bad", [ValueError("no JSON"), "x" * MAX_OUTBOUND_BYTES])
+def test_a_drained_item_that_cannot_go_out_ends_the_stream(bad: object) -> None:
+    stream = Stream()
+    with pytest.raises((ValueError, TooLargeError)):
+        stream.emitter.drain(iter(["first", "before", bad, "after"]), list)
+    stream.emitter.flush()
+    assert stream.close() == ["first", "before"]
+
+
+def test_drained_items_are_written_as_they_are_and_mended_where_that_fails() -> None:
+    stream = Stream()
+    items = [Ready("first"), Ready("next"), "other", Ready("bad"), Ready("last")]
+    assert stream.emitter.drain(iter(items), list) is None
+    stream.emitter.flush()
+    assert stream.close() == ["first", "written next", "other", "bad", "written last"]
 
 
 @pytest.mark.usefixtures("fast")
