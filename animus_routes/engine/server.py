@@ -302,9 +302,10 @@ class Server:
         """End the stream that the params name.
 
         Raises:
-            Invalid: They name none, and no handler looks at them.
+            Exception: The route refuses them, or they name none, and no handler looks at them.
         """
         assert route.stops is not None
+        route.refuse(request.params)
         name = self._app.field(request.params, route.stops)
         if route.bare and (isinstance(name, bool) or not isinstance(name, str | int | float)):
             told = ("Field required", "missing") if name is None else ("Expected `str`", "type")

@@ -33,6 +33,7 @@ PRIORITIES = {"none": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}
 # As the host's own help, and the tools that agents read, name them.
 LEVELS = {**PRIORITIES, "p0": 4, "p1": 3, "p2": 2, "p3": 1}
 GLOB = "*"
+CONTEXT = "subject.SubjectRequestContext"
 
 Params = dict[str, Any]
 Words = list[object]
@@ -253,21 +254,19 @@ def _then(adapt: ParamsAdapter) -> ParamsAdapter:
     return lambda params, kind, registered: adapt(_held(params), kind, registered)
 
 
-def _one_v2(params: Params, _kind: str | None, _registered: Registered) -> Params:
-    return _held(params)
-
-
-def _held(params: Params) -> Params:
-    """The params, if their context says who is behind the call."""
+def _held(params: Params, _kind: object = None, _registered: object = None) -> Params:
+    """The params, if their context says who is behind the call, and nothing beside it is malformed."""
     from msgspec import ValidationError, convert
 
     from animus_routes.values.hints import wire_type
     from animus_routes.values.issues import under
 
-    try:
-        convert(params.get("context"), wire_type("subject.SubjectRequestContext"))
-    except ValidationError as error:
-        raise under("context", error) from error
+    wanted = {"context": wire_type(CONTEXT), "actor": wire_type("actor.Actor") | None}
+    for name, hint in wanted.items():
+        try:
+            convert(params.get(name), hint)
+        except ValidationError as error:
+            raise under(name, error) from error
     return params
 
 
@@ -391,10 +390,10 @@ ROLE = Role(
             stopped=lambda _name, found: {"ok": found},
         ),
         _v2(LIST, "SubjectListRequestV2", _list_v2),
-        _v2(GET, "SubjectGetRequestV2", _one_v2),
+        _v2(GET, "SubjectGetRequestV2", _held),
         _v2(CREATE, "SubjectCreateRequestV2", _create_v2),
         _v2(UPDATE, "SubjectUpdateRequestV2", _then(_update)),
         _v2(STATUS, "SubjectStatusRequestV2", _then(_status)),
-        _v2(DELETE, "SubjectDeleteRequestV2", _one_v2),
+        _v2(DELETE, "SubjectDeleteRequestV2", _held),
     ),
 )

@@ -73,6 +73,13 @@ def nothing(_params: Raw) -> None:
     """Nobody wrote a handler."""
 
 
+def no_false_actor(params: Raw) -> None:
+    """Refuse params with a malformed `actor`, before they have ended anything."""
+    from animus_routes.handlers.actors import read_actor
+
+    read_actor(codecs.lenient(params), "actor")
+
+
 class Route(Struct, kw_only=True, eq=False):
     """One wire method, made whole by `handled`, `bare` or `internal`.
 
@@ -104,6 +111,7 @@ class Route(Struct, kw_only=True, eq=False):
     one_way: bool = False
     stops: str | None = None
     stopped: Callable[[Any, bool], Any] | None = None
+    refuse: Callable[[Raw], object] = nothing
     stream: Stream | None = None
     adapt: Callable[[Any, Raw], Any] | None = None
     adapts: Mapping[type, bool] = ANY_PLAIN
@@ -207,12 +215,18 @@ def handled(
         one_way=registration.one_way or (row is not None and row.one_way),
         stops=row.stops if row is not None else None,
         stopped=row.stopped if row is not None else None,
+        refuse=_refuse(row),
         stream=_stream(items, signature) if items is not None else None,
         adapt=adapt,
         adapt_params=_params_adapter(row, registered),
         adapts=adapts,
         ready=_ready(signature.returns, adapts if adapt is not None else None),
     )
+
+
+def _refuse(row: MethodRow | None) -> Callable[[Raw], object]:
+    ends = row is not None and row.stops is not None and row.actor == "actor"
+    return no_false_actor if ends else nothing
 
 
 def _items(row: MethodRow | None, registration: Registration) -> StreamRow | None:
@@ -235,6 +249,7 @@ def bare(role: Role, row: MethodRow) -> Route:
         one_way=row.one_way,
         stops=row.stops,
         stopped=row.stopped,
+        refuse=_refuse(row),
     )
 
 

@@ -142,6 +142,37 @@ def test_a_method_without_a_handler_is_derived_refused_or_a_startup_problem(
     assert caught.value.data["category"] == unsupported
 
 
+def with_actor(row: MethodRow, actor: Any) -> dict[str, Any]:
+    """A row's example, from somebody: where the row has it, or at the top where it has nothing."""
+    params: dict[str, Any] = example(row.params)
+    if row.actor == "context.actor":
+        return params | {"context": {"actor": actor}}
+    return params | {"actor": actor}
+
+
+@pytest.mark.parametrize("actor", ["kim", 7, True, [], {}, {"user_id": 7}, {"user_id": None}])
+@pytest.mark.parametrize(("kind", "method"), METHODS)
+def test_no_method_takes_a_malformed_actor_for_none(kind: Any, method: str, actor: Any) -> None:
+    row = row_of(kind, method)
+    apps = [app_with(kind, method, raising=NotFound("the handler was called"))]
+    if row.default is not None or row.stops is not None:  # the framework's own answers
+        apps.append(app_with(kind, *(one.name for one in role(kind).methods if one.stream)))
+    for app in apps:
+        assert_refused(app, [method, *app.registry.aliases(method)], row, actor)
+
+
+def assert_refused(app: App, names: list[str], row: MethodRow, actor: Any) -> None:
+    with TestClient(app) as client:
+        # One at the top counts as well where it is not the one that is meant.
+        top = [example(row.params) | {"actor": actor}] if row.actor else []
+        for name, params in [(n, p) for n in names for p in (with_actor(row, actor), *top)]:
+            with pytest.raises(RpcError) as caught:
+                client.call(name, params)
+            assert caught.value.code == -32602
+            (issue,) = caught.value.data["issues"]
+            assert "actor" in (issue["path"] if row.actor else issue["message"])
+
+
 @pytest.mark.parametrize("kind", ROWS)
 def test_an_unknown_method_is_not_found(kind: str) -> None:
     with TestClient(app_with(kind)) as client, pytest.raises(RpcError) as caught:

@@ -330,6 +330,22 @@ def test_a_cancel_ends_its_own_run_only() -> None:
             assert code_of(client, request) == -32002
 
 
+@pytest.mark.parametrize("is_handled", [False, True])
+def test_a_cancel_by_a_malformed_actor_ends_nothing(is_handled: bool) -> None:
+    told: list[str] = []
+    cancel = {"cancel": lambda session_id: told.append(session_id)} if is_handled else {}
+    with TestClient(provider(holding, **cancel)) as client:
+        request = client.request("agent/run", {**REQUEST, "session_id": "s"})
+        client.next_notification("agent/output")
+        with pytest.raises(RpcError, match="actor") as caught:
+            client.call("agent/cancel", {"session_id": "s", "actor": {"user_id": 7}})
+        assert (caught.value.code, told) == (-32602, [])
+        for actor in (None, {"user_id": "kim"}):
+            client.call("agent/cancel", {"session_id": "s", "actor": actor})
+        assert code_of(client, request) == -32002
+        assert told == ["s", "s"] * is_handled
+
+
 def test_a_cancel_handler_of_the_authors_is_called_too() -> None:
     told: list[str] = []
 

@@ -196,8 +196,10 @@ def test_an_actor_beside_the_context_is_nobody() -> None:
     other = PARAMS["get"] | {"context": CONTEXT, "actor": {"user_id": "somebody else"}}
     with TestClient(noting("get", seen)) as client:
         client.call("task/v2/get", other)
-        client.call("task/v2/get", other | {"actor": 7})
-    assert [actor for _, actor, _ in seen] == [ACTOR, ACTOR]
+        with pytest.raises(RpcError, match="actor") as caught:
+            client.call("task/v2/get", other | {"actor": 7})
+    assert caught.value.code == -32602
+    assert [actor for _, actor, _ in seen] == [ACTOR]
 
 
 @pytest.mark.parametrize("kinds", [("task",), ("*",), ("task", "ticket.*")])
