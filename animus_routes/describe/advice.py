@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from animus_routes.describe.twice import left_out
 from animus_routes.errors import unknown
 from animus_routes.roles import KINDS, role
+from animus_routes.values.hints import bare, is_generated, wire_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from animus_routes.handlers.signature import Parameter
     from animus_routes.roles import MethodRow
     from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.registry import Registry
@@ -54,3 +56,28 @@ def on_generator(row: MethodRow | None) -> str:
         )
     what = "return the items as a list" if "list" in row.returns else "return the result"
     return f"it is a generator, but {row.name} is answered once: {what}"
+
+
+def on_unknown_field(field: Parameter, wire: Any) -> Iterator[str]:
+    """A parameter that the params have no field for."""
+    fields = wire_fields(wire)
+    hint = bare(field.hint)
+    if is_generated(hint) and hint.__name__ == wire.__name__:
+        yield (
+            f"parameter '{field.name}' is the whole params, which only a lone parameter gets: "
+            f"write it alone, or the fields by their names: {', '.join(fields)}"
+        )
+        return
+    what = unknown("field", field.wire_name, list(fields))
+    # A default makes room for keys beyond the schema, but not for a typing error.
+    is_slip = "did you mean" in what and not _has_more_words(field.wire_name, fields)
+    if not field.has_default or is_slip:
+        named = f": {', '.join(fields)}" if fields else ", which has no fields"
+        article = "an" if wire.__name__.startswith(tuple("AEIOU")) else "a"
+        yield f"{what}; the params are {article} {wire.__name__}{named}"
+
+
+def _has_more_words(name: str, known: Mapping[str, Any]) -> bool:
+    """Is it a known name with more words, such as `new_workflow_id`? No slip adds a word."""
+    words = {*name.split("_")}
+    return any({*one.split("_")} < words for one in known)

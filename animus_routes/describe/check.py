@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from animus_routes.describe.arguments import of_arguments, of_included
 from animus_routes.engine.program import is_used, working_directory
-from animus_routes.errors import ConfigurationError, unknown
+from animus_routes.errors import ConfigurationError
 from animus_routes.handlers.depends import BARE_CONTEXTS, unfilled
 from animus_routes.handlers.signature import (
     NOTHING,
@@ -26,6 +26,7 @@ from animus_routes.values.hints import (
     json_type,
     members,
     shown,
+    wire_fields,
 )
 
 if TYPE_CHECKING:
@@ -293,7 +294,7 @@ def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
                 yield f"parameter '{field.name}' cannot be filled: {row.name} has no params"
         return
     wire = described_by(row.params)
-    fields: dict[str, Any] = wire.__annotations__
+    fields = wire_fields(wire)
     if signature.whole:
         hint = bare(signature.fields[0].hint)
         if _is_wire(hint) and hint.__name__ != wire.__name__:
@@ -303,27 +304,11 @@ def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
         return
     for field in signature.fields:
         if field.wire_name in fields:
-            yield from _of_field(field, wire)
-        else:
-            yield from _of_unknown(field, wire)
+            yield from _of_field(field, fields[field.wire_name])
+        elif field.wire_name not in row.beside:
+            from animus_routes.describe.advice import on_unknown_field
 
-
-def _of_unknown(field: Parameter, wire: Any) -> Iterator[str]:
-    """A parameter that the params have no field for."""
-    fields: dict[str, Any] = wire.__annotations__
-    hint = bare(field.hint)
-    if _is_wire(hint) and hint.__name__ == wire.__name__:
-        yield (
-            f"parameter '{field.name}' is the whole params, which only a lone parameter gets: "
-            f"write it alone, or the fields by their names: {', '.join(fields)}"
-        )
-        return
-    what = unknown("field", field.wire_name, list(fields))
-    # A default makes room for keys beyond the schema, but not for a typing error.
-    if not field.has_default or "did you mean" in what:
-        named = f": {', '.join(fields)}" if fields else ", which has no fields"
-        article = "an" if wire.__name__.startswith(tuple("AEIOU")) else "a"
-        yield f"{what}; the params are {article} {wire.__name__}{named}"
+            yield from on_unknown_field(field, wire)
 
 
 def _of_slip(name: str, fields: dict[str, Any]) -> Iterator[str]:
@@ -336,10 +321,9 @@ def _of_slip(name: str, fields: dict[str, Any]) -> Iterator[str]:
         yield f"parameter '{name}' would get the whole params; did you mean '{near}'?"
 
 
-def _of_field(field: Parameter, wire: Any) -> Iterator[str]:
+def _of_field(field: Parameter, hint: Any) -> Iterator[str]:
     """Is one parameter's hint of the JSON type on the wire? Only what is certain is reported."""
-    written = shown(wire.__annotations__[field.wire_name])
-    sent = json_type(wire, field.wire_name)
+    written, sent = shown(hint), json_type(hint)
     for base in members(field.hint) if field.hint is not NOTHING else ():
         if _is_wire(base):
             if base.__name__ not in written and "Any" not in written:

@@ -35,7 +35,7 @@ class Route(Protocol):
         one_way: Hosts may send it without an id.
         stops: The params field that names the stream which this method ends.
         stopped: The answer of a bare method that ends a stream, from its name and whether there was one.
-        refuse: Raises if the params of a method that ends a stream may end none.
+        refuse: Raises if the params of a method that ends a stream may not do that.
         stream: What a generator's items become; None for request and reply.
         adapt: Makes the wire's result of what a handler may return in its place.
         adapts: Is a result of this class for `adapt`?
@@ -52,7 +52,7 @@ class Route(Protocol):
     stops: str | None
     stream: Stream | None
     stopped: Callable[[Any, bool], Any] | None
-    refuse: Callable[[Raw], object]
+    refuse: Callable[[Raw], object] | None
     adapt: Callable[[Any, Raw], Any] | None
     adapts: Mapping[type, bool]
     ready: type | None

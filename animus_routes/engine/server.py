@@ -305,7 +305,8 @@ class Server:
             Exception: The route refuses them, or they name none, and no handler looks at them.
         """
         assert route.stops is not None
-        route.refuse(request.params)
+        if route.refuse is not None:
+            route.refuse(request.params)
         name = self._app.field(request.params, route.stops)
         if route.bare and (isinstance(name, bool) or not isinstance(name, str | int | float)):
             told = ("Field required", "missing") if name is None else ("Expected `str`", "type")

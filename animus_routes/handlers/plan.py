@@ -17,7 +17,15 @@ from animus_routes.handlers.context import Actor
 from animus_routes.handlers.signature import NOTHING
 from animus_routes.values import codecs
 from animus_routes.values.codecs import Absent, Slot, fields_decoder, optional
-from animus_routes.values.hints import accepts_none, bare, described_by, is_open, json_type, members
+from animus_routes.values.hints import (
+    accepts_none,
+    bare,
+    described_by,
+    is_open,
+    json_type,
+    members,
+    wire_fields,
+)
 
 if TYPE_CHECKING:
     from animus_routes.handlers.context import Context
@@ -131,17 +139,18 @@ def _optional_fields(row: MethodRow | None) -> dict[str, type | None]:
     if row is None or row.params is None:
         return {}
     wire = described_by(row.params)
-    return {
-        name: json_type(wire, name) for name in _with_default(wire) if name in wire.__annotations__
-    }
+    hints = wire_fields(wire)
+    own = {name: json_type(hints[name]) for name in _with_default(wire) if name in hints}
+    return own | dict.fromkeys(row.beside)
 
 
 def _with_default(wire: Any) -> list[str]:
-    """The fields of a wire type that need not be given, in either family."""
+    """The fields of a wire type that need not be given, in either family, as they are sent."""
     models: dict[str, Any] | None = getattr(wire, "__pydantic_fields__", None)
     if models is not None:
-        return [name for name, field in models.items() if not field.is_required()]
-    names: tuple[str, ...] = wire.__struct_fields__
+        optional = {name: field for name, field in models.items() if not field.is_required()}
+        return [field.serialization_alias or name for name, field in optional.items()]
+    names: tuple[str, ...] = wire.__struct_encode_fields__
     required = len(names) - len(wire.__struct_defaults__)
     return [
         name

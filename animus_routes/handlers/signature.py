@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from animus_routes.handlers.context import Context
 from animus_routes.handlers.depends import Dependency, Depends, taken, unfilled
-from animus_routes.values.hints import bare, expanded, extras, is_object
+from animus_routes.values.hints import bare, expanded, extras, is_object, wire_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import CodeType
 
 VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x04, 0x08, 0x20, 0x80, 0x200
@@ -175,6 +175,7 @@ def _flags(layers: list[Any]) -> tuple[int, bool]:
 def analyse(
     handler: Callable[..., Any],
     wire: Any = None,
+    beside: Sequence[str] = (),
     *,
     context_names: frozenset[str] = frozenset(),
     chain: tuple[object, ...] = (),
@@ -184,6 +185,7 @@ def analyse(
     Args:
         handler: Function, method, callable object; wrapped ones are read through `__wrapped__`.
         wire: The Struct of the method's wire params; None where they are open.
+        beside: Fields that hosts send beside those of that type.
         context_names: Names that mean the context if unhinted (objects passed to `include`).
         chain: For a dependency: the functions on the way to it, itself the last.
     """
@@ -207,7 +209,7 @@ def analyse(
         problems=problems,
     )
     _sort_parameters(signature, context_names, chain)
-    signature.whole = _takes_whole(signature.fields, wire)
+    signature.whole = _takes_whole(signature.fields, wire, beside)
     return signature
 
 
@@ -378,7 +380,7 @@ def _marker(parameter: Parameter) -> Depends | None:
     return next((extra for extra in extras(parameter.hint) if isinstance(extra, Depends)), None)
 
 
-def _takes_whole(fields: list[Parameter], wire: Any) -> bool:
+def _takes_whole(fields: list[Parameter], wire: Any, beside: Sequence[str]) -> bool:
     """A single ordinary parameter receives the whole params if its JSON is an object or it is unhinted.
 
     One with an alias is a field, and so is one named like a field of the wire params, unless its
@@ -387,6 +389,8 @@ def _takes_whole(fields: list[Parameter], wire: Any) -> bool:
     if len(fields) != 1 or fields[0].keyword_only or fields[0].aliases:
         return False
     hint = bare(fields[0].hint)
-    if wire is not None and fields[0].name in wire.__annotations__:
+    if fields[0].name in beside:
+        return False
+    if wire is not None and fields[0].name in wire_fields(wire):
         return wire.__name__ in [base.__name__ for base in getattr(hint, "__mro__", ())]
     return hint is NOTHING or is_object(hint)

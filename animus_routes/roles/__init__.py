@@ -163,6 +163,7 @@ class MethodRow(Struct, frozen=True, gc=False):
         strict: The params are held against the wire type and its rules before any handler sees
             them, whatever its hints are.
         actor: Where in the params the caller's identity stands; "" = nowhere.
+        beside: Fields that hosts send beside those of the wire type.
         like: Another row, in whose form a handler gets the params unless it takes this row's own
             type.
     """
@@ -186,6 +187,7 @@ class MethodRow(Struct, frozen=True, gc=False):
     served_with: str | None = None
     strict: bool = False
     actor: str = "actor"
+    beside: tuple[str, ...] = ()
     like: Like | None = None
 
     @property

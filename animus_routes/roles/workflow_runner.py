@@ -70,6 +70,7 @@ ROLE = Role(
             required=True,
             long_running=True,
             strict=True,
+            beside=("new_workflow_id",),  # a new run's, on the command line
             stream=StreamRow("$/progress", adapter=WorkflowItems),
         ),
         MethodRow(

@@ -178,7 +178,9 @@ class Registry:
         if found is None or found.function is not registration.function:
             row = self.row_for(registration)
             wire = described_by(row.params) if row is not None and row.params else None
-            found = analyse(registration.function, wire, context_names=registration.context_names)
+            beside = row.beside if row is not None else ()
+            names = registration.context_names
+            found = analyse(registration.function, wire, beside, context_names=names)
             self._signatures[registration.name] = found
         return found
 

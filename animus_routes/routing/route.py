@@ -111,7 +111,7 @@ class Route(Struct, kw_only=True, eq=False):
     one_way: bool = False
     stops: str | None = None
     stopped: Callable[[Any, bool], Any] | None = None
-    refuse: Callable[[Raw], object] = nothing
+    refuse: Callable[[Raw], object] | None = None
     stream: Stream | None = None
     adapt: Callable[[Any, Raw], Any] | None = None
     adapts: Mapping[type, bool] = ANY_PLAIN
@@ -224,9 +224,9 @@ def handled(
     )
 
 
-def _refuse(row: MethodRow | None) -> Callable[[Raw], object]:
+def _refuse(row: MethodRow | None) -> Callable[[Raw], object] | None:
     ends = row is not None and row.stops is not None and row.actor == "actor"
-    return no_false_actor if ends else nothing
+    return no_false_actor if ends else None
 
 
 def _items(row: MethodRow | None, registration: Registration) -> StreamRow | None:

@@ -244,14 +244,22 @@ def is_open(hint: Any) -> bool:
     return (get_origin(hint) or hint) in {dict, Mapping, MutableMapping}
 
 
-def json_type(wire: Any, field: str) -> type | None:
-    """The Python type of a wire field's JSON; None if its hint says too little.
+def wire_fields(wire: Any) -> dict[str, Any]:
+    """The fields of a wire type, of either family, by their names on the wire: the hint of each.
 
-    Args:
-        wire: A generated Struct.
-        field: One of its fields.
+    In Python some have another name, such as `schema_`.
     """
-    found = members(wire.__annotations__[field])
+    models: dict[str, Any] | None = getattr(wire, "__pydantic_fields__", None)
+    if models is None:
+        sent = dict(zip(wire.__struct_fields__, wire.__struct_encode_fields__, strict=True))
+    else:
+        sent = {name: field.serialization_alias or name for name, field in models.items()}
+    return {sent[name]: hint for name, hint in wire.__annotations__.items() if name in sent}
+
+
+def json_type(hint: Any) -> type | None:
+    """The Python type of the JSON of a wire field with this hint; None if it says too little."""
+    found = members(hint)
     base = get_args(found[0]) if found and get_origin(found[0]) is Literal else found
     kinds = {_json_of(part) for part in base}
     return kinds.pop() if len(kinds) == 1 else None

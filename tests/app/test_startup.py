@@ -156,6 +156,16 @@ def test_a_hint_that_does_not_fit_the_wire_is_told(
     assert said in problem
 
 
+def more_words(id: str, native_status: str = "", new_id: str | None = None) -> None: ...
+
+
+def test_a_known_name_with_more_words_is_no_slip() -> None:
+    app = full_app()
+    app.registrations[:] = [row for row in app.registrations if row.name != "subject/status"]
+    app.method("subject/status")(more_words)
+    app.check()
+
+
 def fits_filter(filter: models.SubjectFilter | None) -> list[models.Subject]: ...  # type: ignore[empty-body]
 
 

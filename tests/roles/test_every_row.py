@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +142,37 @@ def test_a_method_without_a_handler_is_derived_refused_or_a_startup_problem(
     assert caught.value.code == -32001
     unsupported = "unsupported" if kind == "subject_backend" else "not_supported"
     assert caught.value.data["category"] == unsupported
+
+
+def by_fields(names: list[str]) -> Any:
+    """A handler with a parameter for each of the names."""
+    scope: dict[str, Any] = {}
+    named = ", ".join(f"{name}=None" for name in names)
+    exec(f"def handle(*, {named}): raise NotFound('it')", {"NotFound": NotFound}, scope)
+    return scope["handle"]
+
+
+@pytest.mark.parametrize("family", ["structs", "types"])
+@pytest.mark.parametrize(("kind", "method"), METHODS)
+def test_every_field_that_hosts_send_may_be_a_parameter(
+    kind: str, method: str, family: str
+) -> None:
+    row = row_of(kind, method)
+    names = [name for name in (*fields_sent(row.params), *row.beside) if not iskeyword(name)]
+    if not names or row.stops is not None:
+        return
+    assert row.params is not None
+    import_module(f"animus_routes.{family}.{row.params.partition('.')[0]}")
+    app = app_with(kind, method)
+    app.registrations[:] = [one for one in app.registrations if one.name != method]
+    app.method(method)(by_fields(names))
+    with TestClient(app) as client, pytest.raises(NotFound):
+        client.call(method, example(row.params))
+
+
+def fields_sent(wire: str | None) -> list[str]:
+    found = wire_type(wire).__struct_encode_fields__ if wire is not None else ()
+    return [name for name in found if name]
 
 
 def with_actor(row: MethodRow, actor: Any) -> dict[str, Any]:

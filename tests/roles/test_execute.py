@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from animus_routes import App, NotFound
+from animus_routes.serving.execute import OPTIONS
+from animus_routes.testing import TestClient
+
 ECHOING = Path(__file__).parent / "plugins" / "echoing.py"
 BOUND_S = 30
 ACTOR = {"user_id": "kim", "claims": ["admin"], "tenant_id": "acme"}
@@ -21,6 +25,7 @@ FENCE: dict[str, Any] = {
     "workflow_generation": 1,
     "subject": {"qualified_id": "task:T1", "generation": 2},
 }
+SENT: dict[str, Any] = {"phase_timeout_secs": 5, "subject_ref": {"kind": "task", "id": "T1"}}
 ACTOR_VARIABLE, FENCE_VARIABLE = "ANIMUS_ACTOR_JSON", "ANIMUS_EXECUTION_FENCE_JSON"
 
 
@@ -85,6 +90,20 @@ def test_a_new_workflow_has_its_id_from_the_start(tmp_path: Path) -> None:
     start, end = (json.loads(line) for line in lines if line.startswith("{"))
     assert (start["event"], start["workflow_id"]) == ("runner_start", "wf-9")
     assert (end["event"], end["workflow_id"], end["exit_code"]) == ("runner_complete", "wf-9", 0)
+
+
+@pytest.mark.parametrize("field", [name for name, _ in OPTIONS.values()])
+def test_a_handler_may_take_what_the_command_line_says(field: str) -> None:
+    app = App(kind="workflow_runner", name="n", version="1.0.0", description="d")
+    taken: list[Any] = []
+    source = f"def execute({field}): taken.append({field}); raise NotFound('it')"
+    scope: dict[str, Any] = {"taken": taken, "NotFound": NotFound}
+    exec(source, scope)
+    app.method("workflow/execute")(scope["execute"])
+    app.method("workflow/run_phase")(lambda params: params)
+    with TestClient(app) as client, pytest.raises(NotFound):
+        client.call("workflow/execute", {field: SENT.get(field, "it")})
+    assert taken == [SENT.get(field, "it")]
 
 
 @pytest.mark.parametrize(

@@ -333,7 +333,11 @@ def test_a_cancel_ends_its_own_run_only() -> None:
 @pytest.mark.parametrize("is_handled", [False, True])
 def test_a_cancel_by_a_malformed_actor_ends_nothing(is_handled: bool) -> None:
     told: list[str] = []
-    cancel = {"cancel": lambda session_id: told.append(session_id)} if is_handled else {}
+
+    def cancelling(session_id: str) -> None:
+        told.append(session_id)
+
+    cancel: dict[str, Any] = {"cancel": cancelling} if is_handled else {}
     with TestClient(provider(holding, **cancel)) as client:
         request = client.request("agent/run", {**REQUEST, "session_id": "s"})
         client.next_notification("agent/output")
