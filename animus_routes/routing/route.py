@@ -213,9 +213,7 @@ def handled(
         timeout_s=registration.timeout_s,
         contextual=signature.contextual or bool(middlewares),
         one_way=registration.one_way or (row is not None and row.one_way),
-        stops=row.stops if row is not None else None,
-        stopped=row.stopped if row is not None else None,
-        refuse=_refuse(row),
+        **_ending(row),
         stream=_stream(items, signature) if items is not None else None,
         adapt=adapt,
         adapt_params=_params_adapter(row, registered),
@@ -224,9 +222,12 @@ def handled(
     )
 
 
-def _refuse(row: MethodRow | None) -> Callable[[Raw], object] | None:
-    ends = row is not None and row.stops is not None and row.actor == "actor"
-    return no_false_actor if ends else None
+def _ending(row: MethodRow | None) -> dict[str, Any]:
+    """What a route has to know to end a stream, if its method does that."""
+    if row is None or row.stops is None:
+        return {}
+    refuse = no_false_actor if row.actor == "actor" else None
+    return {"stops": row.stops, "stopped": row.stopped, "refuse": refuse}
 
 
 def _items(row: MethodRow | None, registration: Registration) -> StreamRow | None:
@@ -247,9 +248,7 @@ def bare(role: Role, row: MethodRow) -> Route:
         row=row,
         bare=True,
         one_way=row.one_way,
-        stops=row.stops,
-        stopped=row.stopped,
-        refuse=_refuse(row),
+        **_ending(row),
     )
 
 
