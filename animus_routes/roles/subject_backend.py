@@ -33,6 +33,7 @@ PRIORITIES = {"none": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}
 # As the host's own help, and the tools that agents read, name them.
 LEVELS = {**PRIORITIES, "p0": 4, "p1": 3, "p2": 2, "p3": 1}
 GLOB = "*"
+INSIDE = ("filter", "payload")  # what the params of some calls wrap
 CONTEXT = "subject.SubjectRequestContext"
 
 Params = dict[str, Any]
@@ -40,10 +41,9 @@ Words = list[object]
 
 
 def subject_kind(params: Params, registered: Registered) -> str | None:
-    """The kind that a call of `subject/<verb>` means: its own, its filter's, its id's, the only one."""
-    own = params.get("kind")
-    if own is None and isinstance(params.get("filter"), dict):
-        own = params["filter"].get("kind")
+    """The kind that a call of `subject/<verb>` means: its own, one inside, its id's, the only one."""
+    inside = [params[name] for name in INSIDE if isinstance(params.get(name), dict)]
+    own = next((one["kind"] for one in (params, *inside) if one.get("kind") is not None), None)
     if isinstance(own, list) and len(cast("Words", own)) == 1:
         own = cast("Words", own)[0]
     if isinstance(own, str) and own:
@@ -91,7 +91,14 @@ def _next(params: Params, kind: str | None, registered: Registered) -> Params:
 
 
 def _create(params: Params, kind: str | None, registered: Registered) -> Params:
-    return _next(_fields(params, "priority"), kind, registered)
+    own = params.get("kind")
+    if not isinstance(own, str | None):
+        raise _invalid("kind", "Expected `str`", "type")
+    params = _next(_fields(params, "priority"), kind, registered)
+    if not params.get("kind"):
+        served = ", ".join(registered.subject_kinds)
+        raise _invalid("kind", f"Field required: one of {served}", "missing")
+    return params
 
 
 def _update(params: Params, _kind: str | None, _registered: Registered) -> Params:
@@ -244,9 +251,8 @@ def _list_v2(params: Params, kind: str | None, registered: Registered) -> Params
 def _create_v2(params: Params, kind: str | None, registered: Registered) -> Params:
     payload = params.get("payload")
     fields = _fields({} if payload is None else _object(payload, "payload"), "payload.priority")
-    own = fields.pop("kind", None)
-    named = kind or params.get("kind") or own
-    found = _next({} if named is None else {"kind": named}, kind, registered)
+    own = params.get("kind") or fields.pop("kind", None)
+    found = _create({"kind": own}, kind, registered)
     return _held(params) | {"payload": fields, **found}
 
 
@@ -295,55 +301,33 @@ def _v2(row: MethodRow, name: str, held: ParamsAdapter) -> MethodRow:
     )
 
 
-SUBJECT = "subject.Subject"
+def _row(verb: str, params: str, result: str = "Subject", **options: Any) -> MethodRow:
+    return MethodRow(
+        f"subject/{verb}",
+        params=f"subject.{params}",
+        result=f"subject.{result}",
+        aliases=True,
+        **options,
+    )
 
-LIST = MethodRow(
-    "subject/list",
-    params="subject.SubjectFilter",
-    result="subject.SubjectList",
+
+LIST = _row(
+    "list",
+    "SubjectFilter",
+    "SubjectList",
     required=True,
-    aliases=True,
     adapt_params=_list,
     adapt_result=_subjects,
     returns=("list",),
 )
-GET = MethodRow(
-    "subject/get",
-    params="subject.SubjectGetRequest",
-    result=SUBJECT,
-    required=True,
-    aliases=True,
-    adapt_result=_subject,
-)
-CREATE = MethodRow(
-    "subject/create",
-    params="subject.SubjectCreateRequest",
-    result=SUBJECT,
-    aliases=True,
-    adapt_params=_create,
-    adapt_result=_created,
-)
-UPDATE = MethodRow(
-    "subject/update",
-    params="subject.SubjectUpdateRequest",
-    result=SUBJECT,
-    aliases=True,
-    adapt_params=_update,
-    adapt_result=_subject,
-)
-STATUS = MethodRow(
-    "subject/status",
-    params="subject.SubjectStatusRequest",
-    result=SUBJECT,
-    aliases=True,
-    adapt_params=_status,
-    adapt_result=_subject,
-)
-DELETE = MethodRow(
-    "subject/delete",
-    params="subject.DeleteSubjectRequest",
-    result="subject.DeleteSubjectResponse",
-    aliases=True,
+GET = _row("get", "SubjectGetRequest", required=True, adapt_result=_subject)
+CREATE = _row("create", "SubjectCreateRequest", adapt_params=_create, adapt_result=_created)
+UPDATE = _row("update", "SubjectUpdateRequest", adapt_params=_update, adapt_result=_subject)
+STATUS = _row("status", "SubjectStatusRequest", adapt_params=_status, adapt_result=_subject)
+DELETE = _row(
+    "delete",
+    "DeleteSubjectRequest",
+    "DeleteSubjectResponse",
     adapt_result=_deleted,
     returns=("bool",),
 )
@@ -360,14 +344,7 @@ ROLE = Role(
         CREATE,
         UPDATE,
         STATUS,
-        MethodRow(
-            "subject/next",
-            params="subject.SubjectNextRequest",
-            result=SUBJECT,
-            aliases=True,
-            adapt_params=_next,
-            adapt_result=_waiting,
-        ),
+        _row("next", "SubjectNextRequest", adapt_params=_next, adapt_result=_waiting),
         DELETE,
         agreeing("subject/schema", "subject.SubjectSchema", _schema, _flags, aliases=True),
         MethodRow(

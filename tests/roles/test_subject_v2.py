@@ -264,3 +264,49 @@ def test_hosts_answer_the_rest_themselves(verb: str) -> None:
 def test_what_a_call_wraps_has_to_be_an_object(verb: str, change: Any, path: str) -> None:
     params = PARAMS[verb] | {"context": CONTEXT} | change
     assert paths(refusal(noting(verb, []), f"task/v2/{verb}", params)) == [path]
+
+
+SEVERAL = ("task", "ticket.*")
+
+
+@pytest.mark.parametrize(
+    ("method", "sent", "kind"),
+    [
+        ("subject/v2/create", {"kind": "task"}, "task"),
+        ("subject/v2/create", {"payload": {"kind": "ticket.bug"}}, "ticket.bug"),
+        ("subject/v2/create", {"kind": None, "payload": {"kind": "task"}}, "task"),
+        ("ticket.bug/v2/create", {}, "ticket.bug"),
+        ("ticket.bug/v2/create", {"kind": "task"}, "ticket.bug"),
+        ("subject/create", {"kind": "ticket.bug"}, "ticket.bug"),
+    ],
+)
+def test_what_is_created_has_a_kind(method: str, sent: dict[str, Any], kind: str) -> None:
+    app = App(
+        kind="subject_backend", name="n", version="1.0.0", description="d", subject_kinds=SEVERAL
+    )
+    seen: list[Any] = []
+
+    @app.method("subject/create")
+    @app.method("subject/v2/create")
+    def create(params: dict[str, Any], ctx: Context) -> Any:
+        seen.append((params["kind"], ctx.kind))
+        return TASK
+
+    app.method("subject/list")(lambda params: [])
+    app.method("subject/get")(lambda params: TASK)
+    with TestClient(app) as client:
+        client.call(method, {"context": CONTEXT, **sent})
+    assert seen == [(kind, kind)]
+
+
+@pytest.mark.parametrize("method", ["subject/v2/create", "subject/create"])
+@pytest.mark.parametrize("kind", [None, "", 7])
+def test_of_several_kinds_none_is_guessed(method: str, kind: Any) -> None:
+    seen: list[Any] = []
+    app = noting("create", seen, tasks(kinds=SEVERAL))
+    app.method("subject/create")(app.registrations[-1].function)
+    sent = {"context": CONTEXT, "kind": kind, "payload": {"title": "t"}, "title": "t"}
+    refused = refusal(app, method, sent)
+    assert paths(refused) == ["kind"]
+    assert kind == 7 or "task, ticket.*" in refused.message
+    assert seen == []
