@@ -264,6 +264,18 @@ def native_for(status: str | None, native: str | None, held: str | None) -> wire
     return HINTS[native]
 
 
+def patch_to(word: str) -> TaskPatch:
+    """What moves a task to a status, given as the protocol's word or as a native one."""
+    spoken = " ".join(re.split(r"[\s_-]+", word.strip())).lower()
+    for hint in STATUSES:
+        if word == hint.maps_to:
+            return TaskPatch(status=hint.maps_to)
+        if spoken == hint.native_status.lower():
+            return TaskPatch(native_status=hint.native_status)
+    known = [*dict.fromkeys(hint.maps_to for hint in STATUSES), *HINTS]
+    raise invalid("status", f"expected one of {', '.join(known)}")
+
+
 def coerced(custom: dict[str, Any], *, strict: bool = False) -> dict[str, Any]:
     """Hold declared fields to their declaration; unless `strict`, "3" counts as a number."""
     try:
@@ -601,8 +613,9 @@ def update_task(id: str, patch: TaskPatch, store: Tasks) -> wire.Subject:
 
 @app.method("subject/status")
 @app.method("subject/v2/status")
-def set_status(id: str, status: wire.SubjectStatus, store: Tasks) -> wire.Subject:
-    return store.update(id, TaskPatch(status=status))
+def set_status(id: str, status: str, store: Tasks) -> wire.Subject:
+    """Move a task: into a bucket, or to one of the statuses by which people here call it."""
+    return store.update(id, patch_to(status))
 
 
 @app.method("subject/next")

@@ -162,6 +162,8 @@ class MethodRow(Struct, frozen=True, gc=False):
         served_with: If that method is registered, the framework also serves this one.
         strict: The params are held against the wire type and its rules before any handler sees
             them, whatever its hints are.
+        decoded: Hosts decode the result field by field, so one that is not of the wire's own types
+            is held against its wire type before it goes out.
         actor: Where in the params the caller's identity stands; "" = nowhere.
         beside: Fields that hosts send beside those of the wire type.
         like: Another row, in whose form a handler gets the params unless it takes this row's own
@@ -186,6 +188,7 @@ class MethodRow(Struct, frozen=True, gc=False):
     stopped: Callable[[Any, bool], Any] | None = None
     served_with: str | None = None
     strict: bool = False
+    decoded: bool = False
     actor: str = "actor"
     beside: tuple[str, ...] = ()
     like: Like | None = None

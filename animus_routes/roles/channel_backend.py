@@ -70,6 +70,7 @@ def _method(verb: str, params: str, result: str, adapt: ResultAdapter, *returns:
         result=f"channel.{result}",
         required=True,
         strict=True,
+        decoded=True,
         actor="",
         adapt_result=adapt,
         adapts_all=True,

@@ -80,6 +80,7 @@ def _operation(
         params=f"plugin.ConversationOperation{name}Request",
         result=f"plugin.ConversationOperation{result}Response",
         strict=True,
+        decoded=True,
         adapt_result=adapt,
         adapts_all=True,
         returns=returns,

@@ -66,6 +66,7 @@ def _fenced(
         params=f"queue.{params}",
         result=f"queue.{result}",
         strict=True,
+        decoded=True,
         actor="",
         adapt_params=adapt_params,
         adapt_result=adapt,

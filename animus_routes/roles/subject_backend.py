@@ -295,6 +295,7 @@ def _v2(row: MethodRow, name: str, held: ParamsAdapter) -> MethodRow:
         name=f"subject/v2/{row.verb}",
         params=f"subject.{name}",
         required=False,
+        decoded=True,
         adapt_params=held,
         like=Like(row.name, _apart(held)),
         actor="context.actor",

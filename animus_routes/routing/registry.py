@@ -86,6 +86,7 @@ class Registry:
             self.rows[row.like.name][1],
             name=row.name,
             adapt_params=row.like.adapt_params,
+            decoded=row.decoded,
             actor=row.actor,
         )
 

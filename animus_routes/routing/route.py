@@ -299,13 +299,18 @@ def _stream(items: StreamRow, signature: Signature) -> Stream:
 
 
 def _adapter(row: MethodRow | None, registered: Registered) -> Callable[[Any, Raw], Any] | None:
-    adapt = row.adapt_result if row is not None else None
-    if row is None or adapt is None:
+    if row is None or (row.adapt_result is None and not row.decoded):
         return None
+    adapt, wire = row.adapt_result, row.result if row.decoded else None
 
     def adapted(result: Any, params: Raw) -> Any:
         try:
-            return adapt(result, codecs.plain(params), registered)
+            found = result if adapt is None else adapt(result, codecs.plain(params), registered)
+            if wire is None or is_generated(type(found)):
+                return found
+            from animus_routes.routing.decoded import as_decoded
+
+            return as_decoded(found, wire)
         except Exception as error:
             from animus_routes.routing.misfit import say_what
 
@@ -317,7 +322,7 @@ def _adapter(row: MethodRow | None, registered: Registered) -> Callable[[Any, Ra
 
 def _adapted(row: MethodRow | None, signature: Signature) -> Mapping[type, bool]:
     """An author's own types take part in the conveniences, the wire's need none."""
-    if row is None or row.adapt_result is None:
+    if row is None or (row.adapt_result is None and not row.decoded):
         return ANY_PLAIN
     if row.adapts_all:
         return ANYTHING

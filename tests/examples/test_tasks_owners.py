@@ -205,3 +205,37 @@ def test_owners_can_be_read_where_they_are_kept(plugin: Plugin, tmp_path: Path) 
     with closing(sqlite3.connect(tmp_path / ".animus" / "tasks.sqlite3")) as db:
         rows = db.execute("SELECT owner FROM tasks ORDER BY seq").fetchall()
     assert [row and json.loads(row) for (row,) in rows] == [["u-1", "t-1"], ["u-1", None], None]
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "native"),
+    [
+        ("In Review", "in-progress", "In Review"),
+        ("in_review", "in-progress", "In Review"),
+        (" backlog ", "ready", "Backlog"),
+        ("Duplicate", "cancelled", "Duplicate"),
+        ("in_progress", "in-progress", "In Progress"),
+        ("done", "done", "Done"),
+        ("DONE", "done", "Done"),
+    ],
+)
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_status_may_be_native_or_the_protocols(
+    plugin: Plugin, version: str, said: str, status: str, native: str
+) -> None:
+    task = made(plugin, KIM)["id"]
+    params = asking(KIM, id=task, status=said)
+    prefix = "task/v2" if version == "v2" else "task"
+    moved = plugin.call(f"{prefix}/status", params)
+    assert (moved["status"], moved["native_status"]) == (status, native)
+
+
+@pytest.mark.parametrize("said", ["", " ", "open", "in-reviews"])
+def test_a_status_that_nobody_here_knows_is_refused_with_those_that_are(
+    plugin: Plugin, said: str
+) -> None:
+    task = made(plugin, KIM)["id"]
+    for prefix in ("task", "task/v2"):
+        problem = refused(plugin, f"{prefix}/status", asking(KIM, id=task, status=said))
+        assert problem.code == -32602
+        assert "ready, in-progress, blocked, done, cancelled, Todo" in problem.message

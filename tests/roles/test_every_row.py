@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import NODEFAULT
 
 from animus_routes import App, ConfigurationError, NotFound, RpcError
 from animus_routes.roles import MethodRow, role
@@ -142,6 +143,76 @@ def test_a_method_without_a_handler_is_derived_refused_or_a_startup_problem(
     assert caught.value.code == -32001
     unsupported = "unsupported" if kind == "subject_backend" else "not_supported"
     assert caught.value.data["category"] == unsupported
+
+
+# Hosts decode the results of newer methods field by field, with or without room for more.
+DECODED = [(kind, method) for kind, method in METHODS if row_of(kind, method).decoded]
+
+
+def test_hosts_decode_the_results_of_all_newer_methods() -> None:
+    newer = {name for _, name in METHODS if name.split("/")[1] == "v2" or "operation_" in name}
+    newer |= {f"environment/{verb}" for verb in ("list", "get", "teardown_node", "reap")}
+    newer |= {"environment/exec_session", *(f"channel/{v}" for v in ("receive", "send", "status"))}
+    assert {name for _, name in DECODED} == newer
+
+
+def defaults(wire: Any) -> list[Any]:
+    """A wire type's defaults, one for each of its fields."""
+    given = wire.__struct_defaults__
+    return [NODEFAULT] * (len(wire.__struct_fields__) - len(given)) + [*given]
+
+
+def giving(app: App, method: str, result: Any) -> App:
+    app.registrations[:] = [one for one in app.registrations if one.name != method]
+    app.method(method)(lambda params: result)
+    return app
+
+
+# What has no required field can be wrong all the same.
+WRONG: list[tuple[str, Any, str]] = [
+    ("environment/list", {"nodes": [{"id": "n-1"}]}, "name"),
+    ("environment/get", {"node": {"id": "n-1", "orphan": False}}, "name"),
+    ("environment/teardown_node", {"deleted": [7]}, "deleted"),
+    ("environment/reap", {"deleted": [7]}, "deleted"),
+    ("conversation/operation_load", {"operation": {"operation_id": "op-1"}}, "conversation_id"),
+    ("queue/v2/lease", {"leased": [], "x-unknown": 1}, "x-unknown"),
+    ("queue/v2/lease", {"leased": [{"entry": {}}]}, "leased[0].entry"),
+    ("queue/v2/completion", {"outcome": "done"}, "outcome"),
+    ("channel/receive", {"duplicate": False, "x-unknown": 1}, "x-unknown"),
+    ("channel/send", {"state": "sent"}, "state"),
+    ("subject/v2/get", {"id": "task:9", "kind": "task", "title": "t", "status": "open"}, "status"),
+    ("subject/v2/list", {"subjects": [{"id": "task:9", "kind": "task"}]}, "subjects[0]"),
+    ("subject/v2/delete", {"deleted": True}, "ok"),
+]
+for wire_kind, wire_method in DECODED:
+    known = wire_type(row_of(wire_kind, wire_method).result or "")
+    whole = without_proof(example(row_of(wire_kind, wire_method).result))
+    WRONG += [
+        (wire_method, {n: v for n, v in whole.items() if n != name}, name)
+        for name, default in zip(known.__struct_encode_fields__, defaults(known), strict=True)
+        if default is NODEFAULT and name in whole and name not in {"scope", "delivery_id"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "result", "field"), WRONG, ids=[f"{method}-{field}" for method, _, field in WRONG]
+)
+def test_a_plain_result_that_no_host_decodes_is_an_error_that_names_the_field(
+    method: str, result: Any, field: str
+) -> None:
+    (kind,) = {one for one, name in METHODS if name == method}
+    app = giving(app_with(kind, method), method, result)
+    with TestClient(app, check_results=False) as client, pytest.raises(RpcError) as caught:
+        client.call(method, example(row_of(kind, method).params))
+    assert caught.value.code == -32603
+    assert field in str(caught.value.__cause__)
+
+
+def test_what_is_at_its_default_is_left_out_of_a_strict_result() -> None:
+    found = {"leased": [], "blocked": []}
+    app = giving(app_with("queue", "queue/v2/lease"), "queue/v2/lease", found)
+    with TestClient(app) as client:
+        assert client.call("queue/v2/lease", example("queue.QueueLeaseV2Request")) == {"leased": []}
 
 
 def by_fields(names: list[str]) -> Any:
