@@ -209,7 +209,7 @@ def test_a_plain_result_that_no_host_decodes_is_an_error_that_names_the_field(
 
 
 def test_what_is_at_its_default_is_left_out_of_a_strict_result() -> None:
-    found = {"leased": [], "blocked": []}
+    found: dict[str, Any] = {"leased": [], "blocked": []}
     app = giving(app_with("queue", "queue/v2/lease"), "queue/v2/lease", found)
     with TestClient(app) as client:
         assert client.call("queue/v2/lease", example("queue.QueueLeaseV2Request")) == {"leased": []}
