@@ -1,7 +1,8 @@
 """Writes the wire types of both families from ``schemas/``, and the names from the role tables.
 
 ``python tools/codegen.py`` writes ``animus_routes/types/``, ``animus_routes/structs/``,
-``animus_routes/backends/`` and ``animus_routes/names.py``; ``--check`` writes nothing and fails,
+``animus_routes/backends/``, ``animus_routes/compat/types/generated/`` and
+``animus_routes/names.py``; ``--check`` writes nothing and fails,
 naming every file that differs, is missing or is unexpected.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from _codegen import backends, names, reader, shared
+from _codegen.classic import Classic, classic
 from _codegen.model import GenerationError
 from _codegen.structs import Structs
 from _codegen.types import Types
@@ -29,17 +31,21 @@ FAMILIES: dict[str, Callable[[Bundle], Family]] = {
     "types": lambda _: Types(),
     "structs": Structs,
 }
+CLASSIC = "compat/types/generated"
 TITLES = {"types": Types.title, "structs": Structs.title}
 
 
 def generate() -> dict[Path, str]:
     """Every generated file and its content."""
     package = ROOT / "animus_routes"
+    bundles = reader.read(ROOT / "schemas")
     written = {
         package / folder / f"{bundle.module}.py": module(bundle, family(bundle))
-        for bundle in shared.apart(reader.read(ROOT / "schemas"))
+        for bundle in shared.apart(bundles)
         for folder, family in FAMILIES.items()
     }
+    for bundle in classic(bundles):
+        written[package / CLASSIC / f"{bundle.module}.py"] = module(bundle, Classic())
     written[package / "names.py"] = names.module()
     for folder, title in TITLES.items():
         written[package / "backends" / f"{folder}.py"] = backends.module(folder, title)
@@ -48,7 +54,7 @@ def generate() -> dict[Path, str]:
 
 def present() -> set[Path]:
     """Every file that stands where generated ones do."""
-    folders = [ROOT / "animus_routes" / folder for folder in (*FAMILIES, "backends")]
+    folders = [ROOT / "animus_routes" / folder for folder in (*FAMILIES, "backends", CLASSIC)]
     found = {path for folder in folders for path in folder.glob("[a-z]*.py")}
     return found | {*(ROOT / "animus_routes").glob("names.py")}
 

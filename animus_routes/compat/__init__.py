@@ -2,80 +2,94 @@
 
     from animus_routes.compat import PluginKind, Subject, SubjectListResult, define_plugin
 
-`define_plugin` is a thin adapter: it passes the object to `App.include`. Every name is in this
-module, including the wire types of the ten roles, and is loaded when it is first used.
-docs/moving.md shows a class next to the decorators that replace it.
+Modules, names and signatures are the SDK's: replace the name of its package by that of this one.
+`define_plugin` is a thin adapter: it passes the object to `App.include`. Each name is loaded when
+it is first used. docs/moving.md shows a class next to the decorators that replace it, and says
+what is different.
 """
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from animus_routes.roles import PROTOCOL_VERSION as PROTOCOL_VERSION
+from animus_routes.compat._lazy import loader
 
 if TYPE_CHECKING:
     # ruff: noqa: F403, F405 - for type checkers alone; at run time `__getattr__` finds each name
-    from animus_routes.compat.adapter import AgentStream as AgentStream
-    from animus_routes.compat.adapter import CallContext as CallContext
     from animus_routes.compat.adapter import Params as Params
-    from animus_routes.compat.contracts import *
     from animus_routes.compat.handshake import *
     from animus_routes.compat.plugin import *
-    from animus_routes.types.durable_store import *
-    from animus_routes.types.log_storage import *
-    from animus_routes.types.memory_store import *
-    from animus_routes.types.notifier import *
-    from animus_routes.types.plugin import EnvRequirement as EnvRequirement
-    from animus_routes.types.plugin import HealthCheckResult as HealthCheckResult
-    from animus_routes.types.plugin import HealthStatus as HealthStatus
-    from animus_routes.types.plugin import HostCapabilities as HostCapabilities
-    from animus_routes.types.plugin import HostInfo as HostInfo
-    from animus_routes.types.plugin import InitializeParams as InitializeParams
-    from animus_routes.types.plugin import InitializeResult as InitializeResult
-    from animus_routes.types.plugin import KindCapability as KindCapability
-    from animus_routes.types.plugin import McpTool as McpTool
-    from animus_routes.types.plugin import PluginCapabilities as PluginCapabilities
-    from animus_routes.types.plugin import PluginInfo as PluginInfo
-    from animus_routes.types.plugin import PluginManifest as PluginManifest
-    from animus_routes.types.plugin import RpcError as RpcError
-    from animus_routes.types.plugin import TriggerEvent as TriggerEvent
-    from animus_routes.types.provider import *
-    from animus_routes.types.queue import *
-    from animus_routes.types.subject import *
-    from animus_routes.types.transport import *
-    from animus_routes.types.trigger import TriggerSchema as TriggerSchema
-    from animus_routes.types.workflow_runner import PhaseCompleted as PhaseCompleted
-    from animus_routes.types.workflow_runner import PhaseDecision as PhaseDecision
-    from animus_routes.types.workflow_runner import PhaseEvent as PhaseEvent
-    from animus_routes.types.workflow_runner import PhaseResultSnapshot as PhaseResultSnapshot
-    from animus_routes.types.workflow_runner import PhaseStarted as PhaseStarted
-    from animus_routes.types.workflow_runner import WorkflowExecuteRequest as WorkflowExecuteRequest
-    from animus_routes.types.workflow_runner import WorkflowExecuteResult as WorkflowExecuteResult
-    from animus_routes.types.workflow_runner import (
-        WorkflowPhaseRunRequest as WorkflowPhaseRunRequest,
-    )
-    from animus_routes.types.workflow_runner import WorkflowPhaseRunResult as WorkflowPhaseRunResult
-    from animus_routes.types.workflow_runner import (
-        WorkflowRunnerCapabilities as WorkflowRunnerCapabilities,
-    )
-    from animus_routes.types.workflow_runner import WorkflowRunnerManifest as WorkflowRunnerManifest
+    from animus_routes.compat.roles.context import *
+    from animus_routes.compat.roles.durable_store import *
+    from animus_routes.compat.roles.log_storage import *
+    from animus_routes.compat.roles.memory_store import *
+    from animus_routes.compat.roles.notifier import *
+    from animus_routes.compat.roles.provider import *
+    from animus_routes.compat.roles.queue import *
+    from animus_routes.compat.roles.subject import *
+    from animus_routes.compat.roles.transport import *
+    from animus_routes.compat.roles.trigger import *
+    from animus_routes.compat.roles.workflow_runner import *
+    from animus_routes.compat.types.plugin_protocol import *
+    from animus_routes.compat.wire import *
 
-    ProviderCallContext: TypeAlias = CallContext
-    SubjectCallContext: TypeAlias = CallContext
-    ProviderRunParams: TypeAlias = AgentRunRequest
-    ProviderRunResult: TypeAlias = AgentRunResponse
-    SubjectListParams: TypeAlias = SubjectFilter
-    SubjectListResult: TypeAlias = SubjectList
-    WireTriggerEvent: TypeAlias = TriggerEvent
+__version__: Final = "0.2.0"
+"""The version of the SDK whose interface this is."""
 
-PluginKindString: TypeAlias = str
-
-_HERE: Final = ("plugin", "adapter", "contracts", "handshake")
-# In this order: of a name that two crates have, the first counts, such as the flat TriggerEvent.
-_CRATES: Final = (
+HOMES: Final = {
+    "adapter": ("Params",),
+    "plugin": (
+        "DefinitionError",
+        "PluginHandle",
+        "PluginSpec",
+        "define_plugin",
+        "ensure_wire_subject",
+    ),
+    "handshake": (
+        "PluginIdentity",
+        "build_initialize_result",
+        "build_manifest",
+        "validate_initialize_params",
+    ),
+    "wire": (
+        "FrameHandler",
+        "Logger",
+        "Wire",
+        "create_wire",
+        "encode_frame",
+        "error_response",
+        "ok_response",
+        "parse_frame",
+        "run_lines",
+    ),
+    "types.plugin_protocol": (
+        "PROTOCOL_VERSION",
+        "EnvRequirement",
+        "ErrorCode",
+        "HealthCheckResult",
+        "HealthStatus",
+        "HostCapabilities",
+        "HostInfo",
+        "InitializeParams",
+        "InitializeResult",
+        "KindCapability",
+        "McpTool",
+        "PluginCapabilities",
+        "PluginInfo",
+        "PluginKind",
+        "PluginKindString",
+        "PluginManifest",
+        "RpcError",
+        "RpcId",
+        "RpcNotification",
+        "RpcRequest",
+        "RpcResponse",
+    ),
+    "roles.context": ("CallContext", "HealthReport"),
+}
+# Where every other name is looked for, in this order.
+ROLES: Final = (
     "subject",
-    "plugin",
     "provider",
     "trigger",
     "log_storage",
@@ -86,32 +100,85 @@ _CRATES: Final = (
     "memory_store",
     "notifier",
 )
-_ALIASES: Final = {
-    "ProviderCallContext": "CallContext",
-    "ProviderRunParams": "AgentRunRequest",
-    "ProviderRunResult": "AgentRunResponse",
-    "SubjectCallContext": "CallContext",
-    "SubjectListParams": "SubjectFilter",
-    "SubjectListResult": "SubjectList",
-    "WireTriggerEvent": "TriggerEvent",
-}
+__all__ = [
+    "PROTOCOL_VERSION",
+    "AgentRunRequest",
+    "AgentRunResponse",
+    "AgentStream",
+    "CallContext",
+    "DurableStore",
+    "EnvRequirement",
+    "ErrorCode",
+    "HealthCheckResult",
+    "HealthReport",
+    "HealthStatus",
+    "HostCapabilities",
+    "HostInfo",
+    "InitializeParams",
+    "InitializeResult",
+    "LogStorageBackend",
+    "McpTool",
+    "MemoryStore",
+    "Notifier",
+    "PluginCapabilities",
+    "PluginHandle",
+    "PluginIdentity",
+    "PluginInfo",
+    "PluginKind",
+    "PluginKindString",
+    "PluginManifest",
+    "PluginSpec",
+    "Provider",
+    "ProviderCallContext",
+    "ProviderRunParams",
+    "ProviderRunResult",
+    "Queue",
+    "RpcError",
+    "RpcId",
+    "RpcNotification",
+    "RpcRequest",
+    "RpcResponse",
+    "Subject",
+    "SubjectBackend",
+    "SubjectCallContext",
+    "SubjectCreateRequest",
+    "SubjectListParams",
+    "SubjectListResult",
+    "SubjectPatch",
+    "SubjectStatus",
+    "TransportBackend",
+    "TriggerBackend",
+    "TriggerEvent",
+    "Wire",
+    "WorkflowRunner",
+    "__version__",
+    "build_initialize_result",
+    "build_manifest",
+    "create_wire",
+    "define_plugin",
+    "encode_frame",
+    "ensure_wire_subject",
+    "error_response",
+    "ok_response",
+    "parse_frame",
+    "validate_initialize_params",
+]
+
+_load = loader(__name__, {**HOMES, "roles": (), "types": (), **dict.fromkeys(ROLES, ())})
 
 
 def __getattr__(name: str) -> object:
     if name.startswith("_"):
-        raise AttributeError(name)
-    if name == "define_plugin":
-        from animus_routes.engine.program import claim_for_program
-
-        claim_for_program(sys._getframe(1))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    wanted = _ALIASES.get(name, name)
-    for module in (
-        *(f"animus_routes.compat.{home}" for home in _HERE),
-        *(f"animus_routes.types.{crate}" for crate in _CRATES),
-    ):
-        found = __import__(module, fromlist=[wanted])
-        if wanted in found.__all__:
-            value: object = getattr(found, wanted)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module 'animus_routes.compat' has no attribute '{name}'")
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    try:
+        return _load(name)
+    except AttributeError:
+        pass
+    for role in ROLES:
+        for module in (f"roles.{role}", f"types.generated.{role}"):
+            found = __import__(f"{__name__}.{module}", fromlist=[name])
+            if name in found.__all__:
+                value: object = getattr(found, name)
+                globals()[name] = value
+                return value
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Any, cast, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from msgspec import structs
+
+from animus_routes.compat import results
+from animus_routes.compat.methods import METHODS, WITHOUT_PARAMS, Way, meant_kind
+from animus_routes.compat.roles.context import CallContext
 from animus_routes.handlers.context import Context
-from animus_routes.values.hints import bare, is_model, wire_type
+from animus_routes.handlers.signature import STANDS_FOR, name_of
+from animus_routes.values.hints import wire_type
 
 if TYPE_CHECKING:
     from animus_routes.roles import MethodRow
+    from animus_routes.routing.router import Registration
 
-__all__ = ["AgentStream", "CallContext", "Cancellation", "Params"]
+__all__ = ["Params", "adapted", "adapted_health", "second_name"]
 
 Handler = Callable[..., Any]
-CONTEXT_NAMES = frozenset({"ctx", "context", "_ctx", "_context"})
+CONTEXT_NAMES: Final = frozenset({"ctx", "context", "_ctx", "_context"})
+SUBJECT_GROUP: Final = "subject"
 
 
 class Params(dict[str, Any]):
     """Params as a dict whose keys can also be read as attributes, at every depth.
 
     `params["id"]` and `params.id` are the same. An attribute that the host left out is the wire
-    type's default (None, an empty list), as in the published SDK's models; a key that was left out
-    is a KeyError, as in any dict. A field with the name of a dict method, such as `values`, can
-    only be read as a key.
+    type's default (None, an empty list); a key that was left out is a KeyError, as in any dict. A
+    field with the name of a dict method, such as `values`, can only be read as a key.
     """
 
     _wire: Any
@@ -63,183 +71,179 @@ def _default(wire: Any, name: str) -> Any:
     return None if field.default is NODEFAULT else field.default
 
 
-class Cancellation:
-    """Whether the call is cancelled: can be used like a `threading.Event`, or as a bool."""
-
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-
-    def __bool__(self) -> bool:
-        return self._ctx.cancelled
-
-    def is_set(self) -> bool:
-        """As `threading.Event.is_set`."""
-        return self._ctx.cancelled
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the cancellation, as `threading.Event.wait`."""
-        return self._ctx.wait(float("inf") if timeout is None else timeout)
-
-
-class AgentStream:
-    """What a provider reports during a run; each call sends one `agent/*` notification."""
-
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-
-    def output(self, *, text: str, session_id: str | None = None, final: bool = False) -> None:
-        """Text from the agent; `final` text is that of the whole turn."""
-        self._emit("output", session_id, text=text, is_final=final)
-
-    def thinking(self, *, text: str, session_id: str | None = None) -> None:
-        """What the agent is thinking."""
-        self._emit("thinking", session_id, text=text)
-
-    def tool_call(
-        self,
-        *,
-        name: str,
-        arguments: Any = None,
-        server: str | None = None,
-        session_id: str | None = None,
-    ) -> None:
-        """The agent calls a tool."""
-        given: Any = arguments if arguments is not None else {}
-        self._emit("toolCall", session_id, name=name, arguments=given, server=server)
-
-    def tool_result(
-        self, *, name: str, output: Any = "", success: bool = True, session_id: str | None = None
-    ) -> None:
-        """What the tool answered."""
-        self._emit("toolResult", session_id, name=name, output=output, success=success)
-
-    def error(
-        self, *, message: str, recoverable: bool = False, session_id: str | None = None
-    ) -> None:
-        """Something went wrong; an error that is not recoverable ends the run."""
-        self._emit("error", session_id, message=message, recoverable=recoverable)
-
-    def _emit(self, kind: str, session_id: str | None, **fields: Any) -> None:
-        named = {"session_id": session_id} if session_id is not None else {}
-        self._ctx.emit({"kind": kind, **fields, **named})
-
-
-class CallContext:
-    """The published SDK's context of one call.
-
-    Attributes:
-        context: The framework's own context, for everything that this one lacks.
-        request_id: The request's id.
-        kind: The subject kind that the host called, or else the plugin's only one, or else "".
-        cancelled: Like an event; in a condition, true once the call is cancelled.
-        stream: For a provider's `run` and `resume`: reports what happens meanwhile.
-    """
-
-    def __init__(self, ctx: Context) -> None:
-        self.context = ctx
-        self.request_id = ctx.id
-        self.cancelled = Cancellation(ctx)
-        self.stream = AgentStream(ctx)
-        only = ctx.app.subject_kinds
-        self.kind = ctx.kind or (only[0] if len(only) == 1 else "")
-
-
-def adapted(method: Handler, row: MethodRow | None) -> Handler:
-    """Turn a class's method into a handler for the framework.
+def adapted(found: Registration, row: MethodRow) -> Registration:
+    """A class's method as a handler that the framework calls as the class-based SDK did.
 
     Args:
-        method: A bound method that takes `(params, ctx)`, `(params)`, `(ctx)` or nothing.
-        row: The table's row for the wire method that it serves; None for the health check.
+        found: The bound method, which takes `(params, ctx)`, or fewer of them.
+        row: The table's row for the wire method that it serves.
     """
-    takes_params, takes_context, hint = _read(method)
-    wire = _wire(row)
+    way = METHODS.get(found.name, Way())
+    own_row = structs.replace(
+        row, params=None, adapt_params=way.shape, strict=False, actor="", like=None
+    )
+    streams = row.stream is not None and row.stream.ack is not None
+    offer = _offer(found.function, row.verb)
+    wire = wire_type(row.params) if row.params is not None else None
 
-    def arguments(params: Any, ctx: Context) -> tuple[Any, ...]:
+    def arguments(params: Any, ctx: Context) -> list[Any]:
         given: Any = params
-        if type(params) is dict:
-            given = Params(cast("dict[str, Any]", params), wire)
-        return (*([given] if takes_params else []), *([CallContext(ctx)] if takes_context else []))
+        if way.dumped:
+            given = params.model_dump(by_alias=True)
+        elif not way.model:
+            given = Params(params, wire)
+        context = _context(ctx)
+        return [given if what == "params" else context for what in offer]
 
-    handler = _called_as_written(method, row, arguments)
-    handler.__annotations__ = {"ctx": Context, **({} if hint is None else {"params": hint})}
-    return handler
+    handler = _called_as_written(found.function, way, arguments, streams=streams)
+    _describe(handler, found.function, _model(way.model) if way.model else None)
+    return structs.replace(found, function=handler, row=own_row)
 
 
 def adapted_health(method: Handler) -> Handler:
     """As `adapted`, for the health check, which has no params."""
-    inner = adapted(method, None)
-    if inspect.iscoroutinefunction(inner):
+    offer = _offer(method, "health")
 
-        async def check_async(ctx: Context) -> Any:
-            return await inner({}, ctx)
+    def arguments(_params: Any, ctx: Context) -> list[Any]:
+        return [_context(ctx) for what in offer if what == "ctx"]
 
-        check_async.__annotations__ = {"ctx": Context}
-        return check_async
-
-    def check(ctx: Context) -> Any:
-        return inner({}, ctx)
-
-    check.__annotations__ = {"ctx": Context}
+    inner = _called_as_written(method, Way(result=results.health), arguments, streams=False)
+    check = _check_async(inner) if inspect.iscoroutinefunction(inner) else _check(inner)
+    _describe(check, method, None)
+    del check.__annotations__["params"]
     return check
 
 
+def _check(inner: Handler) -> Handler:
+    def check(ctx: Context) -> Any:
+        return inner({}, ctx)
+
+    return check
+
+
+def _check_async(inner: Handler) -> Handler:
+    async def check(ctx: Context) -> Any:
+        return await inner({}, ctx)
+
+    return check
+
+
+def _describe(handler: Handler, method: Handler, model: Any) -> None:
+    handler.__qualname__ = name_of(method)
+    handler.__dict__[STANDS_FOR] = method
+    handler.__annotations__ = {"ctx": Context, "params": dict if model is None else model}
+
+
+def _model(name: str) -> Any:
+    module, _, cls = name.partition(".")
+    found = __import__(f"animus_routes.compat.types.generated.{module}", fromlist=[cls])
+    return getattr(found, cls)
+
+
+def _context(ctx: Context) -> CallContext:
+    """The SDK's context of one call, of the role's own class."""
+    cancelled = threading.Event()
+    ctx.on_cancel(cancelled.set)
+    made: CallContext
+    group = ctx.method.partition("/")[0]
+    kinds = ctx.app.subject_kinds
+    if kinds and group != "health":
+        from animus_routes.compat.roles.subject import SubjectCallContext
+
+        kind = meant_kind(ctx.params, kinds) if group == SUBJECT_GROUP else group
+        made = SubjectCallContext(ctx.id, cancelled, kind)  # type: ignore[arg-type]
+    elif group == "agent":
+        from animus_routes.compat.roles.provider import AgentStream, ProviderCallContext
+
+        made = ProviderCallContext(ctx.id, cancelled, AgentStream(ctx))  # type: ignore[arg-type]
+    else:
+        made = CallContext(ctx.id, cancelled)  # type: ignore[arg-type]
+    made.__dict__["_context"] = ctx
+    return made
+
+
 def _called_as_written(
-    method: Handler, row: MethodRow | None, arguments: Callable[[Any, Context], tuple[Any, ...]]
+    method: Handler, way: Way, arguments: Callable[[Any, Context], list[Any]], *, streams: bool
 ) -> Handler:
     """A function of the same sort as the method: plain, async, a stream, an async stream."""
-    streams = row is not None and row.stream is not None and row.stream.ack is not None
+    result, item = way.result, way.item
     if inspect.isasyncgenfunction(method) or (streams and inspect.iscoroutinefunction(method)):
 
         async def stream_async(params: Any, ctx: Context) -> AsyncIterator[Any]:
             found = method(*arguments(params, ctx))
-            async for item in await found if inspect.isawaitable(found) else found:
-                yield item
+            async for one in await found if inspect.isawaitable(found) else found:
+                yield item(one)
 
         return stream_async
     if inspect.iscoroutinefunction(method):
 
         async def call_async(params: Any, ctx: Context) -> Any:
-            return await method(*arguments(params, ctx))
+            return result(await method(*arguments(params, ctx)))
 
         return call_async
     if inspect.isgeneratorfunction(method) or streams:
 
         def stream(params: Any, ctx: Context) -> Generator[Any, None, Any]:
-            items: Generator[Any, None, Any] = method(*arguments(params, ctx)) or _nothing()
-            return (yield from items)
+            returned = yield from _items(method(*arguments(params, ctx)), item)
+            return result(returned)
 
         return stream
 
     def call(params: Any, ctx: Context) -> Any:
-        return method(*arguments(params, ctx))
+        return result(method(*arguments(params, ctx)))
 
     return call
 
 
-def _nothing() -> Generator[Any, None, None]:
-    yield from ()
-
-
-def _read(method: Handler) -> tuple[bool, bool, Any]:
-    """Does it take params, does it take the context, and which model does it want for params?"""
-    names = [
-        parameter.name
-        for parameter in inspect.signature(method).parameters.values()
-        if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
-    ]
-    takes_context = len(names) > 1 or names[:1] == [n for n in names[:1] if n in CONTEXT_NAMES]
-    takes_context = takes_context and bool(names)
-    takes_params = len(names) > 1 or (bool(names) and not takes_context)
-    if not takes_params:
-        return False, takes_context, None
+def _items(items: Any, item: Callable[[Any], Any]) -> Generator[Any, None, Any]:
+    """The items of whatever can be iterated, each as it goes out; closed when this is."""
+    iterator = iter(() if items is None else items)
     try:
-        hint = get_type_hints(method).get(names[0])
-    except Exception:  # noqa: BLE001 - the published SDK never evaluated hints
-        hint = None
-    return True, takes_context, hint if is_model(bare(hint)) else None
+        while True:
+            try:
+                one = next(iterator)
+            except StopIteration as end:
+                return end.value
+            yield item(one)
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
 
 
-def _wire(row: MethodRow | None) -> Any:
-    if row is None or row.params is None:
-        return None
-    return wire_type(row.params)
+def _offer(method: Handler, verb: str) -> tuple[str, ...]:
+    """What the method is called with: what the SDK passes, or as much of it as it takes.
+
+    Names and hints are not looked at, but by a method that takes one argument where there are two.
+    """
+    whole = ("ctx",) if verb in WITHOUT_PARAMS else ("params", "ctx")
+    if verb in WITHOUT_PARAMS:
+        offers = [whole, (), ("params", "ctx")]
+    else:
+        alone = "ctx" if ([*_names(method), ""])[0] in CONTEXT_NAMES else "params"
+        offers = [whole, (alone,), ()]
+    return next((offer for offer in offers if _takes(method, len(offer))), whole)
+
+
+def _names(method: Handler) -> list[str]:
+    try:
+        return [*inspect.signature(method).parameters]
+    except (TypeError, ValueError):
+        return []
+
+
+def second_name(method: Handler) -> str:
+    """What a method calls its second parameter, where the SDK's methods have the context."""
+    return ([*_names(method), "", ""])[1]
+
+
+def _takes(method: Handler, count: int) -> bool:
+    """Can it be called with so many arguments, and what a decorator has wrapped, too?"""
+    for inner in (False, True):
+        try:
+            inspect.signature(method, follow_wrapped=inner).bind(*[None] * count)
+        except TypeError:
+            return False
+        except ValueError:  # written in C
+            continue
+    return True

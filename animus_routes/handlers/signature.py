@@ -32,6 +32,7 @@ class _Nothing:
 
 NOTHING: Final = _Nothing()
 NOT_PYTHON: Final = "it is not a Python function"
+STANDS_FOR: Final = "__stands_for__"  # of an adapter: what the author wrote
 
 
 class Parameter(Struct):
@@ -93,8 +94,8 @@ class Signature(Struct):
 
 
 def location(handler: Any) -> str:
-    """`file:line` of a handler; "" if it has no Python code."""
-    code = getattr(_layers(handler)[-1], "__code__", None)
+    """`file:line` of a handler, or of what it stands for; "" if it has no Python code."""
+    code = getattr(_layers(getattr(handler, STANDS_FOR, handler))[-1], "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
 
 

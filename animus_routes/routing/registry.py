@@ -75,7 +75,9 @@ class Registry:
         return self.roles[0], None
 
     def row_for(self, registration: Registration) -> MethodRow | None:
-        """The row by whose params a handler is called: its method's, or the one that is like it."""
+        """The row by which a handler is called: its own, its method's, or the one that is like it."""
+        if registration.row is not None:
+            return registration.row
         _, row = self.row(registration.name)
         if row is None or row.like is None:
             return row
@@ -159,7 +161,7 @@ class Registry:
         self, name: str, registration: Registration, signature: Signature | None = None
     ) -> Route:
         role, row = self.row(name)
-        if row is not None and row.like is not None:
+        if registration.row is not None or (row is not None and row.like is not None):
             row = self.row_for(registration)
         return handled(
             name,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from animus_routes.names import HandledNotification, MethodName, PluginNotification
+    from animus_routes.roles import MethodRow
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -30,6 +31,7 @@ class Registration(Struct, frozen=True):
         one_way: It handles a notification of the host's.
         context_names: Bare parameter names that mean the context.
         timeout_s: How long a call may take.
+        row: How the method is served, where that is not as the role's table says.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Registration(Struct, frozen=True):
     one_way: bool = False
     context_names: frozenset[str] = frozenset()
     timeout_s: float | None = None
+    row: MethodRow | None = None
 
 
 class Item(Struct, frozen=True, eq=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from functools import partial
 from inspect import Signature
 from operator import is_
@@ -16,7 +17,7 @@ from pydantic_core import core_schema
 from animus_routes.timestamps import RFC3339, now, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
@@ -46,8 +47,24 @@ __all__ = [
     "is_unset",
     "new_dict",
     "new_list",
+    "no_plugins",
     "unset",
 ]
+
+
+@contextmanager
+def no_plugins() -> Iterator[None]:
+    """While a model is built, pydantic does not look for plugins of its own."""
+    if PLUGIN_LOADER in sys.modules:
+        yield
+        return
+    loader = ModuleType(PLUGIN_LOADER)
+    loader.__dict__["get_plugins"] = tuple
+    sys.modules[PLUGIN_LOADER] = loader
+    try:
+        yield
+    finally:
+        del sys.modules[PLUGIN_LOADER]
 
 
 class WireModel(BaseModel):
@@ -70,15 +87,8 @@ class WireModel(BaseModel):
         first model. That would be a sixth of a plugin's start, so these models go without; the
         author's own still get them.
         """
-        if PLUGIN_LOADER in sys.modules:
+        with no_plugins():
             return super().model_rebuild(**options)
-        loader = ModuleType(PLUGIN_LOADER)
-        loader.__dict__["get_plugins"] = tuple
-        sys.modules[PLUGIN_LOADER] = loader
-        try:
-            return super().model_rebuild(**options)
-        finally:
-            del sys.modules[PLUGIN_LOADER]
 
 
 # A field leaves itself out (exclude_if), so that a model is written the same way wherever it

@@ -68,6 +68,8 @@ class Echo:
     def run(
         self, params: AgentRunRequest, ctx: ProviderCallContext
     ) -> AgentRunResponse | dict[str, Any]:
+        assert ctx.stream is not None
+        assert ctx.cancelled is not None
         ctx.stream.thinking(text="hm")
         ctx.stream.tool_call(name="look", arguments={"at": params.prompt})
         ctx.stream.tool_result(name="look", output="seen")
@@ -119,10 +121,10 @@ class Http:
 
 
 class Events:
-    """A notifier that reads nested params by attribute."""
+    """A notifier without hints."""
 
     def notify(self, params: Any, ctx: CallContext) -> dict[str, Any]:
-        assert params.event.data.list[0].x == params["event"]["data"]["list"][0]["x"]
+        assert params.event.data == params.model_dump()["event"]["data"]
         return {"accepted": params.event.event_type == "a", "delivered": 1}
 
 

@@ -13,6 +13,7 @@ GENERATED: Final = (
     "animus_routes/types/",
     "animus_routes/structs/",
     "animus_routes/backends/",
+    "animus_routes/compat/types/generated/",
     "animus_routes/names.py",
 )
 

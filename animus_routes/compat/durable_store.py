@@ -1,0 +1,10 @@
+"""What durable stores are written with, under the class-based SDK's name."""
+
+# ruff: noqa: F403 - the names of the role, and `gen`
+
+from animus_routes.compat.roles import durable_store as _role
+from animus_routes.compat.roles.durable_store import *
+from animus_routes.compat.types.generated import durable_store as gen
+
+__all__ = ["gen"]
+__all__ += _role.__all__

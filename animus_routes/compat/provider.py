@@ -1,0 +1,10 @@
+"""What providers are written with, under the class-based SDK's name."""
+
+# ruff: noqa: F403 - the names of the role, and `gen`
+
+from animus_routes.compat.roles import provider as _role
+from animus_routes.compat.roles.provider import *
+from animus_routes.compat.types.generated import provider as gen
+
+__all__ = ["gen"]
+__all__ += _role.__all__
