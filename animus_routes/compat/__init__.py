@@ -16,6 +16,17 @@ from animus_routes.compat._lazy import loader
 
 if TYPE_CHECKING:
     # ruff: noqa: F403, F405 - for type checkers alone; at run time `__getattr__` finds each name
+    from animus_routes.compat import durable_store as durable_store
+    from animus_routes.compat import log_storage as log_storage
+    from animus_routes.compat import memory_store as memory_store
+    from animus_routes.compat import notifier as notifier
+    from animus_routes.compat import provider as provider
+    from animus_routes.compat import queue as queue
+    from animus_routes.compat import subject as subject
+    from animus_routes.compat import transport as transport
+    from animus_routes.compat import trigger as trigger
+    from animus_routes.compat import types as types
+    from animus_routes.compat import workflow_runner as workflow_runner
     from animus_routes.compat.adapter import Params as Params
     from animus_routes.compat.handshake import *
     from animus_routes.compat.plugin import *

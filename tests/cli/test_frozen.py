@@ -52,7 +52,7 @@ def followed(program: Path) -> set[str]:
     ("imported", "wanted"),
     [
         ("from animus_routes import App", modules() - modules(*LEFT_OUT)),
-        ("from animus_routes.compat import define_plugin", modules("compat", "types")),
+        ("from animus_routes.compat import define_plugin", modules("compat")),
         ("import animus_routes.types", modules("types")),
     ],
 )
