@@ -65,12 +65,19 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'animus_routes' has no attribute '{name}'")
     if name == "App":
+        import gc
         import sys
 
-        from animus_routes.engine.program import claim_for_program
-
         frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        claim_for_program(frame)
+        was_on = gc.isenabled()
+        gc.disable()  # until it is known whether the program is held back until it serves
+        try:
+            from animus_routes.engine.program import claim_for_program
+
+            claim_for_program(frame)
+        finally:
+            if was_on:
+                gc.enable()
     home = _HOMES.get(name, "errors")
     module = __import__(f"animus_routes.{home}" if home else "msgspec", fromlist=[name])
     value: object = getattr(module, name)

@@ -12,7 +12,7 @@ from animus_routes.engine.stderr import say
 from animus_routes.serving.launch import importing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
 PYPROJECT: Final = "pyproject.toml"
@@ -23,15 +23,22 @@ class NotAnApp(Exception):  # noqa: N818 - the message is for a person at the co
     """There is no app where the command line says it is."""
 
 
-def load(target: str | None) -> App:
+def load(target: str | None, fails: Callable[[str, str], NoReturn] | None = None) -> App:
     """The app; ends the process with a readable message if there is none.
 
     An error inside the author's file is shown as the author's traceback, without ours.
+
+    Args:
+        target: Where it is; None for what pyproject.toml says.
+        fails: Called with that message, and with one sentence, instead of `fail`.
     """
     try:
         return find(*(named(target) if target else configured()))
     except NotAnApp as error:
-        fail(str(error))
+        text = reason = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever the author's module raises
+        text, reason = told(error), in_short(error)
+    return fail(text) if fails is None else fails(text, reason)
 
 
 def fail(text: str) -> NoReturn:
@@ -131,11 +138,12 @@ def find(place: str, attribute: str = "", folder: str = "") -> App:
 
     Raises:
         NotAnApp: There is no such file, module or attribute, or it is not an App.
+        Exception: Whatever the author's module raises.
     """
     is_file = Target(place).is_file
     with importing():
-        module = _import_file(place) if is_file else _import_module(place, folder)
-    return _app_of(module, attribute, place)
+        module = import_file(place) if is_file else _import_module(place, folder)
+    return app_of(module, attribute, place)
 
 
 def warn_if_never_run(target: Target) -> None:
@@ -148,7 +156,8 @@ def warn_if_never_run(target: Target) -> None:
         )
 
 
-def _import_file(path: str) -> ModuleType:
+def import_file(path: str) -> ModuleType:
+    """Import a file as a module of its folder."""
     if not os.path.isfile(path):  # noqa: PTH113 - pathlib costs 5 ms
         raise NotAnApp(f"there is no file {path}")
     full = os.path.abspath(path)  # noqa: PTH100 - as above
@@ -169,10 +178,7 @@ def _import_as(path: str, name: str) -> ModuleType:
         raise NotAnApp(f"{path} is not a Python file")
     module = module_from_spec(spec)
     sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 - whatever the author's module raises
-        _show_authors_error(error)
+    spec.loader.exec_module(module)
     return module
 
 
@@ -188,20 +194,36 @@ def _import(name: str, shown: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise NotAnApp(f"there is no module {shown}") from None
-        _show_authors_error(error)
-    except Exception as error:  # noqa: BLE001 - whatever the author's module raises
-        _show_authors_error(error)
+        raise
     return sys.modules[name]
 
 
-def _show_authors_error(error: BaseException) -> NoReturn:
-    """The traceback without our frames, and what can be done."""
+def told(error: BaseException) -> str:
+    """What an author's module raised: the traceback without our frames, and what can be done."""
     from animus_routes.serving.traces import traceback_of
 
-    fail("\n".join([traceback_of(error), *_advice(error)]))
+    return "\n".join([traceback_of(error), *advice(error)])
 
 
-def _advice(error: BaseException) -> Iterator[str]:
+def in_short(error: BaseException) -> str:
+    """The same as one sentence, for the user of a host."""
+    from traceback import extract_tb
+
+    from animus_routes.serving.traces import OURS
+
+    if isinstance(error, SyntaxError):
+        place = f"{error.filename}:{error.lineno}"
+        what = f"{type(error).__name__}: {error.msg}"
+    else:
+        frames = [f for f in extract_tb(error.__traceback__) if not f.filename.startswith(OURS)]
+        place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        what = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    shown = f"its app cannot be imported: {what}" + (f" ({place})" if place else "")
+    return "; ".join([shown, *advice(error)])
+
+
+def advice(error: BaseException) -> Iterator[str]:
+    """What can be done about it."""
     name = str(error.args[0]) if error.args else ""
     if isinstance(error, ModuleNotFoundError) and error.name is not None:
         if error.name.partition(".")[0] not in sys.modules:
@@ -244,7 +266,12 @@ def import_as_probed() -> None:
             del os.environ[name]
 
 
-def _app_of(module: ModuleType, attribute: str, place: str) -> App:
+def app_of(module: ModuleType, attribute: str, place: str) -> App:
+    """The app in a module.
+
+    Raises:
+        NotAnApp: There is none, or not one alone.
+    """
     apps = _apps(module)
     if attribute:
         found = getattr(module, attribute, None)

@@ -32,6 +32,7 @@ from animus_routes.engine.exit import (
     keep_reserve,
 )
 from animus_routes.engine.frames import Splitter
+from animus_routes.engine.program import release_collector
 from animus_routes.engine.server import Server
 from animus_routes.engine.standby import ENDING_SIGNALS, Standby
 from animus_routes.engine.stderr import hurry, log
@@ -82,6 +83,7 @@ class Process:
         signal.set_wakeup_fd(standby.signal_fd, warn_on_full_buffer=False)
         _watch_forks(self)
         self._guard_alarms()
+        release_collector()
         strikes = Strikes()
         while not connection.ended:
             try:

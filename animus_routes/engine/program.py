@@ -9,6 +9,7 @@ there to the import, if a file above names it; or the function that the program 
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import re
 import sys
@@ -32,8 +33,14 @@ TAKEN: Final = r"\bimport\b[^\n(]*(?:\([^)]*)?\b{name}\b|\b{module}\.{name}\("
 
 NEVER_RUN: Final = "was never run: its file has to call run()"
 
+HELD: Final = (
+    1_000_000_007  # a threshold of the collector's that no start comes to, and nobody else sets
+)
+BUILT: Final[list[str]] = []  # the built file that started this program, if one did
+
 _USED: Final = ("", "")
 _expected: list[tuple[str, str]] = []  # the apps that were made, until one is used
+_thresholds: list[tuple[int, int, int]] = []  # the collector's, while it is held
 
 
 def claim_for_program(frame: FrameType | None) -> None:
@@ -46,7 +53,33 @@ def claim_for_program(frame: FrameType | None) -> None:
         return
     frames = [found for found in _stack(frame) if not _is_machinery(found)]
     if frames and _is_program(frames[-1]) and _comes_to_run(frames):
+        hold_collector()
         claim()
+
+
+def hold_collector() -> None:
+    """Nothing that a start makes is garbage: until serving begins, the collector would only look.
+
+    Its switch is left to the author, who may turn it at any time.
+    """
+    found = gc.get_threshold()
+    if found[0] and not _thresholds:
+        _thresholds.append(found)
+        gc.set_threshold(HELD, *found[1:])
+
+
+def release_collector() -> None:
+    """Serving begins: the collector is as it was found, or as the author has set it since.
+
+    What is there by now counts as old. As new it would all be looked at in the first request.
+    """
+    while _thresholds:
+        found = _thresholds.pop()
+        if not gc.get_freeze_count():  # what the author has frozen stays so
+            gc.freeze()
+            gc.unfreeze()
+        if gc.get_threshold()[0] == HELD:
+            gc.set_threshold(*found)
 
 
 def expect_run(name: str, where: str) -> None:
@@ -60,6 +93,11 @@ def expect_run(name: str, where: str) -> None:
 def is_used() -> None:
     """An app is served, checked or described: the program knows what it does."""
     _expected[:] = [_USED]
+
+
+def was_used() -> bool:
+    """Has an app been served, checked or described?"""
+    return _USED in _expected
 
 
 def _never_run() -> None:

@@ -22,6 +22,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from animus_routes.engine.program import BUILT
 from animus_routes.engine.stderr import say
 from animus_routes.engine.wire import write_all
 from animus_routes.errors import RpcError
@@ -241,10 +242,8 @@ def _call(params: dict[str, Any], project_root: str, pipe: EventPipe) -> dict[st
         if isinstance(value, dict):
             pipe.phase(cast("dict[str, Any]", value))
 
-    is_frozen: bool = getattr(sys, "frozen", False)  # then the program is the executable
-    script = () if is_frozen else (str(Path(sys.argv[0]).resolve()),)
     with PluginProcess.start(
-        [sys.executable, *script],
+        _itself(),
         cwd=project_root,
         env=os.environ,
         stderr=None,
@@ -253,6 +252,14 @@ def _call(params: dict[str, Any], project_root: str, pipe: EventPipe) -> dict[st
         plugin.initialize({"project_binding": {"project_root": project_root}})
         result: dict[str, Any] = plugin.call("workflow/execute", params, timeout_s=TIMEOUT_S)
         return result
+
+
+def _itself() -> list[str]:
+    """The command that starts this program once more."""
+    if BUILT:
+        return [*BUILT]
+    is_frozen: bool = getattr(sys, "frozen", False)  # then the program is the executable
+    return [sys.executable, *([] if is_frozen else [str(Path(sys.argv[0]).resolve())])]
 
 
 def _tell(event: str, subject: str, **fields: Any) -> None:

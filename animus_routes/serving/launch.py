@@ -93,9 +93,28 @@ def serve(app: Launched) -> NoReturn:
     try:
         session = app.session()
     except ConfigurationError as error:
-        say(str(error))
-        leave(1)
+        cannot_serve(str(error), f"{app.name} cannot be served: {_short(error)}")
     Process(session, *pair).serve()
+
+
+def cannot_serve(text: str, reason: str) -> NoReturn:
+    """Nothing can be served: tell the host as long as it asks, and exit with 1.
+
+    Args:
+        text: What is said on stderr.
+        reason: One sentence, which the host shows.
+    """
+    from animus_routes.serving.unserved import refuse
+
+    say(text)
+    refuse(reason, *claim())
+    leave(1)
+
+
+def _short(error: ConfigurationError) -> str:
+    """The first of its problems, and how many there are."""
+    more = len(error.problems) - 1
+    return error.problems[0] + (f" (and {more} more: see its stderr)" if more else "")
 
 
 def print_manifest(app: Launched, warn: Callable[[], None] | None = None) -> NoReturn:

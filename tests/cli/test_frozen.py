@@ -24,6 +24,8 @@ LEFT_OUT = (
     "types",
     "compat",
     "testing",
+    "build",
+    "cli.build",
     "pytest_plugin",
     "__main__",
 )
