@@ -59,8 +59,15 @@ def read_odd(line: bytes, out: bytearray) -> Request | None:
     return request
 
 
+def not_run(request: Request) -> None:
+    """Say on stderr, since nothing is answered, that a request has come as a notification."""
+    log(f"{request.method}: it is a request, and nothing comes of it without an id")
+
+
 def _initialize(connection: Connection, request: Request, _out: bytearray) -> Route | None:
-    return connection.app.internal(partial(_initialized_with, connection)) if request.id else None
+    if not request.id:
+        return not_run(request)
+    return connection.app.internal(partial(_initialized_with, connection))
 
 
 def _initialized_with(connection: Connection, params: Raw) -> Any:
@@ -102,6 +109,8 @@ def _cancel(connection: Connection, request: Request, out: bytearray) -> None:
     """Answer with one -32002, whatever the handler does next."""
     target = connection.app.field(request.params, "id", raw=True)
     if target is None or not is_id(target):
+        told = "Field required" if target is None else "Expected the id of a request"
+        log(f"{request.method}: invalid params: id: {told}")
         return
     key = id_key(target)
     if connection.calls.cancel(key):
@@ -128,7 +137,7 @@ def _cancelled(request: Request) -> bytes:
 
 def _ask_to_shut_down(connection: Connection, request: Request, _out: bytearray) -> Route | None:
     if not request.id:
-        return None
+        return not_run(request)
     connection.ask_to_shut_down()
     return connection.app.internal(partial(_shut_down, connection))
 

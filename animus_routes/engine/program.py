@@ -13,14 +13,15 @@ import gc
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.exit import leave
 from animus_routes.engine.stderr import say
 from animus_routes.engine.wire import claim, is_claimed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 SERVED_BY_FLAG: Final = frozenset({"--manifest", "-m"})
@@ -109,6 +110,48 @@ def _never_run() -> None:
     if sys.argv[1:2] == ["--manifest"]:  # hosts show stderr only of what failed
         atexit.unregister(_never_run)
         leave(1)
+
+
+def when_imported(name: str, then: Callable[[], object]) -> Callable[[], None]:
+    """Call a function once, right after the first import of a module.
+
+    Returns:
+        What withdraws it.
+    """
+    found = _Finder(name, then)
+    sys.meta_path.insert(0, found)
+    return found.withdraw
+
+
+class _Finder:
+    """Has the module found by the others, and stands in for its loader until it is executed."""
+
+    def __init__(self, name: str, then: Callable[[], object]) -> None:
+        self._name = name
+        self._then = then
+        self._loader: Any = None
+
+    def withdraw(self) -> None:
+        with suppress(ValueError):
+            sys.meta_path.remove(self)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != self._name:
+            return None
+        self.withdraw()
+        specs = (finder.find_spec(name, path, target) for finder in sys.meta_path)
+        spec = next((spec for spec in specs if spec is not None), None)
+        if spec is not None:
+            self._loader, spec.loader = spec.loader, self
+        return spec
+
+    def create_module(self, spec: Any) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        self._then()
 
 
 def working_directory() -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.answers import decode_again
-from animus_routes.engine.control import CONTROL, EXIT, INLINE, read_odd
+from animus_routes.engine.control import CONTROL, EXIT, INLINE, not_run, read_odd
 from animus_routes.engine.exit import FORKED, End, Interrupted, end_child
 from animus_routes.engine.frames import (
     UNREADABLE,
@@ -287,7 +287,12 @@ class Server:
     def _notified(self, route: Route | None, request: Request) -> Route | None:
         """Notifications are never answered; unknown ones are dropped."""
         connection = self.connection
-        if route is None or not route.one_way or not connection.opened or connection.closing:
+        if route is None or connection.closing:
+            return None
+        if not route.one_way:
+            return not_run(request)
+        if not connection.opened:
+            log(f"'{request.method}' was called before `initialized`, and is dropped")
             return None
         if route.stops is not None:
             self._stop(route, request, bytearray())

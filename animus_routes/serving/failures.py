@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 LOOK: Final = "the traceback is on the plugin's stderr, which the daemon has in its events"
 LONGEST_TEXT: Final = 500
+TOLD: Final = (OSError, SystemExit)  # what these say at the start is meant for the operator
 
 
 class Value(Struct):
@@ -203,11 +204,16 @@ class Failures:
         if isinstance(found, Value):
             return found
         error = found
-        stopped = type(error).__name__ == "CancelledError" and self._over()
-        if stopped or isinstance(error, Interrupted):
+        if self.is_end(error):
             text = "cancelled: the plugin is ending"
             return error_frame(request.id, CANCELLED, text, {"category": "cancelled"})
         return self.misfit(route, request, error)
+
+    def is_end(self, error: BaseException) -> bool:
+        """Was it raised because the plugin ends, and not by the author's code?"""
+        if isinstance(error, Interrupted):
+            return True
+        return type(error).__name__ == "CancelledError" and self._over()
 
     def misfit(self, route: Any, request: Request, error: BaseException) -> bytes:
         """What no exception handler is asked about, or not any more."""
@@ -315,7 +321,7 @@ class Failures:
         if isinstance(error, NotStartedError):
             name, said = error.step, f"the plugin cannot start, {error.step} failed: error"
             error = _cause(error)
-            told = _text(error) if isinstance(error, OSError) else type(error).__name__
+            told = _text(error) if isinstance(error, TOLD) else type(error).__name__
         error_id = self.report(name, error)
         if not error_id:
             return f"{said}: the plugin is ending", {"category": "other"}

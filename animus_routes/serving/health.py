@@ -48,17 +48,13 @@ class Health:
         async def checked_async(values: Any, *ctx: Context) -> dict[str, Any]:
             try:
                 return self.result(await call(values, *ctx))
-            except Exception as error:  # noqa: BLE001 - a failing check is an answer
-                if FORKED:
-                    end_child(error)
+            except BaseException as error:  # noqa: BLE001 - a failing check is an answer
                 return self._unhealthy(error)
 
         def checked(values: Any, *ctx: Context) -> dict[str, Any]:
             try:
                 return self.result(call(values, *ctx))
-            except Exception as error:  # noqa: BLE001 - as above
-                if FORKED:
-                    end_child(error)
+            except BaseException as error:  # noqa: BLE001 - as above
                 return self._unhealthy(error)
 
         if signature.is_async:
@@ -86,8 +82,13 @@ class Health:
             given["last_error"] = failures.masked(given["last_error"])
         return {**given, **{k: v for k, v in self._vitals().items() if k not in given}}
 
-    def _unhealthy(self, error: Exception) -> dict[str, Any]:
+    def _unhealthy(self, error: BaseException) -> dict[str, Any]:
+        """What a check that raised says; unless that is the end, of the plugin or of the call."""
+        if FORKED:
+            end_child(error)
         failures = self._failures
+        if not isinstance(error, Exception | SystemExit) or failures.is_end(error):
+            raise error
         text = error.message if isinstance(error, RpcError) else failures.bug(HEALTH, error)
         return {"status": "unhealthy", "last_error": failures.masked(text), **self._vitals()}
 

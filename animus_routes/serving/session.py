@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from _contextvars import ContextVar, copy_context
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,6 +16,7 @@ from msgspec import Raw
 
 from animus_routes.engine.exit import FORKED, End, end_child
 from animus_routes.engine.frames import Request, notification_frame
+from animus_routes.engine.program import when_imported
 from animus_routes.engine.stderr import MASKS, log
 from animus_routes.errors import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, RpcError, Unavailable
 from animus_routes.handlers.context import Context, Surroundings
@@ -79,7 +81,6 @@ class Session:
         self.surroundings = Surroundings(
             app, self._write_log, self.failures.report, self._subject_kind, self._actor
         )
-        self._sink: Sink | None = None
         self._give_logging_back: Callable[[], None] = _nothing
 
     def connect(self, link: Link) -> None:
@@ -205,7 +206,7 @@ class Session:
                 end_child(error)
             self._end_task()
             refused = step is HOOK and isinstance(error, RpcError) and not surroundings.unusable
-            if refused or not isinstance(error, Exception):
+            if refused or self.failures.is_end(error):
                 raise
             found = self.failures.translated(error, ctx)
             if isinstance(found, RpcError):
@@ -276,12 +277,14 @@ class Session:
             self._run_in_task(result)
 
     def _set_up_logging(self) -> None:
-        """Take standard `logging` over, if the program uses it, before its first hook runs."""
+        """Take standard `logging` over as soon as the program uses it."""
+        self._give_logging_back()
         if "logging" in sys.modules:
             from animus_routes.serving.stdlib_logging import take_over
 
-            self._give_logging_back()
             self._give_logging_back = take_over(self.sink)
+        else:
+            self._give_logging_back = when_imported("logging", self._set_up_logging)
 
     def close(self) -> None:
         """Give back what belongs to the process, for one that lives on."""
@@ -290,18 +293,13 @@ class Session:
         if self.failures.masked in MASKS:
             MASKS.remove(self.failures.masked)
 
-    @property
+    @cached_property
     def sink(self) -> Sink:
         """Where log lines go."""
-        if self._sink is None:
-            from animus_routes.serving.logs import Sink
+        from animus_routes.serving.logs import Sink
 
-            self._sink = Sink(
-                self.app.log_format,
-                self._log_entry if self.app.log_entries else None,
-                self.failures.masked,
-            )
-        return self._sink
+        notify = self._log_entry if self.app.log_entries else None
+        return Sink(self.app.log_format, notify, self.failures.masked)
 
     def _write_log(self, level: str, target: str, message: str, fields: Any) -> None:
         self.sink.write(level, target, message, fields)

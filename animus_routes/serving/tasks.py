@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from _contextvars import Context
     from collections.abc import Callable, Coroutine
 
+    Done = asyncio.Future[tuple[Any, BaseException | None]]
+
 
 class OneTask:
     """Runs one thing after the other in the same task of the event loop.
@@ -29,7 +31,7 @@ class OneTask:
         self._on_loop = run
         self._variables = variables
         self._task: asyncio.Task[None] | None = None
-        self._todo: asyncio.Queue[tuple[Coroutine[Any, Any, Any], asyncio.Future[Any]] | None]
+        self._todo: asyncio.Queue[tuple[Coroutine[Any, Any, Any], Done] | None]
 
     def run(self, work: Coroutine[Any, Any, Any], timeout_s: float | None = None) -> Any:
         """Run a coroutine in the task and wait for it; if that is given up, it is cancelled.
@@ -37,7 +39,10 @@ class OneTask:
         Raises:
             TimeoutError: It did not end within `timeout_s`.
         """
-        return self._on_loop(self._hand_over(work), timeout_s)
+        result, failure = self._on_loop(self._hand_over(work), timeout_s)
+        if failure is not None:
+            raise failure
+        return result
 
     def close(self) -> None:
         """End the task; it has nothing to do any more."""
@@ -45,14 +50,15 @@ class OneTask:
             with suppress(TimeoutError):
                 self._on_loop(self._end(self._task), ASYNC_EXIT_S)
 
-    async def _hand_over(self, work: Coroutine[Any, Any, Any]) -> Any:
+    async def _hand_over(self, work: Coroutine[Any, Any, Any]) -> tuple[Any, BaseException | None]:
         loop = asyncio.get_running_loop()
         if self._task is None:
             self._todo = asyncio.Queue()
             self._task = loop.create_task(self._serve(), name=KEPT, context=self._variables)
-        done: asyncio.Future[Any] = loop.create_future()
+        done: Done = loop.create_future()
         self._todo.put_nowait((work, done))
         try:
+            # As a value: an exit that is raised in a task ends its loop.
             return await done
         except asyncio.CancelledError:
             if done.cancelled():  # nobody waits any more
@@ -78,7 +84,7 @@ class OneTask:
             await _do(*next_one)
 
 
-async def _do(work: Coroutine[Any, Any, Any], done: asyncio.Future[Any]) -> None:
+async def _do(work: Coroutine[Any, Any, Any], done: Done) -> None:
     result = failure = None
     try:
         result = await work
@@ -86,9 +92,5 @@ async def _do(work: Coroutine[Any, Any, Any], done: asyncio.Future[Any]) -> None
         failure = error
     if FORKED:
         end_child(failure)
-    if done.done():
-        return
-    if failure is not None:
-        done.set_exception(failure)
-    else:
-        done.set_result(result)
+    if not done.done():
+        done.set_result((result, failure))

@@ -87,7 +87,15 @@ def test_a_lifespan_that_needs_a_missing_variable_does_not_fail_the_handshake() 
         assert message == "backend unavailable: the store says no to None"
 
 
-@pytest.mark.parametrize(("how", "told"), [("bug", "LookupError"), ("os", "PermissionError: [")])
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("bug", "LookupError"),
+        ("os", "PermissionError: ["),
+        ("exit", "SystemExit: no store for ***"),
+        ("interrupt", "KeyboardInterrupt"),
+    ],
+)
 def test_a_lifespan_that_fails_is_a_sentence(how: str, told: str) -> None:
     with Plugin.start(OPERATED, env={**INSTALLED, "HOW": how, "TOKEN": "t0ken"}) as plugin:
         with pytest.raises(RpcError) as caught:
@@ -101,6 +109,22 @@ def test_a_lifespan_that_fails_is_a_sentence(how: str, told: str) -> None:
         assert "s3cret" not in message
         assert ("/var/lib/store" in message) == (how == "os")
         assert f"error {error_id} in its lifespan\nTraceback" in stderr_with(plugin, error_id)
+
+
+def test_a_lifespan_that_exits_for_want_of_a_variable_does_not_fail_the_handshake() -> None:
+    with operated(HOW="exit") as plugin:
+        message = error_of(plugin, "task/list").message
+        assert ": SystemExit: no store for anybody; " in message
+        assert message.endswith(f"; {MISSING}")
+        assert plugin.call("health/check")["status"] == "unhealthy"
+
+
+def test_a_health_check_that_exits_is_unhealthy() -> None:
+    with operated(HOW="unwell", TOKEN="t0ken") as plugin:
+        found = plugin.call("health/check")
+        assert found["status"] == "unhealthy"
+        assert "SystemExit: 3" in stderr_with(plugin, "in health/check")
+        assert plugin.call("task/list")["subjects"] == []
 
 
 def test_a_lifespan_that_says_why_itself_is_taken_at_its_word() -> None:
@@ -132,6 +156,39 @@ def test_a_notification_that_does_not_fit_is_a_line_on_stderr(plugin: Plugin) ->
     plugin.notify("subject/unwatch", {})
     told = "animus-routes: subject/unwatch: invalid params: watch_id: Field required\n"
     stderr_with(plugin, told)
+
+
+@pytest.mark.parametrize("params", [{"id": {}}, {"id": []}, {"id": True}, {}, {"request": 1}, None])
+def test_a_cancellation_that_names_no_request_is_a_line_on_stderr(params: Any) -> None:
+    with operated(TOKEN="t0ken") as plugin:
+        plugin.notify("$/cancelRequest", params)
+        told = "Expected the id of a request" if params and "id" in params else "Field required"
+        stderr_with(plugin, f"animus-routes: $/cancelRequest: invalid params: id: {told}\n")
+        plugin.notify("$/cancelRequest", {"id": 99})
+        assert plugin.call("$/ping") == {}
+        assert plugin.stderr_text().count("$/cancelRequest") == 1
+
+
+@pytest.mark.parametrize("method", ["task/get", "subject/list", "trigger/watch", "shutdown"])
+def test_a_request_without_an_id_is_a_line_on_stderr(plugin: Plugin, method: str) -> None:
+    plugin.notify(method, {"id": 5})
+    told = f"animus-routes: {method}: it is a request, and nothing comes of it without an id\n"
+    stderr_with(plugin, told)
+    assert plugin.call("task/list")["subjects"] == []
+
+
+def test_a_notification_before_the_handshake_is_a_line_on_stderr() -> None:
+    with Plugin.start(OPERATED, env={**INSTALLED, "TOKEN": "t0ken"}) as plugin:
+        plugin.notify("trigger/ack", {"event_id": "1"})
+        stderr_with(plugin, "'trigger/ack' was called before `initialized`, and is dropped\n")
+
+
+def test_notifications_that_nobody_here_knows_are_dropped(plugin: Plugin) -> None:
+    before = plugin.stderr_text()
+    for method in ("x/none", "$/setTrace", "$/progress"):
+        plugin.notify(method, {"id": {}})
+    assert plugin.call("$/ping") == {}
+    assert plugin.stderr_text() == before
 
 
 @pytest.mark.parametrize("method", ["$/cancelRequest", "initialized", "$/progress"])
@@ -278,3 +335,18 @@ def test_masking_leaves_ids_codes_and_times_alone() -> None:
     with operated(TOKEN="abc") as plugin:  # too short to be one
         error = error_of(plugin, "task/list", {"labels_any": ["error"]})
         assert error.message == "401 for abc"
+
+
+LATE = [sys.executable, str(PLUGINS / "logs_late.py")]
+
+
+@pytest.mark.parametrize("where", ["lifespan", "here", "thread", "async"])
+def test_what_logging_writes_is_masked_however_late_it_is_imported(where: str) -> None:
+    env = {**INSTALLED, "TOKEN": "t0psecret", "WHERE": where}
+    with Plugin.start(LATE, env=env) as plugin:
+        plugin.initialize()
+        if where != "lifespan":
+            assert plugin.call(f"log/{where}") in {None, True}
+        text = stderr_with(plugin, "with")
+    (line,) = text.splitlines()
+    assert line.partition("Z ")[2] == f"WARN  {where}: with *** key='value'"

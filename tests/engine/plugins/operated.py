@@ -16,6 +16,10 @@ def lifespan() -> Iterator[str]:
         raise PermissionError(13, "Permission denied", "/var/lib/store")
     elif how == "bug":
         raise LookupError("s3cret inside")
+    elif how == "exit":
+        sys.exit("no store for " + os.environ.get("TOKEN", "anybody"))
+    elif how == "interrupt":
+        raise KeyboardInterrupt
     elif how == "refuse":
         raise Unavailable(f"the store says no to {os.environ.get('TOKEN')}")
     else:
@@ -80,6 +84,8 @@ def get(id: str) -> dict[str, Any]:
 
 @app.health
 def health() -> str | None:
+    if os.environ.get("HOW") == "unwell":
+        sys.exit(3)
     return os.environ.get("TOKEN") if os.environ.get("HOW") == "ill" else None
 
 
