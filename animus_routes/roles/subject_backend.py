@@ -44,8 +44,9 @@ def subject_kind(params: Params, registered: Registered) -> str | None:
     """The kind that a call of `subject/<verb>` means: its own, one inside, its id's, the only one."""
     inside = [params[name] for name in INSIDE if isinstance(params.get(name), dict)]
     own = next((one["kind"] for one in (params, *inside) if one.get("kind") is not None), None)
-    if isinstance(own, list) and len(cast("Words", own)) == 1:
-        own = cast("Words", own)[0]
+    if isinstance(own, list):
+        named = _served(cast("Words", own), registered)
+        own = named[0] if len(named) == 1 else None
     if isinstance(own, str) and own:
         return own
     prefix, colon, _ = str(params.get("id", "")).partition(":")
@@ -58,9 +59,8 @@ def subject_kind(params: Params, registered: Registered) -> str | None:
 def _list(params: Params, kind: str | None, registered: Registered) -> Params:
     """The daemon wraps the filter, the CLI does not."""
     wrapped = params.pop("filter", None)
-    if wrapped is not None:
-        params |= _object(wrapped, "filter")
-    return _filter(params, kind, registered)
+    found = {} if wrapped is None else _object(wrapped, "filter")
+    return _filter(params | found, kind, registered)
 
 
 def _filter(params: Params, kind: str | None, registered: Registered) -> Params:
@@ -73,10 +73,13 @@ def _filter(params: Params, kind: str | None, registered: Registered) -> Params:
     elif isinstance(asked, str):
         params["kind"] = [asked]
     elif isinstance(asked, list):
-        # Without a kind of ours it stays as it is: an empty list would mean all of them.
-        named = cast("Words", asked)
-        params["kind"] = [one for one in named if registered.serves(str(one))] or named
+        params["kind"] = _served(cast("Words", asked), registered)
     return {name: value for name, value in _worded(params).items() if value is not None}
+
+
+def _served(named: Words, registered: Registered) -> Words:
+    """The kinds that are served here; all of them if none is: an empty list would mean every kind."""
+    return [one for one in named if registered.serves(str(one))] or named
 
 
 def _all_named(registered: Registered) -> bool:
@@ -84,10 +87,8 @@ def _all_named(registered: Registered) -> bool:
 
 
 def _next(params: Params, kind: str | None, registered: Registered) -> Params:
-    found = kind or subject_kind(params, registered)
-    if found is not None:
-        params["kind"] = found
-    return params
+    found = kind or params.get("kind") or subject_kind(params, registered)
+    return params if found is None else {**params, "kind": found}
 
 
 def _create(params: Params, kind: str | None, registered: Registered) -> Params:
@@ -112,11 +113,11 @@ def _status(params: Params, _kind: str | None, _registered: Registered) -> Param
 
 
 def _watch(params: Params, kind: str | None, registered: Registered) -> Params:
-    if kind is not None:
-        params["kind"] = kind
-    if params.get("filter") is not None:
-        params["filter"] = _filter(_object(params["filter"], "filter"), kind, registered)
-    return params
+    found = _next(params, kind, registered)
+    if found.get("filter") is not None:
+        asked = _object(found["filter"], "filter")
+        found["filter"] = _filter(asked, found.get("kind"), registered)
+    return found
 
 
 def _fields(fields: Params, path: str) -> Params:
@@ -191,15 +192,13 @@ def _waiting(result: Any, _params: Params, _registered: Registered) -> Any:
 
 
 def _subject(result: Any, params: Params, _registered: Registered) -> Any:
-    found = _fill(_unwrap(result))
-    if found is None:
+    if (found := _fill(_unwrap(result))) is None:
         raise NotFound(f"subject '{params.get('id', '')}'")
     return found
 
 
 def _created(result: Any, _params: Params, _registered: Registered) -> Any:
-    found = _fill(_unwrap(result))
-    if found is None:
+    if (found := _fill(_unwrap(result))) is None:
         raise Mistake("returned None, but hosts want the new subject: return it")
     return found
 

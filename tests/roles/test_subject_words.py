@@ -116,6 +116,8 @@ def test_ids_come_as_they_are(tasks: Plugin, id: str) -> None:
         ("subject/status", {"id": "bug:7", "status": "done"}, "bug"),
         ("subject/next", {"kind": "task"}, "task"),
         ("bug/get", {"id": "task:7"}, "bug"),
+        ("subject/list", {"kind": ["bug", "epic"]}, "bug"),
+        ("subject/list", {"kind": ["epic", "saga"]}, None),
     ],
 )
 def test_the_kind_of_a_canonical_method_is_what_its_params_say(
@@ -160,3 +162,49 @@ def test_a_filter_asks_for_kinds_that_are_served(
     assert given(both, "subject/list", asked)["kinds"] == kinds
     assert given(both, "subject/list", {"filter": asked})["kinds"] == kinds
     assert given(both, "bug/list", asked)["kinds"] == ["bug"]
+
+
+def watched(plugin: Plugin, method: str, params: Any) -> Any:
+    """What the handler of a watch says that it was given."""
+    watch = plugin.request(method, params)
+    assert plugin.reply(watch) == {"watching": True}
+    changed = plugin.next_notification("subject/changed").params
+    plugin.notify("subject/unwatch", {"watch_id": str(watch)})
+    return changed["event"]["subject"]["custom"]
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "kind", "kinds"),
+    [
+        ("subject/watch", {"filter": {"kind": ["bug", "epic"]}}, "bug", ["bug"]),
+        ("subject/watch", {"filter": {"kind": ["task", "bug"]}}, None, ["task", "bug"]),
+        ("subject/watch", {"filter": {"kind": ["epic"]}}, "epic", ["epic"]),
+        ("subject/watch", {"filter": {"kind": []}}, None, ["task", "bug"]),
+        ("subject/watch", {"filter": {}}, None, ["task", "bug"]),
+        ("subject/watch", {"kind": "bug", "filter": {}}, "bug", ["bug"]),
+        ("subject/watch", {"kind": "bug", "filter": {"kind": ["task"]}}, "bug", ["bug"]),
+        ("subject/watch", {"kind": "bug"}, "bug", None),
+        ("subject/watch", {}, None, None),
+        ("bug/watch", {"filter": {"kind": ["task"]}}, "bug", ["bug"]),
+        ("bug/watch", {}, "bug", None),
+    ],
+)
+def test_a_watch_asks_for_kinds_that_are_served(
+    both: Plugin, method: str, params: dict[str, Any], kind: str | None, kinds: list[str] | None
+) -> None:
+    found = watched(both, method, params)
+    assert (found["kind"], found["watch_kind"]) == (kind, kind)
+    assert (found["filter"] and found["filter"]["kinds"]) == kinds
+
+
+def test_a_watch_of_the_only_kind_gets_it(tasks: Plugin) -> None:
+    found = watched(tasks, "subject/watch", {"filter": {}})
+    assert (found["watch_kind"], found["filter"]["kinds"]) == ("task", ["task"])
+    assert watched(tasks, "subject/watch", {})["watch_kind"] == "task"
+
+
+@pytest.mark.parametrize("method", ["subject/watch", "subject/next", "subject/create"])
+def test_a_kind_that_is_no_text_is_refused(tasks: Plugin, method: str) -> None:
+    with pytest.raises(RpcError, match="kind: ") as caught:
+        tasks.call(method, {"title": "t", "kind": 5})
+    assert caught.value.code == -32602

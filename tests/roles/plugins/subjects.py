@@ -67,9 +67,9 @@ def next_subject(ctx: Context, kind: str | None = None) -> dict[str, Any]:
     return told(ctx, next_kind=kind)
 
 
-def watch(ctx: Context, filter: Any = None) -> Any:
+def watch(ctx: Context, filter: Any = None, kind: str | None = None) -> Any:
     given = filter and {"kinds": filter.kind, "status": filter.status}
-    subject = told(ctx, filter=given)
+    subject = told(ctx, filter=given, watch_kind=kind)
     yield {"id": "x:1", "change_kind": "updated", "subject": subject}
     ctx.wait(60)
 
