@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from animus_routes.describe.twice import left_out
+from animus_routes.describe.twice import forgotten, left_out
 from animus_routes.errors import unknown
 from animus_routes.roles import KINDS, role
 from animus_routes.values.hints import bare, is_generated, wire_fields
@@ -43,8 +43,17 @@ def on_no_methods(app: Declaration) -> Iterator[str]:
             f"{router.written.line} has {names}: write app.include(...)"
         )
         return
-    if not app.collected() and app.lifespan is None:
+    if not app.collected() and not app.lifespan:
         yield 'the app has no methods: add @app.method("group/verb"), or include what has some'
+
+
+def on_forgotten(app: Declaration, said: list[str]) -> Iterator[str]:
+    """Routers that the app's module has, and nobody includes, unless that is said already."""
+    for router in forgotten(app):
+        place = f"{router.written.file}:{router.written.line}"
+        if not any(place in problem for problem in said):
+            names = ", ".join(f"'{row.name}'" for row in router.registrations)
+            yield f"{place}: this Router, which has {names}, is never included: write app.include(...)"
 
 
 def on_generator(row: MethodRow | None) -> str:

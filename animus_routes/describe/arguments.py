@@ -12,7 +12,9 @@ from animus_routes.values.hints import is_model
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from animus_routes.roles import MethodRow
     from animus_routes.routing.declaration import Declaration
+    from animus_routes.routing.router import Registration
 
 OPTIONS: Final[dict[str, Any]] = {
     "kinds": [],
@@ -47,8 +49,10 @@ def of_arguments(app: Declaration) -> Iterator[str]:
                 yield f"App({name}=[{item!r}]): {right}"
             elif isinstance(item, Mapping):
                 yield from _of_keys(cast("Mapping[object, object]", item))
-    for kind in {k: 0 for k in app.subject_kinds if app.subject_kinds.count(k) > 1 and _is_text(k)}:
-        yield f"App(subject_kinds={app.subject_kinds!r}) names '{kind}' twice"
+    for name, _, _ in ITEMS:
+        named = [text for text in map(_named, getattr(app, name)) if _is_text(text)]
+        for text in {text: 0 for text in named if named.count(text) > 1}:
+            yield f"App({name}={getattr(app, name)!r}) names '{text}' twice"
     if app.kind_capabilities and all(map(_is_kind, app.kinds)):
         yield from _of_kind_capabilities(app.kind_capabilities, app.kinds)
 
@@ -157,12 +161,16 @@ def _is_subject_kind(kind: object) -> bool:
     return kind == "*" or _has_none_of(stem, "/*")
 
 
+def _named(item: object) -> object:
+    """The name in a list's item, or the item itself."""
+    if isinstance(item, Mapping):
+        return cast("Mapping[str, object]", item).get("name")
+    return item if isinstance(item, str) else getattr(item, "name", None)
+
+
 def _is_variable(item: object) -> bool:
     """A name, or what `EnvRequirement` says of one."""
-    if isinstance(item, Mapping):
-        name = cast("Mapping[str, object]", item).get("name")
-    else:
-        name = item if isinstance(item, str) else getattr(item, "name", None)
+    name = _named(item)
     return isinstance(name, str) and _has_none_of(name, "=")
 
 
@@ -189,7 +197,7 @@ ARGUMENTS: Final[tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
     ("version", lambda given: not given or _is_semver(given), "is not semver, such as '1.0.0'"),
     ("description", bool, IS_EMPTY),
     ("description", lambda given: not given or isinstance(given, str), "is not a string"),
-    ("lifespan", lambda given: given is None or callable(given), "is not a function"),
+    ("lifespan", callable, "is not a function"),
     ("concurrency", _is_count, "has to be a number, at least 1: that many handlers run at once"),
     ("notification_buffer_size", _is_size, "has to be a number, at least 0"),
     ("log_format", lambda given: given in ("text", "json"), "is neither 'text' nor 'json'"),
@@ -214,3 +222,22 @@ ITEMS: Final[tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
     ("capabilities", _is_text, "write a token, such as '$vendor/...'"),
     ("projections", _is_text, "write a projection's name"),
 )
+
+
+def of_options(registration: Registration, row: MethodRow | None) -> Iterator[str]:
+    """What a method's decorator was given beside its name."""
+    for option in ("concurrent", "extra"):
+        value: object = getattr(registration, option)
+        if not isinstance(value, bool):
+            yield f"{option}={value!r} is neither True nor False"
+    limit: object = registration.timeout_s
+    if limit is not None and not (type(limit) in (int, float) and registration.timeout_s > 0):  # type: ignore[operator]
+        yield f"timeout_s={limit!r} is not a number of seconds above 0"
+    elif limit is not None and row is not None and row.stream is not None and row.stream.ack:
+        yield (
+            f"timeout_s={limit!r} would end the stream without a word: it is answered at its "
+            "beginning, and lasts as long as the host wants it; leave timeout_s out"
+        )
+    items = registration.items_as
+    if items is not None and str(items).split() != [items]:
+        yield f"notification={items!r} is not a name, such as 'group/verb'"

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from animus_routes.describe.arguments import of_arguments, of_included
+from animus_routes.describe.arguments import of_arguments, of_included, of_options
 from animus_routes.engine.program import is_used, working_directory
 from animus_routes.errors import ConfigurationError
 from animus_routes.handlers.depends import BARE_CONTEXTS, unfilled
@@ -84,13 +84,15 @@ def _problems(app: Declaration) -> list[str]:
         return [*_placed(app, arguments), *app.problems, *of_included(app), *hints, *_of_hooks(app)]
     arguments += _of_roles(app)
     names = [*_of_names(app, registry)]
+    required = [*_of_required(app, registry, names)]
     return [
         *_placed(app, arguments),
         *_of_settings(app, registry),
         *app.problems,
         *of_included(app),
         *names,
-        *_of_required(app, registry, names),
+        *required,
+        *_of_forgotten(app, required),
         *_of_together(app, registry),
         *_of_handlers(registry),
         *_of_hooks(app, [*_plain(registry)]),
@@ -200,6 +202,13 @@ def _in_a_router(app: Declaration, names: set[str]) -> str:
     return ""
 
 
+def _of_forgotten(app: Declaration, said: list[str]) -> Iterator[str]:
+    if len(routers()) > 1:
+        from animus_routes.describe.advice import on_forgotten
+
+        yield from on_forgotten(app, said)
+
+
 def _of_together(app: Declaration, registry: Registry) -> Iterator[str]:
     for role in registry.roles:
         for together in role.together:
@@ -227,7 +236,7 @@ def _of_handlers(registry: Registry) -> Iterator[str]:
 
 def _of_hooks(app: Declaration, plain: Sequence[str] = ()) -> Iterator[str]:
     hooks = app.initialize_hooks or app.middlewares or app.exception_handlers or app.health_check
-    if not hooks and app.lifespan is None:
+    if not hooks and not app.lifespan:
         return
     from animus_routes.describe.hooks import INITIALIZE, of_hooks, read_hook, told
 
@@ -272,16 +281,7 @@ def _of_kind(
         for base in () if signature.is_generator else members(signature.returns):
             if base in (*SCALARS, list, tuple, set):
                 yield f"returns {base.__name__}, but {row.name} is a stream: yield the items"
-    for option in ("concurrent", "extra"):
-        value: object = getattr(registration, option)
-        if not isinstance(value, bool):
-            yield f"{option}={value!r} is neither True nor False"
-    limit: object = registration.timeout_s
-    if limit is not None and not (type(limit) in (int, float) and registration.timeout_s > 0):  # type: ignore[operator]
-        yield f"timeout_s={limit!r} is not a number of seconds above 0"
-    items = registration.items_as
-    if items is not None and str(items).split() != [items]:
-        yield f"notification={items!r} is not a name, such as 'group/verb'"
+    yield from of_options(registration, row)
     if registration.concurrent and signature.is_async:
         yield "concurrent=True is for plain functions; async ones always run concurrently"
 

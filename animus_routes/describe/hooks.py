@@ -112,7 +112,7 @@ def of_hooks(app: Declaration, plain: Sequence[str]) -> Iterator[str]:
             )
         else:
             yield from told(app, what, handler, [*_of_call(handler, "ctx, error")])
-    if callable(app.lifespan):
+    if app.lifespan and callable(app.lifespan):
         for problem in _of_lifespan(app.lifespan):
             place = location(app.lifespan) or app.where
             yield f"{place}: the lifespan '{name_of(app.lifespan)}' {problem}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from animus_routes.handlers.signature import location
@@ -51,6 +52,20 @@ def left_out(app: Router) -> list[Router]:
     if any(router is not app and hasattr(router, "kinds") for router in made):
         return []
     return [r for r in made if r is not app and r.registrations and not r.is_included]
+
+
+def forgotten(app: Router) -> list[Router]:
+    """Those of them that the app's own module makes or imports, by name or with their module.
+
+    A module that has another router which is included may have some for other plugins, too.
+    """
+    module = sys.modules.get(app.written.module)
+    named = list(vars(module).values()) if module is not None and _is_loaded(app) else []
+    spaces = {id(vars(value)) for value in named if type(value) is ModuleType}
+    spaces -= {router.written.namespace for router in routers() if router.is_included}
+    spaces.add(app.written.namespace)
+    found = left_out(app)
+    return [r for r in found if r.written.namespace in spaces or any(r is value for value in named)]
 
 
 def _is_loaded(router: Router) -> bool:

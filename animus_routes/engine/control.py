@@ -66,7 +66,8 @@ def not_run(request: Request) -> None:
 
 def _initialize(connection: Connection, request: Request, _out: bytearray) -> Route | None:
     if not request.id:
-        return not_run(request)
+        not_run(request)
+        return None
     return connection.app.internal(partial(_initialized_with, connection))
 
 
@@ -137,7 +138,8 @@ def _cancelled(request: Request) -> bytes:
 
 def _ask_to_shut_down(connection: Connection, request: Request, _out: bytearray) -> Route | None:
     if not request.id:
-        return not_run(request)
+        not_run(request)
+        return None
     connection.ask_to_shut_down()
     return connection.app.internal(partial(_shut_down, connection))
 

@@ -140,7 +140,7 @@ class _Finder:
             return None
         self.withdraw()
         specs = (finder.find_spec(name, path, target) for finder in sys.meta_path)
-        spec = next((spec for spec in specs if spec is not None), None)
+        spec: Any = next((spec for spec in specs if spec is not None), None)
         if spec is not None:
             self._loader, spec.loader = spec.loader, self
         return spec

@@ -290,7 +290,8 @@ class Server:
         if route is None or connection.closing:
             return None
         if not route.one_way:
-            return not_run(request)
+            not_run(request)
+            return None
         if not connection.opened:
             log(f"'{request.method}' was called before `initialized`, and is dropped")
             return None

@@ -58,6 +58,26 @@ class Listed:
         app.unlisted[self._name] = f"App({self._name}={given!r}) is not a list{advice}"
 
 
+class NoLifespan:
+    """What `app.lifespan` is without one: false, and no decorator, as the report says."""
+
+    def __init__(self, app: Declaration) -> None:
+        self._app = app
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or isinstance(other, NoLifespan)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, *given: Any) -> Any:
+        """`@app.lifespan`, as an author may write it."""
+        words = "@{0} is no decorator: write App(lifespan=...) with the function"
+        return self._app.misused("lifespan", given[0] if given else None, words)
+
+
 def _meant(given: Any) -> list[Any]:
     """The list that was probably meant: of a string, of what describes one item, of a dict's keys."""
     if isinstance(given, Mapping) and "name" not in given:
@@ -136,6 +156,15 @@ class Declaration(Router):
         self.kinds = kinds
         if kind and not (kind in self.kinds and self.unlisted):
             self.kinds.insert(0, kind)
+
+    @property
+    def lifespan(self) -> Callable[..., Any] | NoLifespan:
+        """Entered at the handshake and left at the end; false if there is none."""
+        return NoLifespan(self) if self._lifespan is None else self._lifespan
+
+    @lifespan.setter
+    def lifespan(self, given: Callable[..., Any] | None) -> None:
+        self._lifespan = given
 
     @property
     def roles(self) -> list[Role]:

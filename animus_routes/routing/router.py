@@ -116,7 +116,7 @@ def _bare(decorator: Handler) -> Handler:
         words = "@{0} takes no parentheses: write @{0} alone"
         if given and len(functions) == 1:
             words = f"@{{0}}: {given[0]!r} is not a function"
-        self._misused(decorator.__name__, None, words)  # pyright: ignore[reportPrivateUsage]
+        self.misused(decorator.__name__, None, words)
         return partial(decorator, self)
 
     return cast("Handler", used)
@@ -141,9 +141,7 @@ def _needs(
             if len(values) == 1 and fits(values[0]):
                 return decorator(self, *given, **named)
             value = values[0] if len(values) == 1 else None
-            return self._misused(  # pyright: ignore[reportPrivateUsage]
-                decorator.__name__, value, words, unserved=unserved
-            )
+            return self.misused(decorator.__name__, value, words, unserved=unserved)
 
         return cast("Handler", used)
 
@@ -231,7 +229,7 @@ class Router:
                 hints, the descriptions from the docstring (Google, NumPy or Sphinx style).
         """
         if not isinstance(cast("object", name), str | None):
-            return self._misused("tool", name, "@{0} needs its parentheses: write @{0}()")
+            return self.misused("tool", name, "@{0} needs its parentheses: write @{0}()")
 
         def register(function: Handler) -> Handler:
             self._add(name or _name(function), function, tool=True)
@@ -249,7 +247,7 @@ class Router:
 
         return register
 
-    def _misused(
+    def misused(
         self, name: str, given: Any, words: str, *, unserved: bool = False
     ) -> Callable[[Handler], Handler]:
         """A decorator that was not given what it needs: the start-up report says so.

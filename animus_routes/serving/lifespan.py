@@ -34,7 +34,7 @@ def enter(
     Raises:
         TypeError: It cannot be entered.
     """
-    if app.lifespan is None:
+    if not app.lifespan:
         return None, None
     signature = analyse(app.lifespan)
     arguments: dict[str, Any] = dict.fromkeys(signature.contexts, ctx)

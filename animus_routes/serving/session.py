@@ -70,7 +70,7 @@ class Session:
         for route in self._registry.routes():
             self._routes.setdefault(route.name, route)
         self._called: dict[str, Route] = {}
-        self.enters = app.lifespan is not None
+        self.enters = bool(app.lifespan)
         self._lifespan: Callable[[], object] | None = None
         self._found = copy_context()
         self.variables = self._found

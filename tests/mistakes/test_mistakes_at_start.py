@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from mistaken import APP, HANDLERS, animus_routes, custom, loaded, subjects
+from mistaken import APP, HANDLERS, IMPORTS, animus_routes, custom, loaded, subjects
 
 from animus_routes import ConfigurationError
 
@@ -328,6 +330,94 @@ def test_47_a_router_that_nobody_includes_is_named(source: str, said: str, tmp_p
     done = animus_routes(tmp_path, "manifest", "m.py")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == ["1 problem in the app:", f"  {said}"]
+
+
+OTHER = "from animus_routes import Router\nhere = Router()\n@here.method('x/{0}')\ndef {0}(): ...\n"
+FORGOTTEN = "this Router, which has 'x/other', is never included: write app.include(...)"
+
+
+def manifest_said(folder: Path, source: str) -> list[str]:
+    """In a process of its own: only the app that is alone could have meant to include it."""
+    (folder / "m.py").write_text(source)
+    (folder / "other.py").write_text(OTHER.format("other"))
+    done = animus_routes(folder, "manifest", "m.py")
+    assert done.returncode == bool(done.stderr)
+    return [line.strip() for line in done.stderr.splitlines()[1:]]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            subjects(ROUTER.format("subject/create")),
+            f"m.py:5: {FORGOTTEN.replace('x/other', 'subject/create')}",
+        ),
+        (do("def do(): ...") + "from other import here\n", f"other.py:2: {FORGOTTEN}"),
+        (do("def do(): ...") + "import other\n", f"other.py:2: {FORGOTTEN}"),
+    ],
+    ids=["optional-methods", "by-its-name", "with-its-module"],
+)
+def test_47_a_router_with_optional_methods_that_nobody_includes_is_named(
+    source: str, said: str, tmp_path: Path
+) -> None:
+    assert manifest_said(tmp_path, source) == [said]
+
+
+def test_47_routers_for_another_plugin_may_be_left_alone(tmp_path: Path) -> None:
+    source = do("def do(): ...")
+    assert manifest_said(tmp_path, source + "import other\napp.include(other.here)\n") == []
+    (tmp_path / "several.py").write_text(OTHER.format("one") + "there = Router()\n")
+    several = "import several\n@several.there.method('x/there')\ndef there(): ...\n"
+    assert manifest_said(tmp_path, source + several + "app.include(several.here)\n") == []
+    (tmp_path / "far.py").write_text("import other\n")
+    assert manifest_said(tmp_path, source + "import far\n") == []
+
+
+@pytest.mark.parametrize("used", ["@app.lifespan", "@app.lifespan()"])
+def test_a_lifespan_is_no_decorator(used: str, tmp_path: Path) -> None:
+    made = loaded(tmp_path, do("def do(): ...") + f"{used}\ndef life(): yield\n")
+    with pytest.raises(ConfigurationError) as caught:
+        made.check()
+    (said,) = caught.value.problems
+    advice = "@app.lifespan is no decorator: write App(lifespan=...) with the function"
+    assert said.startswith("m.py:")
+    assert said.endswith(advice)
+    assert (not made.lifespan, sys.modules["mistaken_plugin"].life.__name__) == (True, "life")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ('env_required=["A", "B", "A"]', "A"),
+        ('env_required=["A", {"name": "A", "required": False}]', "A"),
+        ('capabilities=["$x/a", "$x/a"]', "$x/a"),
+        ('projections=["p", "p", "p"]', "p"),
+    ],
+)
+def test_what_is_named_twice_is_told_once(given: str, name: str, tmp_path: Path) -> None:
+    source = custom('@app.method("x/do")\ndef do(): ...\n', more=f", {given}")
+    argument, _, value = given.partition("=")
+    said = f"m.py:4: App({argument}={ast.literal_eval(value)!r}) names '{name}' twice"
+    assert report(tmp_path, source) == [said]
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [
+        ("trigger_backend", "trigger/watch"),
+        ("log_storage_backend", "log_storage/tail"),
+        ("subject_backend", "subject/watch"),
+    ],
+)
+def test_a_stream_that_hosts_end_has_no_time_limit(kind: str, method: str, tmp_path: Path) -> None:
+    text = f'@app.method("{method}", timeout_s=5)\ndef watch():\n    yield {{}}\n'
+    made = APP.format(kind=kind, more=', subject_kinds=["task"]' if "subject" in kind else "")
+    problems = report(tmp_path, IMPORTS + made + text)
+    said = (
+        f"m.py:5: '{method}': timeout_s=5 would end the stream without a word: it is answered at "
+        "its beginning, and lasts as long as the host wants it; leave timeout_s out"
+    )
+    assert [problem for problem in problems if "timeout_s" in problem] == [said]
 
 
 def test_09_and_10_what_python_says_of_arguments_names_the_app(tmp_path: Path) -> None:

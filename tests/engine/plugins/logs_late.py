@@ -36,7 +36,7 @@ def here() -> bool:
     import logging
 
     warn("here")
-    return getattr(logging, "__spec__").loader.__class__.__name__ == "SourceFileLoader"  # noqa: B009
+    return type(logging.__spec__.loader).__name__ == "SourceFileLoader"
 
 
 @app.method("log/thread", concurrent=True)
