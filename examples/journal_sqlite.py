@@ -21,8 +21,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 
 from animus_routes import App, Context, Depends, InvalidRequest, QuotaExceeded, Unavailable
-from animus_routes.batteries.places import unwritable
-from animus_routes.batteries.sql import marks
+from animus_routes.batteries.sql import Database, Layout, Transaction, marks
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import workflow_journal as wire
 from animus_routes.timestamps import now
@@ -33,66 +32,80 @@ BUSY_S: Final = 5.0
 SLICE: Final = 200  # rows that go in one transaction
 PAUSE_S: Final = 0.005  # so that whoever waits is next
 PROBED: Final = 1000  # matches that are counted to find the rarest condition
-LAYOUT: Final = 2
 TIME_EXPECTED: Final = "expected an RFC 3339 time with a zone"
 TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
 
-TABLES: Final = """
-CREATE TABLE IF NOT EXISTS runs (
-    workflow_id TEXT PRIMARY KEY, status TEXT NOT NULL, workflow_ref TEXT,
-    created_at TEXT NOT NULL, moment TEXT NOT NULL, run TEXT NOT NULL);
-DROP INDEX IF EXISTS runs_by_moment;
-CREATE INDEX IF NOT EXISTS runs_newest ON runs (moment DESC, workflow_id);
-CREATE INDEX IF NOT EXISTS runs_by_status ON runs (status, moment DESC, workflow_id);
-CREATE INDEX IF NOT EXISTS runs_by_ref ON runs (workflow_ref, moment DESC, workflow_id);
-CREATE TABLE IF NOT EXISTS checkpoints (
-    workflow_id TEXT NOT NULL, num INTEGER NOT NULL, blob TEXT NOT NULL,
-    PRIMARY KEY (workflow_id, num));
-CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, moment TEXT NOT NULL,
-    event TEXT NOT NULL, UNIQUE (run_id, event));
-CREATE INDEX IF NOT EXISTS events_by_moment ON events (moment, seq);
-CREATE TABLE IF NOT EXISTS dropped (
-    workflow_id TEXT PRIMARY KEY, events INTEGER NOT NULL, checkpoints INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS events_of_run ON events (run_id, moment, seq);
-"""
+TABLES: Final = (
+    """CREATE TABLE IF NOT EXISTS runs (
+        workflow TEXT PRIMARY KEY, status TEXT NOT NULL, workflow_ref TEXT,
+        created_at TEXT NOT NULL, moment TEXT NOT NULL, run TEXT NOT NULL)""",
+    "DROP INDEX IF EXISTS runs_by_moment",
+    "CREATE INDEX IF NOT EXISTS runs_newest ON runs (moment DESC, workflow)",
+    "CREATE INDEX IF NOT EXISTS runs_by_status ON runs (status, moment DESC, workflow)",
+    "CREATE INDEX IF NOT EXISTS runs_by_ref ON runs (workflow_ref, moment DESC, workflow)",
+    """CREATE TABLE IF NOT EXISTS checkpoints (
+        workflow TEXT NOT NULL, num INTEGER NOT NULL, blob TEXT NOT NULL,
+        PRIMARY KEY (workflow, num))""",
+    """CREATE TABLE IF NOT EXISTS events (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, workflow TEXT NOT NULL, moment TEXT NOT NULL,
+        event TEXT NOT NULL, UNIQUE (workflow, event))""",
+    "CREATE INDEX IF NOT EXISTS events_by_moment ON events (moment, seq)",
+    """CREATE TABLE IF NOT EXISTS dropped (
+        workflow_id TEXT PRIMARY KEY, events INTEGER NOT NULL, checkpoints INTEGER NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS events_of_run ON events (workflow, moment, seq)",
+)
+# Processes of 0.1.0 may still run: each of their calls reads a column that has another name now.
+RENAMED: Final = (
+    "ALTER TABLE runs RENAME COLUMN workflow_id TO workflow",
+    "ALTER TABLE checkpoints RENAME COLUMN workflow_id TO workflow",
+    "ALTER TABLE events RENAME COLUMN run_id TO workflow",
+)
 
-SAVE: Final = """INSERT INTO runs (workflow_id, status, workflow_ref, created_at, moment, run)
-    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (workflow_id) DO UPDATE
+
+def build(db: Transaction, found: int) -> None:
+    for statement in (*(RENAMED if found else ()), *TABLES):
+        db.run(statement)
+    db.run(f"PRAGMA user_version = {LAYOUT.version}")  # programs of 0.1.0 that start now refuse it
+
+
+LAYOUT: Final = Layout("journal", 3, "runs", build)
+
+SAVE: Final = """INSERT INTO runs (workflow, status, workflow_ref, created_at, moment, run)
+    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (workflow) DO UPDATE
     SET status = excluded.status, workflow_ref = excluded.workflow_ref,
         created_at = excluded.created_at, moment = excluded.moment, run = excluded.run"""
-RUN: Final = "SELECT workflow_id, run FROM runs WHERE workflow_id = ?"
+RUN: Final = "SELECT workflow, run FROM runs WHERE workflow = ?"
 # Of a run that was deleted, events and checkpoints up to a number are still to be removed.
 HERE: Final = "coalesce((SELECT {0} FROM dropped d WHERE d.workflow_id = {1}), 0)"
 EVENTS: Final = f"""SELECT seq, event FROM events WHERE {{}} moment >= ?
-    AND seq > {HERE.format("events", "run_id")} ORDER BY moment, seq"""
-KEPT: Final = f"""FROM checkpoints c WHERE c.workflow_id = ?
-    AND c.rowid > {HERE.format("checkpoints", "c.workflow_id")}"""
+    AND seq > {HERE.format("events", "events.workflow")} ORDER BY moment, seq"""
+KEPT: Final = f"""FROM checkpoints c WHERE c.workflow = ?
+    AND c.rowid > {HERE.format("checkpoints", "c.workflow")}"""
 DROP: Final = """INSERT INTO dropped (workflow_id, events, checkpoints) SELECT ?1,
     (SELECT coalesce(max(seq), 0) FROM events),
-    (SELECT coalesce(max(rowid), 0) FROM checkpoints WHERE workflow_id = ?1)
+    (SELECT coalesce(max(rowid), 0) FROM checkpoints WHERE workflow = ?1)
     ON CONFLICT (workflow_id) DO UPDATE
     SET events = excluded.events, checkpoints = excluded.checkpoints"""
 CLEAR_EVENTS: Final = """DELETE FROM events WHERE seq IN
-    (SELECT seq FROM events WHERE run_id = ? AND seq <= ? LIMIT ?)"""
+    (SELECT seq FROM events WHERE workflow = ? AND seq <= ? LIMIT ?)"""
 # The last one is kept to the end: SQLite gives a new row the number after the highest there is.
 CLEAR_CHECKPOINTS: Final = """DELETE FROM checkpoints WHERE rowid IN
-    (SELECT rowid FROM checkpoints WHERE workflow_id = ? AND rowid < ? LIMIT ?)"""
-CLEAR_LAST: Final = "DELETE FROM checkpoints WHERE workflow_id = ? AND rowid = ?"
+    (SELECT rowid FROM checkpoints WHERE workflow = ? AND rowid < ? LIMIT ?)"""
+CLEAR_LAST: Final = "DELETE FROM checkpoints WHERE workflow = ? AND rowid = ?"
 # What is still to be removed is not in the way of what is the same.
-CLEAR_EVENT: Final = f"""DELETE FROM events WHERE run_id = ? AND event = ?
-    AND seq <= {HERE.format("events", "run_id")}"""
-CLEAR_CHECKPOINT: Final = f"""DELETE FROM checkpoints WHERE workflow_id = ? AND num = ?
-    AND rowid <= {HERE.format("checkpoints", "checkpoints.workflow_id")}"""
-CHECKPOINT: Final = """INSERT INTO checkpoints (workflow_id, num, blob) VALUES (?, ?, ?)
-    ON CONFLICT (workflow_id, num) DO UPDATE SET blob = excluded.blob"""
+CLEAR_EVENT: Final = f"""DELETE FROM events WHERE workflow = ? AND event = ?
+    AND seq <= {HERE.format("events", "events.workflow")}"""
+CLEAR_CHECKPOINT: Final = f"""DELETE FROM checkpoints WHERE workflow = ? AND num = ?
+    AND rowid <= {HERE.format("checkpoints", "checkpoints.workflow")}"""
+CHECKPOINT: Final = """INSERT INTO checkpoints (workflow, num, blob) VALUES (?, ?, ?)
+    ON CONFLICT (workflow, num) DO UPDATE SET blob = excluded.blob"""
 PRUNE: Final = f"""DELETE FROM checkpoints WHERE rowid IN
     (SELECT c.rowid {KEPT} ORDER BY num DESC LIMIT -1 OFFSET ?)"""
 # A host sends a call again when the plugin died before the answer: the same event counts once.
-RECORD: Final = """INSERT INTO events (run_id, moment, event) VALUES (?, ?, ?)
-    ON CONFLICT (run_id, event) DO NOTHING"""
+RECORD: Final = """INSERT INTO events (workflow, moment, event) VALUES (?, ?, ?)
+    ON CONFLICT (workflow, event) DO NOTHING"""
 
 
 class Page(NamedTuple):
@@ -127,26 +140,9 @@ def document(value: Any, path: str) -> str:
     return text.decode()
 
 
-def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
+def prepare(db: sqlite3.Connection) -> None:
     # FULL: what was answered is on disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
-    return db
-
-
-def opened(path: Path) -> sqlite3.Connection:
-    """A connection to the database, which is made if there is none yet."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    db = connect(path)
-    (layout,) = db.execute("PRAGMA user_version").fetchone()
-    if layout > LAYOUT:
-        db.close()
-        raise Unavailable(f"{path} was written by a newer version of this plugin")
-    if layout < LAYOUT:
-        version = f"PRAGMA user_version = {LAYOUT};"
-        db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(f"BEGIN IMMEDIATE; {TABLES} {version} COMMIT;")
-    return db
 
 
 def clear(db: sqlite3.Connection) -> bool:
@@ -167,14 +163,12 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.inode: int | None = None
+        self.database = Database(path, LAYOUT, wait_s=BUSY_S, wal=True, prepare=prepare)
 
     @cached_property
     def db(self) -> sqlite3.Connection:
         """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
-        db = opened(self.path)
-        self.inode = self.path.stat().st_ino
-        return db
+        return self.database.connection()
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -202,7 +196,7 @@ class Store:
 
     def save(self, run: wire.JournalRun, given: dict[str, Any]) -> None:
         """Insert or replace a run, which is kept exactly as it was given."""
-        find = "SELECT created_at FROM runs WHERE workflow_id = ?"
+        find = "SELECT created_at FROM runs WHERE workflow = ?"
         with self.change():
             created_at = run.created_at or self.value(find, [run.workflow_id]) or now()
             updated_at = run.updated_at or now()
@@ -232,12 +226,12 @@ class Store:
             conditions += [f"{name} IN ({marks(len(values))})" for name, values in rest.items()]
             where = " AND ".join([*conditions, "moment >= ?"])
             parts.append(
-                f"SELECT * FROM (SELECT moment, workflow_id FROM runs INDEXED BY"
-                f" {index or 'runs_newest'} WHERE {where} ORDER BY moment DESC, workflow_id LIMIT ?)"
+                f"SELECT * FROM (SELECT moment, workflow FROM runs INDEXED BY"
+                f" {index or 'runs_newest'} WHERE {where} ORDER BY moment DESC, workflow LIMIT ?)"
             )
             binds += [value] if lead else []
             binds += [*(one for values in rest.values() for one in values), since, limit]
-        order = "ORDER BY moment DESC, workflow_id LIMIT ?"
+        order = "ORDER BY moment DESC, workflow LIMIT ?"
         found = self.db.execute(f"{' UNION ALL '.join(parts)} {order}", [*binds, limit])
         return [workflow_id for _, workflow_id in found]
 
@@ -251,15 +245,15 @@ class Store:
         return self.page((row for row in rows if row is not None), query.limit)
 
     def events(self, run_id: str | None, since: str, limit: int | None) -> Page:
-        own, binds = ("", [since]) if run_id is None else ("run_id = ? AND", [run_id, since])
+        own, binds = ("", [since]) if run_id is None else ("workflow = ? AND", [run_id, since])
         with closing(self.db.execute(EVENTS.format(own), binds)) as rows:
             return self.page(rows, limit)
 
     def delete(self, workflow_id: str, ctx: Context) -> None:
         """Nobody sees the run any more; its rows are removed by and by, beside what else is called."""
-        with closing(connect(self.path)) as db:
+        with closing(self.database.connection()) as db:
             with turn(db, BUSY_S):
-                db.execute("DELETE FROM runs WHERE workflow_id = ?", [workflow_id])
+                db.execute("DELETE FROM runs WHERE workflow = ?", [workflow_id])
                 db.execute(DROP, [workflow_id])
             more = True
             while more and not ctx.wait(PAUSE_S):
@@ -281,7 +275,7 @@ def database_path(start: Path) -> Path:
 def lifespan(ctx: Context) -> Iterator[Store]:
     store = Store(database_path(Path(ctx.project_root).resolve()))
     yield store
-    if store.inode is not None:
+    if "db" in store.__dict__:
         store.db.close()
 
 
@@ -313,7 +307,7 @@ def save(request: wire.SaveParams, ctx: Context, journal: Journal) -> None:
 
 @app.method("journal/load")
 def load(workflow_id: str, journal: Journal) -> dict[str, Any]:
-    found = journal.value("SELECT run FROM runs WHERE workflow_id = ?", [workflow_id])
+    found = journal.value("SELECT run FROM runs WHERE workflow = ?", [workflow_id])
     return {"run": found and msgspec.json.decode(found)}
 
 
@@ -398,22 +392,7 @@ def health(ctx: Context[Store | None]) -> str | None:
     """
     if ctx.state is None:
         return "the database is opened at its first use"
-    path, inode = ctx.state.path, ctx.state.inode
-    if inode is None and not path.exists():
-        return unwritable(path)
-    try:
-        if inode not in {None, path.stat().st_ino}:
-            raise Unavailable(f"{path} has been replaced by another file")
-        with closing(connect(path, timeout_s=0.5)) as db:
-            if inode is not None:
-                db.execute("SELECT workflow_id FROM runs LIMIT 1").fetchone()
-            db.execute("BEGIN IMMEDIATE")
-            db.execute("ROLLBACK")
-    except (OSError, sqlite3.Error) as problem:
-        if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            return str(problem)
-        raise Unavailable(f"{path}: {problem}") from problem
-    return None
+    return ctx.state.database.check()
 
 
 @app.exception_handler(sqlite3.Error)

@@ -28,7 +28,7 @@ from unicodedata import normalize
 import msgspec
 
 from animus_routes import App, Context, Depends, InvalidRequest, QuotaExceeded, Unavailable
-from animus_routes.batteries.places import unwritable
+from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import log_storage as wire
 
@@ -38,7 +38,6 @@ EVICT_AT_ONCE: Final = 1000
 LONGEST_DAYS: Final = 36_500
 POLL_S: Final = 0.05
 BUSY_S: Final = 4.0  # the host gives a store 5 s
-LAYOUT: Final = 3
 PROBED: Final = 1000  # matches that are counted to find the rarest condition
 MOST_LEADS: Final = 50  # targets of a pattern that are looked up one by one
 LAST: Final = "\U0010ffff"  # after every text
@@ -97,32 +96,44 @@ STEPS: Final = (
         "CREATE INDEX entries_by_source_name ON entries (source_name, moment, seq)",
         "CREATE INDEX entries_by_target ON entries (target, moment, seq)",
     ),
+    # Processes of 0.1.0 may still run: each of their calls reads a column that has another name now.
+    ("ALTER TABLE entries RENAME COLUMN moment TO instant",),
 )
+
+
+def build(db: Transaction, found: int) -> None:
+    for step in STEPS[found:]:
+        for statement in step:
+            db.run(statement)
+    db.run(f"PRAGMA user_version = {len(STEPS)}")  # programs of 0.1.0 that start now refuse it
+
+
+LAYOUT: Final = Layout("logs", len(STEPS), "entries", build)
 
 MATCHED: Final = "words WHERE words MATCH :text"
 # One condition per field of the query.
 CONDITIONS: Final = {
-    "until": "moment < :until",
+    "until": "instant < :until",
     "min_level": "level >= :min_level",
     "source": "source = :source",
     "source_name": "source_name = :source_name",
     "target": "target REGEXP :target",
     "text": f"EXISTS (SELECT 1 FROM {MATCHED} AND rowid = entries.seq)",
 }
-COLUMNS: Final = "seq, moment, size, id, ts, level, source, source_name, target, message, fields"
+COLUMNS: Final = "seq, instant, size, id, ts, level, source, source_name, target, message, fields"
 # The parts put together here are constants of this file; values are always bound.
 # Hosts ask once, for the newest so many: a page holds those, and the next one what is before them.
-SPAN: Final = "(moment, seq) > (:moment, :seq) AND (moment, seq) < (:until_moment, :until_seq) AND seq <= :end"
+SPAN: Final = "(instant, seq) > (:moment, :seq) AND (instant, seq) < (:until_moment, :until_seq) AND seq <= :end"
 NEWS: Final = (
     f"SELECT {COLUMNS} FROM entries WHERE seq > :seq AND seq <= :end AND {{}} ORDER BY seq"
 )
 NEXT_TARGET: Final = "SELECT min(target) FROM entries WHERE target > ? AND target < ?"
 END: Final = "SELECT coalesce(max(seq), 0) FROM entries"
 STORE: Final = """INSERT INTO entries
-    (id, moment, ts, level, source, source_name, target, message, fields, size)
+    (id, instant, ts, level, source, source_name, target, message, fields, size)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
 EVICT: Final = """DELETE FROM entries WHERE seq IN
-    (SELECT seq FROM entries WHERE moment < ? ORDER BY moment, seq LIMIT ?)"""
+    (SELECT seq FROM entries WHERE instant < ? ORDER BY instant, seq LIMIT ?)"""
 
 
 class Query(wire.LogQuery, kw_only=True):
@@ -207,7 +218,7 @@ class Matches(NamedTuple):
             "text": " ".join(f'"{word}"' for word in words) or None,
         }
         given_ones = [sql for name, sql in CONDITIONS.items() if binds[name] is not None]
-        since = ["moment >= :since"] if binds["since"] is not None else []
+        since = ["instant >= :since"] if binds["since"] is not None else []
         return cls(" AND ".join([*since, *given_ones]) or "TRUE", binds)
 
     def rows(
@@ -241,7 +252,7 @@ class Matches(NamedTuple):
             lead = f"entries WHERE seq IN (SELECT rowid FROM {MATCHED}) AND {SPAN}"
         way = "DESC" if newest_first else "ASC"
         table = lead or f"entries INDEXED BY entries_by_moment WHERE {SPAN}"
-        sql = f"SELECT {COLUMNS} FROM {table} AND {self.where} ORDER BY moment {way}, seq {way}"
+        sql = f"SELECT {COLUMNS} FROM {table} AND {self.where} ORDER BY instant {way}, seq {way}"
         found = [db.execute(sql, {**binds, "lead": value}) for value in values]
         return merge(*found, key=itemgetter(1, 0), reverse=newest_first)
 
@@ -323,8 +334,7 @@ def entry_of(row: tuple[Any, ...]) -> wire.LogEntry:
     )
 
 
-def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
+def prepare(db: sqlite3.Connection) -> None:
     # FULL: what was answered is on disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA trusted_schema = ON")  # its triggers use a function of ours
@@ -332,7 +342,6 @@ def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
     db.create_function(
         "regexp", 2, lambda p, text: glob(p).fullmatch(text) is not None, deterministic=True
     )
-    return db
 
 
 def take(found: Iterable[tuple[Any, ...]], limit: int) -> tuple[list[tuple[Any, ...]], bool]:
@@ -347,43 +356,18 @@ def take(found: Iterable[tuple[Any, ...]], limit: int) -> tuple[list[tuple[Any, 
     return rows, False
 
 
-def layout_of(db: sqlite3.Connection) -> int:
-    (layout,) = db.execute("PRAGMA user_version").fetchone()
-    return int(layout)
-
-
-def opened(path: Path) -> sqlite3.Connection:
-    """A connection to the database, which is made if there is none yet."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    db = connect(path)
-    layout = layout_of(db)
-    if layout > LAYOUT:
-        db.close()
-        raise Unavailable(f"{path} was written by a newer version of this plugin")
-    if layout < LAYOUT:
-        db.execute("PRAGMA journal_mode = WAL")
-        with turn(db, BUSY_S):
-            for step in STEPS[layout_of(db) :]:  # another process may have made them meanwhile
-                for statement in step:
-                    db.execute(statement)
-            db.execute(f"PRAGMA user_version = {LAYOUT}")
-    return db
-
-
 class Store:
     """The entries of one database file."""
 
     def __init__(self, path: Path, keep_days: float | None) -> None:
         self.path = path
         self.keep_days = keep_days
-        self.inode: int | None = None
+        self.database = Database(path, LAYOUT, wait_s=BUSY_S, wal=True, prepare=prepare)
 
     @cached_property
     def db(self) -> sqlite3.Connection:
         """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
-        db = opened(self.path)
-        self.inode = self.path.stat().st_ino
-        return db
+        return self.database.connection()
 
     def store(self, entries: list[wire.LogEntry]) -> int:
         rows = [row_of(f"entries.{n}", entry) for n, entry in enumerate(entries)]
@@ -428,7 +412,7 @@ def lifespan(ctx: Context) -> Iterator[Store]:
     path = Path(os.environ.get("ANIMUS_LOGS_DB") or root / ".animus" / "logs.sqlite3")
     store = Store(path, kept_days())
     yield store
-    if store.inode is not None:
+    if "db" in store.__dict__:
         store.db.close()
 
 
@@ -484,7 +468,7 @@ class Feed(NamedTuple):
 def open_feed(ctx: Context[Store]) -> Iterator[Feed]:
     query = msgspec.convert(ctx.params, Query)
     matches, place = Matches.of(query), place_of(query.cursor)
-    with closing(opened(ctx.state.path)) as db:
+    with closing(ctx.state.database.connection()) as db:
         (end,) = db.execute(END).fetchone()
         yield Feed(db, matches, place, end)
 
@@ -550,22 +534,7 @@ def health(ctx: Context[Store | None]) -> str | None:
     """
     if ctx.state is None:
         return "the database is opened at its first use"
-    path, inode = ctx.state.path, ctx.state.inode
-    if inode is None and not path.exists():
-        return unwritable(path)
-    try:
-        if inode not in {None, path.stat().st_ino}:
-            raise Unavailable(f"{path} has been replaced by another file")
-        with closing(connect(path, timeout_s=0.5)) as db:
-            if inode is not None:
-                db.execute("SELECT seq FROM entries LIMIT 1").fetchone()
-            db.execute("BEGIN IMMEDIATE")
-            db.execute("ROLLBACK")
-    except (OSError, sqlite3.Error) as problem:
-        if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            return str(problem)
-        raise Unavailable(f"{path}: {problem}") from problem
-    return None
+    return ctx.state.database.check()
 
 
 @app.exception_handler(sqlite3.Error)

@@ -26,8 +26,8 @@ from zlib import crc32
 
 import msgspec
 
-from animus_routes import App, Context, Depends, InvalidRequest, RpcError
-from animus_routes.batteries.places import unwritable
+from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
+from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import memory_store as wire
 
@@ -40,7 +40,6 @@ BUSY_S: Final = 5.0
 SLICE: Final = 200  # rows of a deleted scope that go in one transaction
 MAX_SWEPT: Final = 1000  # rows whose time is over, a put
 PAUSE_S: Final = 0.005  # so that whoever waits is next
-LAYOUT: Final = 3
 # Characters of scripts that put no spaces between words: Han, kana, bopomofo and Hangul.
 UNSPACED: Final = (
     "\u1100-\u11ff\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u318e"
@@ -115,33 +114,45 @@ STEPS: Final = (
         f"""CREATE TRIGGER memory_changed AFTER UPDATE ON memories BEGIN
             INSERT INTO placed_words {REMOVED}; INSERT INTO placed_words {INDEXED.format("new")}; END""",
     ),
+    # Processes of 0.1.0 may still run: each of their calls reads a column that has another name now.
+    ("ALTER TABLE memories RENAME COLUMN scope TO scope_id",),
 )
 
-PUT: Final = """INSERT INTO memories (project_id, scope, key, value, text, expires_at)
-    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope, key) DO UPDATE
+
+def build(db: Transaction, found: int) -> None:
+    for step in STEPS[found:]:
+        for statement in step:
+            db.run(statement)
+    db.run(f"PRAGMA user_version = {len(STEPS)}")  # programs of 0.1.0 that start now refuse it
+
+
+LAYOUT: Final = Layout("memory", len(STEPS), "memories", build)
+
+PUT: Final = """INSERT INTO memories (project_id, scope_id, key, value, text, expires_at)
+    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope_id, key) DO UPDATE
     SET value = excluded.value, text = excluded.text, expires_at = excluded.expires_at
     RETURNING seq"""
 HERE: Final = """(m.expires_at IS NULL OR m.expires_at > :moment)
-    AND m.seq > coalesce((SELECT until FROM dropped WHERE scope = m.scope), 0)"""
-GET: Final = f"SELECT value FROM memories m WHERE scope = :scope AND key = :key AND {HERE}"
+    AND m.seq > coalesce((SELECT until FROM dropped WHERE scope = m.scope_id), 0)"""
+GET: Final = f"SELECT value FROM memories m WHERE scope_id = :scope AND key = :key AND {HERE}"
 RANKED: Final = f"""SELECT m.key, m.value, -bm25(placed_words, 2.0, 1.0) AS score
     FROM placed_words w JOIN memories m ON m.seq = w.rowid
-    WHERE placed_words MATCH :words AND m.scope = :scope AND {HERE}
+    WHERE placed_words MATCH :words AND m.scope_id = :scope AND {HERE}
     ORDER BY score DESC, m.seq DESC LIMIT :limit"""
-NEXT_SCOPE: Final = "SELECT min(scope) FROM memories WHERE scope > :after"
-NEXT_OF_PROJECT: Final = """SELECT min(scope) FROM memories
-    WHERE project_id = :project_id AND scope > :after"""
-INHABITED: Final = f"SELECT 1 FROM memories m WHERE scope = :scope AND {HERE} LIMIT 1"
+NEXT_SCOPE: Final = "SELECT min(scope_id) FROM memories WHERE scope_id > :after"
+NEXT_OF_PROJECT: Final = """SELECT min(scope_id) FROM memories
+    WHERE project_id = :project_id AND scope_id > :after"""
+INHABITED: Final = f"SELECT 1 FROM memories m WHERE scope_id = :scope AND {HERE} LIMIT 1"
 EXPIRE: Final = """DELETE FROM memories WHERE seq IN
     (SELECT seq FROM memories WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"""
 DROP: Final = """INSERT INTO dropped (scope, until)
-    SELECT ?, max(seq) FROM memories WHERE scope = ? HAVING max(seq) IS NOT NULL
+    SELECT ?, max(seq) FROM memories WHERE scope_id = ? HAVING max(seq) IS NOT NULL
     ON CONFLICT (scope) DO UPDATE SET until = excluded.until"""
 CLEAR: Final = """DELETE FROM memories WHERE seq IN
-    (SELECT seq FROM memories WHERE scope = ? AND seq <= ? LIMIT ?)"""
+    (SELECT seq FROM memories WHERE scope_id = ? AND seq <= ? LIMIT ?)"""
 # A row of before the scope was deleted is in the way of a new one.
-CLEAR_KEY: Final = """DELETE FROM memories WHERE scope = ? AND key = ?
-    AND seq <= (SELECT until FROM dropped WHERE scope = memories.scope)"""
+CLEAR_KEY: Final = """DELETE FROM memories WHERE scope_id = ? AND key = ?
+    AND seq <= (SELECT until FROM dropped WHERE scope = memories.scope_id)"""
 BIND: Final = "INSERT INTO projects (root, project_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 
@@ -208,38 +219,12 @@ def any_word(scope: str, query: str) -> str:
     return " OR ".join(f'"{placed(scope, word)}"' for word in words) or '""'
 
 
-def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
+def prepare(db: sqlite3.Connection) -> None:
     # FULL: what was answered is on disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA trusted_schema = ON")  # its triggers use a function of ours
     db.create_function("spaced", 1, spaced, deterministic=True)
     db.create_function("placed", 2, placed, deterministic=True)
-    return db
-
-
-def layout_of(db: sqlite3.Connection) -> int:
-    (layout,) = db.execute("PRAGMA user_version").fetchone()
-    return int(layout)
-
-
-def opened(path: Path) -> sqlite3.Connection:
-    """A connection to the database, which is made if there is none yet."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    db = connect(path)
-    layout = layout_of(db)
-    if layout > LAYOUT:
-        db.close()
-        text = f"{path} was written by a newer version of this plugin"
-        raise RpcError(BACKEND_UNAVAILABLE, text)
-    if layout < LAYOUT:
-        db.execute("PRAGMA journal_mode = WAL")
-        with turn(db, BUSY_S):
-            for step in STEPS[layout_of(db) :]:  # another process may have made them meanwhile
-                for statement in step:
-                    db.execute(statement)
-            db.execute(f"PRAGMA user_version = {LAYOUT}")
-    return db
 
 
 class Store:
@@ -248,14 +233,12 @@ class Store:
     def __init__(self, path: Path, root: str | None) -> None:
         self.path = path
         self.root = root
-        self.inode: int | None = None
+        self.database = Database(path, LAYOUT, wait_s=BUSY_S, wal=True, prepare=prepare)
 
     @cached_property
     def db(self) -> sqlite3.Connection:
         """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
-        db = opened(self.path)
-        self.inode = self.path.stat().st_ino
-        return db
+        return self.database.connection()
 
     def check_binding(self, project_id: str, db: sqlite3.Connection | None = None) -> None:
         """Refuse another project's id; before the first put, any id may be this project's."""
@@ -339,7 +322,7 @@ class Store:
     def delete(self, scope: wire.MemoryScope, ctx: Context) -> None:
         """Nobody sees its rows any more; they are removed by and by, beside what else is called."""
         name = scope_id(scope)
-        with closing(opened(self.path)) as db:
+        with closing(self.database.connection()) as db:
             with turn(db, BUSY_S):
                 self.check_binding(scope.project_id, db)
                 db.execute(DROP, [name, name])
@@ -369,7 +352,7 @@ def lifespan(ctx: Context) -> Iterator[Store]:
     # A file inside the project may move with it; in a shared file, projects differ by their root.
     store = Store(path, (str(root.resolve()) if shared else ".") if bound else None)
     yield store
-    if store.inode is not None:
+    if "db" in store.__dict__:
         store.db.close()
 
 
@@ -437,28 +420,18 @@ def health(ctx: Context[Store | None]) -> str | None:
     """
     if ctx.state is None:
         return "the database is opened at its first use"
-    path, inode = ctx.state.path, ctx.state.inode
-    if inode is None and not path.exists():
-        return unwritable(path)
-    try:
-        if inode not in {None, path.stat().st_ino}:
-            raise RpcError(BACKEND_UNAVAILABLE, f"{path} has been replaced by another file")
-        with closing(connect(path, timeout_s=0.5)) as db:
-            if inode is not None:
-                db.execute("SELECT seq FROM memories LIMIT 1").fetchone()
-            db.execute("BEGIN IMMEDIATE")
-            db.execute("ROLLBACK")
-    except (OSError, sqlite3.Error) as problem:
-        if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            return str(problem)
-        raise RpcError(BACKEND_UNAVAILABLE, f"{path}: {problem}") from problem
-    return None
+    return ctx.state.database.check()
 
 
 @app.exception_handler(sqlite3.Error)
 @app.exception_handler(OSError)
 def refuse(ctx: Context[Store], problem: sqlite3.Error | OSError) -> RpcError:
     return RpcError(BACKEND_UNAVAILABLE, f"backend unavailable: {ctx.state.path}: {problem}")
+
+
+@app.exception_handler(Unavailable)
+def not_there(_ctx: Context, problem: Unavailable) -> RpcError:
+    return RpcError(BACKEND_UNAVAILABLE, problem.message)
 
 
 if __name__ == "__main__":

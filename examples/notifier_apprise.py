@@ -34,7 +34,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from animus_routes import App, Context, Depends, Env, Unavailable
-from animus_routes.batteries.places import unwritable
+from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import notifier as wire
 
@@ -56,13 +56,22 @@ DECIMAL: Final = re.compile(r"(?![-+]?0[0-9]+$)[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([
 SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 LONGEST: Final = 131  # "-0b" and 128 digits
 
-TABLES: Final = """
-CREATE TABLE IF NOT EXISTS outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL, route TEXT NOT NULL,
-    event TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending', attempts INTEGER NOT NULL DEFAULT 0,
-    due REAL NOT NULL, error TEXT, UNIQUE (event_id, route));
-CREATE INDEX IF NOT EXISTS outbox_due ON outbox (state, due);
-"""
+TABLES: Final = (
+    """CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL, route TEXT NOT NULL,
+        event TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending',
+        attempts INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL, error TEXT,
+        UNIQUE (event_id, route))""",
+    "CREATE INDEX outbox_due ON outbox (state, due)",
+)
+
+
+def build(db: Transaction, _found: int) -> None:
+    for statement in TABLES:
+        db.run(statement)
+
+
+LAYOUT: Final = Layout("notifier", 1, "outbox", build)  # 0.1.0's as well
 ENQUEUE: Final = "INSERT OR IGNORE INTO outbox (event_id, route, event, due) VALUES (?, ?, ?, ?)"
 # A delivery that is taken is out of everybody's reach until its lease ends, in case we die with it.
 TAKE: Final = """UPDATE outbox SET attempts = attempts + 1, due = :lease WHERE id =
@@ -179,6 +188,11 @@ def read_config(root: Path, settings: Settings) -> Config:
     return config
 
 
+def prepare(db: sqlite3.Connection) -> None:
+    # FULL: what was accepted is on disk, whatever happens to this process or the machine.
+    db.execute("PRAGMA synchronous = FULL")
+
+
 class Outbox:
     """What was accepted, and what happened to it, in one SQLite file."""
 
@@ -186,21 +200,11 @@ class Outbox:
         self.path = path
         self.config = config
         self.flushing = Lock()
-        self._made = False
+        self.database = Database(path, LAYOUT, wait_s=BUSY_S, wal=True, prepare=prepare)
 
     def connect(self) -> sqlite3.Connection:
         """A connection; the first one makes the file, so that a ping leaves nothing behind."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
-        # FULL: what was accepted is on disk, whatever happens to this process or the machine.
-        db.execute("PRAGMA synchronous = FULL")
-        if not self._made:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(TABLES)
-            with turn(db, BUSY_S):
-                db.execute(FORGET, [time() - KEPT_S, MANY])
-            self._made = True
-        return db
+        return self.database.connection()
 
     def route(self, name: str) -> Route | None:
         return next((route for route in self.config.routes if route.name == name), None)
@@ -214,6 +218,7 @@ def enqueue(
     document = msgspec.json.encode(event).decode()
     lifecycle: list[wire.NotifierLifecycleEvent] = []
     with turn(db, BUSY_S):
+        db.execute(FORGET, [time() - KEPT_S, MANY])
         for route in routes:
             row = db.execute(ENQUEUE, [event.id, route.name, document, time()])
             if row.rowcount:
@@ -399,13 +404,11 @@ def health(ctx: Context[Outbox | None]) -> str | None:
     unset = [route.url_env for route in box.config.routes if route.url_env and not route.target()]
     if unset:
         return f"not set: {', '.join(unset)}"
-    if not box.path.exists():
-        return unwritable(box.path)
-    try:
-        with closing(box.connect()) as db:
-            (dead,) = db.execute(DEAD, [MANY]).fetchone()
-    except sqlite3.Error as problem:
-        raise Unavailable(f"{box.path}: {problem}") from problem
+    reason = box.database.check()
+    if reason or not box.path.exists():
+        return reason
+    with closing(box.connect()) as db:
+        (dead,) = db.execute(DEAD, [MANY]).fetchone()
     number = f"{MANY} or more" if dead == MANY else dead
     return f"{number} deliveries were given up" if dead else None
 

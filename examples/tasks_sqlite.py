@@ -33,8 +33,7 @@ from msgspec import Meta, UnsetType, field
 from msgspec.structs import asdict, replace
 
 from animus_routes import UNSET, App, Context, Depends, InvalidRequest, NotFound, Unavailable
-from animus_routes.batteries.places import unwritable
-from animus_routes.batteries.sql import marks
+from animus_routes.batteries.sql import Database, Layout, Transaction, marks
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import subject as wire
 from animus_routes.timestamps import now, parse
@@ -45,7 +44,7 @@ PAGE_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 
 KEPT_CHANGES: Final = 10_000  # how far a watcher may fall behind
 POLL_S: Final = 0.05
 BUSY_S: Final = 5.0
-LAYOUT: Final = 3
+WITH_OWNERS: Final = 3  # a layout
 PROBED: Final = 1000  # matches that are counted to find the rarest condition
 
 # Native status, bucket, dispatch label. The first of a bucket is what the bare bucket means.
@@ -87,7 +86,7 @@ class Custom(msgspec.Struct, omit_defaults=True):
 # Triggers keep what a task can be found by, so that a condition which few tasks fulfil is found
 # without a look at the others.
 DERIVED: Final = ", ".join(
-    f"{name} AS (json_extract(subject, '$.{name}')) STORED"
+    f"{name} AS (json_extract(document, '$.{name}')) STORED"
     for name in (
         *("id", "title", "parent", "status", "native_status"),
         *("priority", "assignee", "created_at", "updated_at"),
@@ -99,44 +98,56 @@ KEYS: Final = """INSERT OR IGNORE INTO task_keys (key, seq)
     UNION ALL SELECT 'native_status:' || {0}.native_status, {0}.seq
         WHERE {0}.native_status IS NOT NULL
     UNION ALL SELECT 'assignee:' || {0}.assignee, {0}.seq WHERE {0}.assignee IS NOT NULL
-    UNION ALL SELECT 'label:' || value, {0}.seq FROM json_each({0}.subject, '$.labels')
+    UNION ALL SELECT 'label:' || value, {0}.seq FROM json_each({0}.document, '$.labels')
     UNION ALL SELECT 'attachment:' || json_extract(value, '$.kind'), {0}.seq
-        FROM json_each({0}.subject, '$.attachments')
+        FROM json_each({0}.document, '$.attachments')
         WHERE json_extract(value, '$.kind') IS NOT NULL
     UNION ALL SELECT 'owner:' || {0}.owner, {0}.seq WHERE {0}.owner IS NOT NULL"""
-EVERY_KEY: Final = "UPDATE tasks SET subject = subject"  # the trigger does it
-TABLES: Final = f"""
-CREATE TABLE IF NOT EXISTS tasks (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, owner TEXT, {DERIVED});
-CREATE UNIQUE INDEX IF NOT EXISTS tasks_by_id ON tasks (id);
-CREATE INDEX IF NOT EXISTS tasks_by_parent ON tasks (parent);
-CREATE INDEX IF NOT EXISTS tasks_to_do ON tasks (status, coalesce(priority, 0) DESC, created_at);
-CREATE TABLE IF NOT EXISTS changes (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, change_kind TEXT NOT NULL, previous_native_status TEXT,
-    previous_dispatch_label TEXT, subject TEXT NOT NULL, {DERIVED});
-CREATE TABLE IF NOT EXISTS comments (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, task TEXT NOT NULL, at TEXT NOT NULL, text TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS comments_by_task ON comments (task);
-CREATE INDEX IF NOT EXISTS tasks_by_update ON tasks (updated_at);
-CREATE TABLE IF NOT EXISTS task_keys (
-    key TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS task_keys_by_task ON task_keys (seq);
-DROP TRIGGER IF EXISTS task_made;
-DROP TRIGGER IF EXISTS task_changed;
-DROP TRIGGER IF EXISTS task_gone;
-CREATE TRIGGER task_made AFTER INSERT ON tasks BEGIN {KEYS.format("new")}; END;
-CREATE TRIGGER task_changed AFTER UPDATE ON tasks BEGIN
-    DELETE FROM task_keys WHERE seq = old.seq; {KEYS.format("new")}; END;
-CREATE TRIGGER task_gone AFTER DELETE ON tasks BEGIN
-    DELETE FROM task_keys WHERE seq = old.seq; END;
-DELETE FROM task_keys;
-{EVERY_KEY};
-CREATE TABLE IF NOT EXISTS imports (id TEXT PRIMARY KEY, source TEXT NOT NULL);
-PRAGMA user_version = {LAYOUT};
-"""
-
+TABLES: Final = (
+    f"""CREATE TABLE IF NOT EXISTS tasks (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, document TEXT NOT NULL, owner TEXT, {DERIVED})""",
+    "CREATE UNIQUE INDEX IF NOT EXISTS tasks_by_id ON tasks (id)",
+    "CREATE INDEX IF NOT EXISTS tasks_by_parent ON tasks (parent)",
+    """CREATE INDEX IF NOT EXISTS tasks_to_do
+        ON tasks (status, coalesce(priority, 0) DESC, created_at)""",
+    f"""CREATE TABLE IF NOT EXISTS changes (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, change_kind TEXT NOT NULL,
+        previous_native_status TEXT, previous_dispatch_label TEXT, document TEXT NOT NULL,
+        {DERIVED})""",
+    """CREATE TABLE IF NOT EXISTS comments (seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        task TEXT NOT NULL, at TEXT NOT NULL, text TEXT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS comments_by_task ON comments (task)",
+    "CREATE INDEX IF NOT EXISTS tasks_by_update ON tasks (updated_at)",
+    """CREATE TABLE IF NOT EXISTS task_keys (
+        key TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS task_keys_by_task ON task_keys (seq)",
+    f"CREATE TRIGGER task_made AFTER INSERT ON tasks BEGIN {KEYS.format('new')}; END",
+    f"""CREATE TRIGGER task_changed AFTER UPDATE ON tasks BEGIN
+        DELETE FROM task_keys WHERE seq = old.seq; {KEYS.format("new")}; END""",
+    """CREATE TRIGGER task_gone AFTER DELETE ON tasks BEGIN
+        DELETE FROM task_keys WHERE seq = old.seq; END""",
+    "DELETE FROM task_keys",
+    "UPDATE tasks SET document = document",  # the trigger keeps every key
+    "CREATE TABLE IF NOT EXISTS imports (id TEXT PRIMARY KEY, source TEXT NOT NULL)",
+)
+# Processes of 0.1.0 may still run: each of their calls reads a column that has another name now.
+RENAMED: Final = (
+    *(f"DROP TRIGGER IF EXISTS task_{event}" for event in ("made", "changed", "gone")),
+    *(f"ALTER TABLE {name} RENAME COLUMN subject TO document" for name in ("tasks", "changes")),
+)
 # The first layouts had no owners, which are JSON: [user, tenant or null].
-OWNERS: Final = "ALTER TABLE tasks ADD COLUMN owner TEXT;"
+OWNERS: Final = "ALTER TABLE tasks ADD COLUMN owner TEXT"
+
+
+def build(db: Transaction, found: int) -> None:
+    owners = [OWNERS] if 0 < found < WITH_OWNERS else []
+    for statement in (*(RENAMED if found else ()), *owners, *TABLES):
+        db.run(statement)
+    db.run(f"PRAGMA user_version = {LAYOUT.version}")  # programs of 0.1.0 that start now refuse it
+
+
+LAYOUT: Final = Layout("tasks", 4, "tasks", build)
+
 # It stands beside the conditions of a filter, so that none of these widens it.
 OWNED: Final = "(:owner IS NULL OR owner = :owner)"
 # One condition per field of SubjectFilter; lists are bound as JSON, and NULL is no condition.
@@ -145,18 +156,18 @@ MATCHES: Final = """
 AND (:native_status IS NULL OR native_status = :native_status)
 AND (:dispatch_label IS NULL OR native_status IN (SELECT value FROM json_each(:dispatch_label)))
 AND (:assignee IS NULL OR assignee IN (SELECT value FROM json_each(:assignee)))
-AND (:kind IS NULL OR json_extract(subject, '$.kind') IN (SELECT value FROM json_each(:kind)))
-AND (:labels_any IS NULL OR EXISTS (SELECT 1 FROM json_each(subject, '$.labels')
+AND (:kind IS NULL OR json_extract(document, '$.kind') IN (SELECT value FROM json_each(:kind)))
+AND (:labels_any IS NULL OR EXISTS (SELECT 1 FROM json_each(document, '$.labels')
     WHERE value IN (SELECT value FROM json_each(:labels_any))))
 AND (:labels_all IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(:labels_all)
-    WHERE value NOT IN (SELECT value FROM json_each(subject, '$.labels'))))
-AND (:has_attachment_kind IS NULL OR EXISTS (SELECT 1 FROM json_each(subject, '$.attachments')
+    WHERE value NOT IN (SELECT value FROM json_each(document, '$.labels'))))
+AND (:has_attachment_kind IS NULL OR EXISTS (SELECT 1 FROM json_each(document, '$.attachments')
     WHERE json_extract(value, '$.kind') = :has_attachment_kind))
 AND (:updated_since IS NULL OR updated_at >= :updated_since)
 """
 CHILDREN: Final = """(SELECT json_group_array(id)
     FROM (SELECT c.id FROM tasks c WHERE c.parent = tasks.id ORDER BY c.seq))"""
-PICK: Final = f"SELECT subject, {CHILDREN}, tasks.seq FROM"
+PICK: Final = f"SELECT document, {CHILDREN}, tasks.seq FROM"
 # The parts put together here are constants of this file; values are always bound.
 END: Final = f"tasks.seq > :after AND {OWNED} AND {MATCHES} ORDER BY tasks.seq LIMIT :limit"
 # A page in order, found by one key, by the time of the last change, or by looking at all of them.
@@ -165,17 +176,17 @@ BY_KEY: Final = f"""{PICK} task_keys CROSS JOIN tasks ON tasks.seq = task_keys.s
 BY_UPDATE: Final = f"""{PICK} tasks INDEXED BY tasks_by_update
     WHERE updated_at >= :updated_since AND {END}"""
 BY_SEQ: Final = f"{PICK} tasks NOT INDEXED WHERE {END}"
-ONE: Final = f"SELECT subject, {CHILDREN}, seq FROM tasks WHERE id = :id AND {OWNED}"
+ONE: Final = f"SELECT document, {CHILDREN}, seq FROM tasks WHERE id = :id AND {OWNED}"
 ABOVE: Final = """SELECT parent FROM tasks
     WHERE id = ? AND owner IS (SELECT owner FROM tasks WHERE id = ?)"""
-NEXT: Final = f"""SELECT subject, {CHILDREN}, seq FROM tasks WHERE status = 'ready'
+NEXT: Final = f"""SELECT document, {CHILDREN}, seq FROM tasks WHERE status = 'ready'
     ORDER BY coalesce(priority, 0) DESC, created_at, seq LIMIT 1"""
-NEWS: Final = f"""SELECT seq, change_kind, previous_native_status, previous_dispatch_label, subject
+NEWS: Final = f"""SELECT seq, change_kind, previous_native_status, previous_dispatch_label, document
     FROM changes WHERE seq > :after AND {MATCHES} ORDER BY seq"""
 
-ADD: Final = "INSERT INTO tasks (subject, owner) VALUES (?, ?)"
+ADD: Final = "INSERT INTO tasks (document, owner) VALUES (?, ?)"
 LOG: Final = """INSERT INTO changes
-    (change_kind, previous_native_status, previous_dispatch_label, subject) VALUES (?, ?, ?, ?)"""
+    (change_kind, previous_native_status, previous_dispatch_label, document) VALUES (?, ?, ?, ?)"""
 
 
 class NewTask(wire.SubjectCreateRequest, kw_only=True):
@@ -313,31 +324,9 @@ def change_kinds(old: wire.Subject | None, new: wire.Subject) -> list[wire.Chang
     return kinds
 
 
-def connect(path: Path, timeout_s: float = BUSY_S) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
+def prepare(db: sqlite3.Connection) -> None:
     # FULL: what was answered is on disk, whatever happens to this process or the machine.
     db.execute("PRAGMA synchronous = FULL")
-    return db
-
-
-def opened(path: Path) -> sqlite3.Connection:
-    """A connection to the database, which is made if there is none yet."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    db = connect(path)
-    (layout,) = db.execute("PRAGMA user_version").fetchone()
-    if layout > LAYOUT:
-        db.close()
-        raise Unavailable(f"{path} was written by a newer version of this plugin")
-    if layout < LAYOUT:
-        db.execute("PRAGMA journal_mode = WAL")
-        try:
-            db.executescript(f"BEGIN IMMEDIATE; {OWNERS if layout else ''} {TABLES} COMMIT;")
-        except sqlite3.OperationalError:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            if db.execute("PRAGMA user_version").fetchone() != (LAYOUT,):
-                raise  # else another process has made it meanwhile
-    return db
 
 
 class Store:
@@ -345,15 +334,13 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.inode: int | None = None
+        self.database = Database(path, LAYOUT, wait_s=BUSY_S, wal=True, prepare=prepare)
         self.owner: str | None = None
 
     @cached_property
     def db(self) -> sqlite3.Connection:
         """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
-        db = opened(self.path)
-        self.inode = self.path.stat().st_ino
-        return db
+        return self.database.connection()
 
     def of(self, owner: str) -> "Store":
         """The same tasks, as far as they are this owner's."""
@@ -494,7 +481,7 @@ class Store:
         if old is None:
             self.db.execute(ADD, [document, self.owner])
         else:
-            self.db.execute("UPDATE tasks SET subject = ? WHERE id = ?", [document, new.id])
+            self.db.execute("UPDATE tasks SET document = ? WHERE id = ?", [document, new.id])
         for kind in change_kinds(old, new):
             self._log(kind, old, new)
         return new
@@ -551,7 +538,7 @@ def database_path(root: Path) -> Path:
 def lifespan(ctx: Context) -> Iterator[Store]:
     store = Store(database_path(Path(ctx.project_root)))
     yield store
-    if store.inode is not None:
+    if "db" in store.__dict__:
         store.db.close()
 
 
@@ -652,7 +639,7 @@ class Feed(NamedTuple):
 
 
 def open_feed(ctx: Context[Store]) -> Iterator[Feed]:
-    with closing(opened(ctx.state.path)) as db:
+    with closing(ctx.state.database.connection()) as db:
         (end,) = db.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()
         yield Feed(db, end)
 
@@ -691,22 +678,7 @@ def health(ctx: Context[Store | None]) -> str | None:
     """
     if ctx.state is None:
         return "the database is opened at its first use"
-    path, inode = ctx.state.path, ctx.state.inode
-    if inode is None and not path.exists():
-        return unwritable(path)
-    try:
-        if inode not in {None, path.stat().st_ino}:
-            raise Unavailable(f"{path} has been replaced by another file")
-        with closing(connect(path, timeout_s=0.5)) as db:
-            if inode is not None:
-                db.execute("SELECT seq FROM tasks LIMIT 1").fetchone()
-            db.execute("BEGIN IMMEDIATE")
-            db.execute("ROLLBACK")
-    except (OSError, sqlite3.Error) as problem:
-        if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            return str(problem)
-        raise Unavailable(f"{path}: {problem}") from problem
-    return None
+    return ctx.state.database.check()
 
 
 @app.exception_handler(sqlite3.Error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Never
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -73,6 +73,10 @@ class PostgreSQL:
         del until
         self.opened.execute(b"COMMIT")
 
+    def lend(self, wait_s: float) -> Never:
+        del wait_s
+        raise TypeError("only SQLite's connections are lent")
+
     def rollback(self) -> None:
         self.opened.execute(b"ROLLBACK")
 
@@ -87,10 +91,11 @@ class PostgreSQL:
                 return False
         return True
 
-    def read_only(self) -> bool:
-        """Whether the server refuses every change now, as one in recovery does."""
+    def probe(self) -> None:
+        """Whether it may be changed: a server that is read-only now begins a transaction all the same."""
         row = self.opened.execute(b"SHOW transaction_read_only").fetchone()
-        return row == ("on",)
+        if row != ("off",):
+            raise psycopg.OperationalError("the server is read-only now")
 
     def log_ahead(self) -> None:
         """It has one."""

@@ -10,101 +10,27 @@ import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from animus_routes.batteries._transactions import Busy, Layout, Row, Transaction, Unreachable
 from animus_routes.errors import InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator
     from contextlib import AbstractContextManager
 
-    from animus_routes.batteries._postgresql import PostgreSQL
-    from animus_routes.batteries.sqlite import SQLite
-
-    Link = SQLite | PostgreSQL
+    from animus_routes.batteries._transactions import Link
 
 __all__ = ["Busy", "Database", "Layout", "Row", "Transaction", "Unreachable", "marks"]
 
-Row = tuple[Any, ...]
-
 CHECK_S: Final = 0.5  # hosts give a health check 2 s, and that of a held database, too
 PAUSE_S: Final = 0.005  # longer than a waiting process looks away, so that it is next
-LAYOUTS_LOCK: Final = 0x616E_6900  # one of PostgreSQL's advisory locks, taken to make or migrate
-LAYOUTS: Final = "animus_layouts"
-MAKE: Final = "CREATE TABLE IF NOT EXISTS animus_layouts (name TEXT PRIMARY KEY, version BIGINT)"
-VERSION: Final = "SELECT version FROM animus_layouts WHERE name = ?"
-UPSERT: Final = (
-    "INSERT INTO animus_layouts (name, version) VALUES (?, ?)"
-    " ON CONFLICT (name) DO UPDATE SET version = excluded.version"
-)
-
-
-class Busy(Unavailable):
-    """The database was not free within the time that may be waited."""
-
-
-class Unreachable(Unavailable):
-    """The database cannot be opened, read or written as it is now."""
-
-
 REFUSALS: Final[dict[str, type[Unavailable | InvalidRequest]]] = {
     "busy": Busy,
     "value": InvalidRequest,
     "unreachable": Unreachable,
 }
-
-
-class Layout(NamedTuple):
-    """A set of tables that one plugin makes and changes; several may share a database.
-
-    Attributes:
-        name: Of its row in the table `animus_layouts`, which holds its version.
-        version: What this code reads and writes, from 1 on. A database with a newer one is refused.
-        table: One of the tables. Where it is without a version, that is SQLite's `user_version`, or 1.
-        build: Called with a transaction and the version found, 0 for none, to make or migrate the
-            tables. Of several processes that start at once, one does it.
-        lock: The advisory lock of PostgreSQL under which earlier programs made the tables.
-    """
-
-    name: str
-    version: int
-    table: str
-    build: Callable[[Transaction, int], None]
-    lock: int = LAYOUTS_LOCK
-
-
-class Transaction:
-    """Statements that count together or not at all; parameters are written `?`.
-
-    Attributes:
-        postgresql: For the few statements that have to differ.
-    """
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self.postgresql: Final = link.postgresql
-
-    def run(self, sql: str, *values: object) -> int:
-        """Run a statement; the number of rows that it changed."""
-        return int(self._link.execute(sql, values).rowcount)
-
-    def run_each(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
-        """Run a statement once for each row of values."""
-        self._link.execute_each(sql, rows)
-
-    def rows(self, sql: str, *values: object) -> list[Row]:
-        """All rows."""
-        return list(self._link.execute(sql, values).fetchall())
-
-    def row(self, sql: str, *values: object) -> Row | None:
-        """The first row, or None."""
-        found: Row | None = self._link.execute(sql, values).fetchone()
-        return found
-
-    def value(self, sql: str, *values: object) -> Any:
-        """The first row's first column, or None."""
-        return (self.row(sql, *values) or (None,))[0]
 
 
 class Database:
@@ -145,6 +71,7 @@ class Database:
         self._ready = False
         self._free: list[Link] = []
         self._prepared = prepare
+        self._inode: int | None = None
         self._makes_folder = isinstance(place, Path)
         parts = ("sqlite", "", f"/{place}") if isinstance(place, Path) else place.partition("://")
         self._dialect = parts[0].partition("+")[0]  # the driver is ours to choose
@@ -181,6 +108,14 @@ class Database:
         """
         return self._transaction(reads=False)
 
+    def connection(self) -> sqlite3.Connection:
+        """A connection of one's own to an SQLite file whose tables are there, without a transaction.
+
+        It waits for `wait_s`, too. Write in a `batteries.sqlite.turn`, and close it in the end.
+        """
+        with self.read() as transaction:
+            return transaction.link.lend(self.wait_s)
+
     def write_in_slices(self, work: Callable[[Transaction], bool]) -> None:
         """Repeat a short transaction while it returns True; whoever waits has its turn in between."""
         more = True
@@ -199,35 +134,41 @@ class Database:
             Why the database cannot be written, or made, now; None if it can.
 
         Raises:
-            Unreachable: It cannot be read either, or its layout is newer than this code.
+            Unreachable: It cannot be read either, its layout is newer than this code, or another file
+                has taken its place.
         """
-        if self._file is not None and not os.path.lexists(self._file):
+        if self._inode is not None and self._file is not None:
+            try:
+                replaced = self._file.stat().st_ino != self._inode
+            except OSError as problem:
+                raise Unreachable(f"{self._file}: {problem}") from problem
+            if replaced:
+                raise Unreachable(f"{self._file} has been replaced by another file")
+        elif self._file is not None and not os.path.lexists(self._file):
             from animus_routes.batteries.places import unwritable
 
             if self._makes_folder or self._file.parent.is_dir():
                 return unwritable(self._file)
             return f"{self._file} cannot be made: {self._file.parent} is no folder to write into"
-        link = self._link(CHECK_S)
+        link, until = self._link(CHECK_S), time.monotonic() + CHECK_S
         try:
-            reason = self._reason(link)
-            if reason is not None and link.idle():
-                link.begin(time.monotonic() + CHECK_S, reads=True)
-            self._refuse_newer(self._found(link) or 0)
+            link.begin(until, reads=True)
+            self.layout.found(Transaction(link))
+            link.rollback()
+            return self._reason(link, until)
         except link.errors as problem:
             raise self._refusal(link, problem, CHECK_S) from problem
         finally:
             link.close()
-        return reason
 
-    def _reason(self, link: Link) -> str | None:
-        """Why it cannot be written, if it is only that."""
+    def _reason(self, link: Link, until: float) -> str | None:
+        """Why it cannot be written now."""
         try:
-            link.begin(time.monotonic() + CHECK_S, reads=False)
+            link.begin(until, reads=False)
+            link.probe()
         except link.errors as problem:
-            if not link.idle():
-                raise
             return self._refusal(link, problem, CHECK_S).message
-        return "the server is read-only now" if link.read_only() else None
+        return None
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -261,53 +202,30 @@ class Database:
             else:
                 link.close()
 
-    def _found(self, link: Link) -> int | None:
-        """The version of the layout that the database holds; None if it says none."""
-        try:
-            row = link.execute(VERSION, (self.layout.name,)).fetchone()
-        except link.errors as problem:
-            if not link.misses_table(problem):
-                raise
-            return None
-        return None if row is None else row[0]
-
-    def _refuse_newer(self, found: int) -> None:
-        name, wanted, *_ = self.layout
-        if found > wanted:
-            text = f"the layout of '{name}' in the database is {found}, newer than this plugin's {wanted}"
-            raise Unreachable(text)
-
     def _prepare(self, link: Link, until: float, *, reads: bool) -> None:
         """See in the first transaction that the tables are there as they are wanted."""
-        if self._found(link) != self.layout.version:
+        transaction, layout = Transaction(link), self.layout
+        recorded = layout.recorded(transaction)
+        if recorded != layout.version:
+            if reads and not link.postgresql and layout.found(transaction) == layout.version:
+                return  # the first write records it
             link.rollback()
-            link.begin(until, reads=False)
-            self._build(Transaction(link))
-            link.commit(until)
+            try:
+                link.begin(until, reads=False)
+                layout.make(transaction)
+                link.commit(until)
+            except link.errors as problem:
+                if link.meaning(problem) != "unreachable":
+                    raise
+                text = f"'{layout.name}' has to be made or migrated: {problem}"
+                raise Unreachable(
+                    text if self._file is None else f"{self._file}: {text}"
+                ) from problem
             if self._wal:
                 link.log_ahead()
             link.begin(until, reads=reads)
+        self._inode = None if self._file is None else self._file.stat().st_ino
         self._ready = True
-
-    def _build(self, transaction: Transaction) -> None:
-        name, wanted, table, build, lock = self.layout
-        if transaction.postgresql:
-            for key in dict.fromkeys((LAYOUTS_LOCK, lock)):
-                transaction.row("SELECT pg_advisory_xact_lock(?)", key)
-            names = {n for n in (LAYOUTS, table) if transaction.value("SELECT to_regclass(?)", n)}
-            number = 1
-        else:
-            names = {name for (name,) in transaction.rows("SELECT name FROM sqlite_schema")}
-            # Once there is a table of layouts, the file's own number is nobody's.
-            number = 1 if LAYOUTS in names else transaction.value("PRAGMA user_version") or 1
-        found = transaction.value(VERSION, name) if LAYOUTS in names else None
-        if found is None:
-            found = number if table in names else 0
-        self._refuse_newer(found)
-        if found < wanted:
-            build(transaction, found)
-            transaction.run(MAKE)
-            transaction.run(UPSERT, name, wanted)
 
 
 def marks(number: int) -> str:

@@ -21,21 +21,28 @@ NO_VALUE: Final = (OverflowError, UnicodeEncodeError)  # what the database has n
 def take_turn(db: sqlite3.Connection, wait_s: float, sql: str = "BEGIN IMMEDIATE") -> None:
     """Run a statement that needs a lock, asking every few milliseconds for so long.
 
-    SQLite's own way of waiting prefers whoever has just had a turn.
+    SQLite's own way of waiting, which is off meanwhile, looks away for up to 100 ms, and so prefers
+    whoever has just had a turn.
 
     Raises:
         sqlite3.OperationalError: The lock was not free within `wait_s`.
     """
     until = time.monotonic() + wait_s
-    while True:
-        try:
-            db.execute(sql)
-        except sqlite3.OperationalError as problem:
-            if code(problem) not in LOCKED or time.monotonic() >= until:
-                raise
-        else:
-            return
-        time.sleep(0.0005 + time.monotonic_ns() % 2500 / 1e6)
+    (own_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                db.execute(sql)
+            except sqlite3.OperationalError as problem:
+                if code(problem) not in LOCKED or time.monotonic() >= until:
+                    raise
+            else:
+                return
+            time.sleep(0.0005 + time.monotonic_ns() % 2500 / 1e6)
+    finally:
+        if own_ms:
+            db.execute(f"PRAGMA busy_timeout = {own_ms}")
 
 
 @contextmanager
@@ -82,8 +89,12 @@ class SQLite:
         db = sqlite3.connect(
             place, timeout=0, isolation_level=None, check_same_thread=False, uri=bool(options)
         )
-        if self.prepare is not None:
-            self.prepare(db)
+        try:
+            if self.prepare is not None:
+                self.prepare(db)
+        except BaseException:
+            db.close()
+            raise
         return db
 
     @property
@@ -98,8 +109,8 @@ class SQLite:
         if not reads:
             self.patiently("BEGIN IMMEDIATE", until)
             return
-        self.patiently("BEGIN", until)
         try:
+            self.patiently("BEGIN", until)
             self.patiently("SELECT 1 FROM sqlite_schema LIMIT 1", until)  # now it sees one moment
         except sqlite3.OperationalError as problem:
             log = self.path.with_name(f"{self.path.name}-wal")
@@ -129,7 +140,16 @@ class SQLite:
             raise sqlite3.DataError(str(problem)) from problem
 
     def commit(self, until: float) -> None:
-        self.patiently("COMMIT", until)
+        if self.db is not None:
+            self.patiently("COMMIT", until)
+
+    def lend(self, wait_s: float) -> sqlite3.Connection:
+        """Give the connection away for good, outside of its transaction."""
+        db = self.opened
+        db.rollback()
+        db.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}")
+        self.db = None
+        return db
 
     def rollback(self) -> None:
         self.opened.rollback()
@@ -140,9 +160,10 @@ class SQLite:
             self.db.rollback()
         return self.db is not None
 
-    def read_only(self) -> bool:
-        """Whether everything is read-only; a file that is has refused the transaction itself."""
-        return False
+    def probe(self) -> None:
+        """Change something in a transaction that is not kept: what is read-only begins one all the same."""
+        (number,) = self.opened.execute("PRAGMA user_version").fetchone()
+        self.opened.execute(f"PRAGMA user_version = {number}")
 
     def log_ahead(self) -> None:
         """Change to a write-ahead log if the file's place allows it and nobody is reading."""

@@ -262,7 +262,7 @@ def test_a_call_does_not_read_what_is_long_acknowledged(outbox: Outbox) -> None:
     ):
         with database.write() as transaction:
             counted = [0]
-            link: Any = transaction._link  # pyright: ignore[reportPrivateUsage]
+            link: Any = transaction.link
             link.db.set_progress_handler(
                 lambda counted=counted: counted.__setitem__(0, counted[0] + 1), 10
             )

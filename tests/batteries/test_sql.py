@@ -10,14 +10,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from read_only_folders import as_nobody, read_only
 from sql_databases import postgres
 
 from animus_routes import InvalidRequest, Unavailable
 from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, Unreachable, marks
-from animus_routes.batteries.sqlite import SQLite
+from animus_routes.batteries.sqlite import SQLite, turn
 
 ROOT = Path(__file__).resolve().parents[2]
-NOBODY = 65534
 
 
 def build(transaction: Transaction, found: int) -> None:
@@ -271,6 +271,64 @@ def test_whoever_waits_has_a_turn_between_slices(notes: Database, url: str) -> N
 # ---- SQLite's files -----------------------------------------------------------------------------
 
 
+def test_a_turn_is_waited_for_as_long_as_it_says_whatever_the_connection_says(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "turns.sqlite3"
+    asked: list[str] = []
+
+    def ask() -> None:
+        with closing(sqlite3.connect(file, timeout=600, isolation_level=None)) as db:
+            db.set_trace_callback(asked.append)
+            with pytest.raises(sqlite3.OperationalError, match="locked"), turn(db, 0.5):
+                pass
+            assert db.execute("PRAGMA busy_timeout").fetchone() == (600_000,)
+
+    with closing(sqlite3.connect(file, isolation_level=None)) as db, ThreadPoolExecutor(1) as pool:
+        db.execute("BEGIN IMMEDIATE")
+        waiting = pool.submit(ask)
+        try:
+            waiting.result(timeout=30)
+        finally:
+            db.execute("ROLLBACK")
+    # It did not look away for as long as SQLite does of itself.
+    assert asked.count("BEGIN IMMEDIATE") > 5
+
+
+def test_a_connection_of_ones_own_finds_the_tables(tmp_path: Path) -> None:
+    file = tmp_path / "own.sqlite3"
+    with opened(file) as notes, closing(notes.connection()) as db:
+        assert not db.in_transaction
+        with turn(db, 10):
+            db.execute("INSERT INTO notes VALUES (1, 'x')")
+        assert texts(notes) == ["built", "x"]
+        with notes.write(), pytest.raises(sqlite3.OperationalError, match="locked"), turn(db, 0):
+            pass
+
+
+def test_a_connection_of_ones_own_is_one_to_a_file(notes: Database, url: str) -> None:
+    if url.startswith("sqlite"):
+        with closing(notes.connection()) as db:
+            assert isinstance(db, sqlite3.Connection)
+    else:
+        with pytest.raises(TypeError, match="SQLite"):
+            notes.connection()
+
+
+def test_a_file_without_layouts_is_read_as_it_is_until_it_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "old.sqlite3"
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("CREATE TABLE notes (number BIGINT PRIMARY KEY, text TEXT)")
+        db.execute("PRAGMA user_version = 2")
+        before = file.read_bytes()
+        with opened(file) as notes:
+            assert texts(notes) == []
+            assert file.read_bytes() == before
+            write(notes, 1)
+            assert texts(notes) == ["x"]
+        assert db.execute("SELECT name, version FROM animus_layouts").fetchall() == [("notes", 2)]
+
+
 def test_the_number_of_an_older_file_is_taken_over_once(tmp_path: Path) -> None:
     file = tmp_path / "old.sqlite3"
     with closing(sqlite3.connect(file)) as db:
@@ -317,47 +375,12 @@ def test_somebody_who_reads_keeps_the_journal_as_it_is(
     assert journal_of(file) == "delete"
 
 
-READER = """
-import os, sys
-sys.path[:0] = [{here!r}, {tests!r}]
-from test_sql import NOTES, opened, texts
-import animus_routes.batteries.sqlite
-if os.geteuid() == 0:
-    os.seteuid({nobody})  # root may write anywhere
-with opened({place!r}) as notes:
-    print(texts(notes))
-"""
-
-
 def read_as_nobody(place: str) -> str:
-    here = Path(__file__).parent
-    program = READER.format(here=str(here), tests=str(here.parent), nobody=NOBODY, place=place)
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    return as_nobody(
+        [Path(__file__).parent, Path(__file__).parents[1]],
+        "import animus_routes.batteries.sqlite\nfrom test_sql import NOTES, opened, texts",
+        f"with opened({place!r}) as notes:\n    print(texts(notes))",
     )
-    return done.stdout or done.stderr
-
-
-@contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    owner = folder.owner()
-    modes = {place: place.stat().st_mode for place in folder.parents if place.owner() == owner}
-    for place, mode in modes.items():
-        place.chmod(mode | 0o055)
-    for file in folder.iterdir():
-        file.chmod(0o444)
-    folder.chmod(0o555)
-    try:
-        yield
-    finally:
-        folder.chmod(0o755)
-        for place, mode in modes.items():
-            place.chmod(mode)
 
 
 @pytest.mark.parametrize("wal", [False, True])
@@ -368,6 +391,21 @@ def test_a_store_in_a_read_only_folder_is_read(tmp_path: Path, wal: bool) -> Non
         write(notes, 1)
     with read_only(folder):
         assert read_as_nobody(f"sqlite:///{folder / 'notes.sqlite3'}") == "['built', 'x']\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [(1, "'notes' has to be made or migrated: attempt to write"), (3, "is 3, newer than")],
+)
+def test_another_layout_in_a_read_only_folder_is_refused_in_words(
+    tmp_path: Path, version: int, said: str
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with opened(folder / "notes.sqlite3", NOTES._replace(version=version)) as notes:
+        assert texts(notes) == ["built"]
+    with read_only(folder):
+        assert said in read_as_nobody(f"sqlite:///{folder / 'notes.sqlite3'}")
 
 
 def test_a_log_that_cannot_be_opened_is_refused_in_words(tmp_path: Path) -> None:

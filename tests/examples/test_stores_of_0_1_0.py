@@ -1,7 +1,7 @@
 """Stores that 0.1.0 wrote, and its processes that still run beside newer ones.
 
-`stores_0_1_0.json` holds the statements of 0.1.0's SQL examples as their library sent them to each
-database: those that make the tables, those that fill them, and those of further calls.
+`stores_0_1_0.json` holds the statements of 0.1.0's examples as they were sent to each database: those
+that make the tables, those that fill them, and those of further calls.
 """
 
 import json
@@ -25,8 +25,13 @@ FILES: Final = {
     "queue_sql": "queue",
     "durable_sql": "durable",
     "conversations_sql": "conversations",
+    "tasks_sqlite": "tasks",
+    "logs_sqlite": "logs",
+    "journal_sqlite": "journal",
+    "memory_sqlite": "memory",
 }
 VARIABLES: Final = {name: f"ANIMUS_{file.upper()}" for name, file in FILES.items()}
+STORES: Final = [(name, kind) for name in FILES for kind in RECORDED[name]]
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,7 @@ class Old:
         self.db: Any
         if kind == "sqlite":
             self.db = sqlite3.connect(place, isolation_level=None, timeout=10)
+            self.db.create_function("regexp", 2, lambda _pattern, _text: True)
         else:
             import psycopg
 
@@ -88,16 +94,26 @@ def file_of(example: str, root: Path) -> Path:
     return root / ".animus" / f"{FILES[example]}.sqlite3"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def kind(request: pytest.FixtureRequest) -> str:
-    found: str = request.param
+@pytest.fixture(params=STORES, ids="-".join)
+def stored(request: pytest.FixtureRequest) -> tuple[str, str]:
+    found: tuple[str, str] = request.param
     return found
 
 
-@pytest.fixture(params=list(FILES))
-def name(request: pytest.FixtureRequest) -> str:
-    found: str = request.param
-    return found
+def only(example: str) -> pytest.MarkDecorator:
+    """The stores of one example, on each of its databases."""
+    own = [found for found in STORES if found[0] == example]
+    return pytest.mark.parametrize("stored", own, ids="-".join, indirect=True)
+
+
+@pytest.fixture
+def name(stored: tuple[str, str]) -> str:
+    return stored[0]
+
+
+@pytest.fixture
+def kind(stored: tuple[str, str]) -> str:
+    return stored[1]
 
 
 @pytest.fixture
@@ -187,10 +203,82 @@ DURABLE: Final = (
     },
     [("r2", None, ["k3", "k4"]), ("r3", None, [])],
 )
+
+
+def read_tasks(client: TestClient) -> Any:
+    found = client.call("task/list")["subjects"]
+    tasks = [(t["id"], t["title"], t["status"], t.get("parent"), t.get("labels")) for t in found]
+    kims = client.call("task/list", {"assignee": ["kim"]})["subjects"]
+    thread = client.call("task/get", {"id": "task:1"})["attachments"][0]["metadata"]["comments"]
+    owned = client.call("task/v2/list", {"context": {"actor": {"user_id": "u"}}, "filter": {}})
+    said = [comment["text"] for comment in thread]
+    return tasks, [task["id"] for task in kims], said, owned["subjects"]
+
+
+TASKS: Final[Any] = (
+    [
+        ("task:1", "First", "ready", None, ["a"]),
+        ("task:2", "Second", "ready", "task:1", None),
+        ("task:3", "Third", "in-progress", None, None),
+    ],
+    ["task:1"],
+    ["hello"],
+    [],
+)
+
+
+def read_logs(client: TestClient) -> Any:
+    asked: tuple[Any, ...] = (
+        {},
+        {"text": "needle"},
+        {"text": "数据"},
+        {"min_level": "error"},
+        {"source_name": "x"},
+    )
+    answers = [client.call("log_storage/query", query)["entries"] for query in asked]
+    return [[(entry["id"], entry["message"]) for entry in entries] for entries in answers]
+
+
+A, B, C = ("a", "one needle"), ("b", "two"), ("c", "three 数据库")
+LOGS: Final = [[A, B, C], [A], [C], [B], [C]]
+
+
+def read_journal(client: TestClient) -> Any:
+    run = {"workflow_id": "w1"}
+    numbers = client.call("journal/checkpoint_list", run)["checkpoint_nums"]
+    blobs = [
+        client.call("journal/checkpoint_load", {**run, "checkpoint_num": number})["blob"]
+        for number in numbers
+    ]
+    events = client.call("journal/events", {"run_id": "w1"})["events"]
+    done = client.call("journal/query_ids", {"status": ["done"]})["ids"]
+    loaded = client.call("journal/load", run)["run"]["blob"]
+    every = client.call("journal/query_ids", {})["ids"]
+    return every, done, loaded, numbers, blobs, [event["n"] for event in events]
+
+
+JOURNAL: Final = (["w1", "w2"], ["w2"], {"x": 1}, [1, 2], [{"c": 1}, {"c": 2}], [1, 2])
+
+
+def read_memory(client: TestClient) -> Any:
+    own = {"scope": {"project_id": "p"}}
+    values = [client.call("memory/get", {**own, "key": key}).get("value") for key in ("k1", "k2")]
+    keys = [
+        [one["key"] for one in client.call("memory/query", {**own, **asked})["results"]]
+        for asked in ({"query": "words", "top_k": 5}, {"query": "数据", "top_k": 5})
+    ]
+    return values, keys
+
+
+MEMORY: Final = (["some words", {"a": "数据库"}], [["k1"], ["k2"]])
 CONTENTS: Final[dict[str, tuple[Callable[[TestClient], Any], Any]]] = {
     "queue_sql": (read_queue, QUEUE),
     "conversations_sql": (read_conversations, CONVERSATIONS),
     "durable_sql": (read_durable, DURABLE),
+    "tasks_sqlite": (read_tasks, TASKS),
+    "logs_sqlite": (read_logs, LOGS),
+    "journal_sqlite": (read_journal, JOURNAL),
+    "memory_sqlite": (read_memory, MEMORY),
 }
 
 
@@ -223,6 +311,8 @@ def test_processes_of_0_1_0_fail_after_a_migration_and_write_nothing(
                 old.run(statements)
             assert raised.value, call
         assert old.dump() == before
+        if name.endswith("_sqlite"):  # one that starts only now reads this first
+            assert old.db.execute("PRAGMA user_version").fetchone() > (1,)
 
 
 def test_a_migration_waits_for_what_0_1_0_has_under_way(
@@ -258,7 +348,7 @@ def test_a_migration_waits_for_what_0_1_0_has_under_way(
     assert found != [CONTENTS[name][1]]
 
 
-@pytest.mark.parametrize("name", ["queue_sql"])
+@only("queue_sql")
 @pytest.mark.parametrize("layout", ["0.1.0", "2, the one without fences"])
 def test_entries_from_before_fences_are_leased_with_them(
     name: str, kind: str, old: Old, newer: Opener, tmp_path: Path, server: str, layout: str
@@ -292,7 +382,7 @@ def test_entries_from_before_fences_are_leased_with_them(
         assert sorted(statuses) == ["assigned", "assigned", "assigned", "held", "pending"]
 
 
-@pytest.mark.parametrize("name", ["conversations_sql"])
+@only("conversations_sql")
 @pytest.mark.parametrize("layout", ["0.1.0", "2, the one without operations"])
 def test_conversations_from_before_operations_take_them(
     name: str, kind: str, old: Old, newer: Opener, tmp_path: Path, server: str, layout: str
@@ -324,9 +414,17 @@ OPENING: Final[dict[str, tuple[str, Any]]] = {
     "queue_sql": ("queue/stats", {}),
     "durable_sql": ("durable/recover_in_flight", {"since_epoch": 0}),
     "conversations_sql": ("conversation/list", {}),
+    "tasks_sqlite": ("task/list", {}),
+    "logs_sqlite": ("log_storage/query", {}),
+    "journal_sqlite": ("journal/list", {}),
+    "memory_sqlite": ("memory/list_scopes", {}),
 }
 WRITES: Final = {
     "queue_sql": "0 queue/enqueue",
     "durable_sql": "5 durable/commit_step",
     "conversations_sql": "5 conversation/append_message",
+    "tasks_sqlite": "4 task/create",
+    "logs_sqlite": "0 log_storage/store",
+    "journal_sqlite": "10 journal/record",
+    "memory_sqlite": "1 memory/put",
 }

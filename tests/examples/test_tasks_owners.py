@@ -187,7 +187,10 @@ def test_tasks_of_older_layouts_have_no_owner_and_stay(plugin: Plugin, tmp_path:
             if kind == "trigger" or name == "tasks_by_owner":
                 db.execute(f"DROP {kind} {name}")
         db.execute("DROP TABLE IF EXISTS task_keys")
+        db.execute("DROP TABLE animus_layouts")
         db.execute("ALTER TABLE tasks DROP COLUMN owner")
+        db.execute("ALTER TABLE tasks RENAME COLUMN document TO subject")
+        db.execute("ALTER TABLE changes RENAME COLUMN document TO subject")
         db.execute("PRAGMA user_version = 1")
     with served(TASKS, tmp_path) as one, served(TASKS, tmp_path) as two:
         asked = [(each, each.request("task/list", {})) for each in (one, two)]

@@ -159,8 +159,9 @@ def tasks(path: Path, rows: int) -> None:
     def owner(number: int) -> str:
         return json.dumps(["few" if is_rare(number) else "many", "t"], separators=(",", ":"))
 
-    with closing(module("tasks_sqlite").opened(path)) as db, turn(db, 10):
-        insert = "INSERT INTO tasks (subject, owner) VALUES (?, ?)"
+    made = module("tasks_sqlite").Store(path)
+    with closing(made.db) as db, turn(db, 10):
+        insert = "INSERT INTO tasks (document, owner) VALUES (?, ?)"
         db.executemany(insert, ((subject(number), owner(number)) for number in range(rows)))
 
 
