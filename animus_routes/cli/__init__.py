@@ -16,6 +16,7 @@ COMMANDS = {
     "manifest": "print an app's manifest",
     "routes": "show every method: handler, params, result, what is missing",
     "call": "start an app as a host does, call one method, show what comes back",
+    "check": "try whether a plugin, in any language, works with the real host",
     "build": "make the one file that a host installs",
 }
 ANSWERS = frozenset({"-h", "--help"})

@@ -125,6 +125,7 @@ class Inbox:
         self._kept_bytes = 0
         self._ended = False
         self._torn_is_fine = False
+        self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._read, name="host-reader", daemon=True)
 
@@ -137,8 +138,9 @@ class Inbox:
 
     def close(self) -> None:
         """Wait for the end of the stream and release the pipe."""
+        self._closing = True
         self._thread.join(CLOSE_S)
-        # A grandchild may hold the pipe open: then the thread stays, and so must the descriptor.
+        # A grandchild may hold the pipe open: then the thread stays, and closes it at its end.
         if not self._thread.is_alive():
             self._pipe.close()
 
@@ -195,6 +197,8 @@ class Inbox:
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
+            if self._closing:
+                self._pipe.close()
 
     def _read_lines(self) -> bytes:
         """Take lines until the end, or until one is too long, and return what is left over."""

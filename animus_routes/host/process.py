@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import msgspec
 
@@ -83,10 +83,16 @@ class Capture:
         self._pipe = pipe
         self._keep_bytes = keep_bytes
         self._stop_when_full = stop_when_full
+        self._closing = False
         self._thread = threading.Thread(target=self._drain, name="host-capture", daemon=True)
         self._thread.start()
 
     def _drain(self) -> None:
+        self._read()
+        if self._closing:
+            self._pipe.close()
+
+    def _read(self) -> None:
         while chunk := os.read(self._pipe.fileno(), READ_BYTES):
             self.data += chunk
             if len(self.data) > self._keep_bytes:
@@ -101,7 +107,8 @@ class Capture:
 
     def close(self) -> None:
         """Wait for the end of the stream and release the pipe."""
-        # A grandchild may hold the pipe open: then the thread stays, and so must the descriptor.
+        # A grandchild may hold the pipe open: then the thread stays, and closes it at its end.
+        self._closing = True
         if self.join(CLOSE_S):
             self._pipe.close()
 
@@ -136,6 +143,76 @@ def spawn(
         raise HostError(f"cannot start {command[0]}: {problem}") from problem
 
 
+class Probe(NamedTuple):
+    """What came of a program that was asked for its manifest.
+
+    Attributes:
+        stdout: Whatever it wrote there.
+        stderr: As text.
+        code: Its exit code; negative for the signal that ended it.
+        in_time: Had it ended, and closed its output, before the host lost patience?
+        ended: Had the process itself ended then, whoever still held its output?
+        full: Did it write more than hosts read?
+    """
+
+    stdout: bytes
+    stderr: str
+    code: int
+    in_time: bool
+    ended: bool
+    full: bool
+
+
+def probe(
+    command: Sequence[str],
+    *,
+    timeout_s: float = 5.0,
+    cwd: str | Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Probe:
+    """Start a plugin as the host does for its manifest, and see what comes.
+
+    The plugin runs with `--manifest`, an empty stdin and only the base environment: none of the
+    variables in its `env_required` is set yet.
+
+    Args:
+        command: What starts it.
+        timeout_s: How long hosts wait, in seconds.
+        cwd: Its working directory; inherited if left out.
+        env: Variables to add to the cleared environment.
+
+    Raises:
+        HostError: The command cannot be started.
+    """
+    deadline = time.monotonic() + timeout_s
+    process = spawn(
+        [*command, "--manifest"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        env=host_environment(extra=env),
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    captures = [
+        Capture(pipe, PROBE_BYTES, stop_when_full=True) for pipe in (process.stdout, process.stderr)
+    ]
+    try:
+        in_time = all(capture.join(deadline - time.monotonic()) for capture in captures)
+        full = any(capture.full for capture in captures)
+        if not full:
+            in_time = in_time and _ends_in_time(process, deadline)
+        ended = process.poll() is not None
+    finally:
+        process.kill()
+        process.wait()
+        for capture in captures:
+            capture.close()
+    stdout, stderr = captures
+    code = process.returncode
+    return Probe(bytes(stdout.data), stderr.text(), code, in_time, ended, full)
+
+
 def read_manifest(
     command: Sequence[str], *, timeout_s: float = 5.0, cwd: str | Path | None = None
 ) -> dict[str, Any]:
@@ -149,34 +226,14 @@ def read_manifest(
             manifest.
         HostError: The command cannot be started.
     """
-    deadline = time.monotonic() + timeout_s
-    process = spawn(
-        [*command, "--manifest"],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        cwd=cwd,
-        env=host_environment(),
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    captures = [
-        Capture(pipe, PROBE_BYTES, stop_when_full=True) for pipe in (process.stdout, process.stderr)
-    ]
-    try:
-        in_time = all(capture.join(deadline - time.monotonic()) for capture in captures)
-        if any(capture.full for capture in captures):
-            raise ManifestError(f"--manifest: more than {PROBE_BYTES} bytes of output")
-        if not in_time or not _ends_in_time(process, deadline):
-            raise ManifestError(f"--manifest: not finished within {timeout_s:g} s")
-    finally:
-        process.kill()
-        process.wait()
-        for capture in captures:
-            capture.close()
-    stdout, stderr = captures
-    if process.returncode:
-        raise ManifestError(f"--manifest: exit code {process.returncode}: {stderr.text().strip()}")
-    return _manifest_of(bytes(stdout.data))
+    found = probe(command, timeout_s=timeout_s, cwd=cwd)
+    if found.full:
+        raise ManifestError(f"--manifest: more than {PROBE_BYTES} bytes of output")
+    if not found.in_time:
+        raise ManifestError(f"--manifest: not finished within {timeout_s:g} s")
+    if found.code:
+        raise ManifestError(f"--manifest: exit code {found.code}: {found.stderr.strip()}")
+    return manifest_of(found.stdout)
 
 
 def _ends_in_time(process: subprocess.Popen[bytes], deadline: float) -> bool:
@@ -187,7 +244,12 @@ def _ends_in_time(process: subprocess.Popen[bytes], deadline: float) -> bool:
     return True
 
 
-def _manifest_of(document: bytes) -> dict[str, Any]:
+def manifest_of(document: bytes) -> dict[str, Any]:
+    """The one manifest that a program printed, decoded as strictly as the host does.
+
+    Raises:
+        ManifestError: It is not one, or more than one.
+    """
     try:
         manifest = msgspec.json.decode(document, type=dict[str, Any])
         msgspec.convert(manifest, _Manifest)

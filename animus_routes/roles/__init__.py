@@ -144,6 +144,7 @@ class MethodRow(Struct, frozen=True, gc=False):
         params: The wire type, `crate.Name`; None = no parameters.
         result: The wire type, `crate.Name`; None = any JSON.
         required: Must a plugin of this kind have it?
+        reads: Its calls change nothing in the system behind the plugin; other methods act on it.
         long_running: It never holds up other requests.
         one_way: The host sends it as a notification (and maybe as a request too).
         aliases: The verb is also served as `<subject kind>/<verb>`.
@@ -174,6 +175,7 @@ class MethodRow(Struct, frozen=True, gc=False):
     params: str | None = None
     result: str | None = None
     required: bool = False
+    reads: bool = False
     long_running: bool = False
     one_way: bool = False
     aliases: bool = False
@@ -302,6 +304,7 @@ def agreeing(
         name,
         result=result,
         required=required,
+        reads=True,
         aliases=aliases,
         adapt_result=declared,
         adapts_all=True,

@@ -62,13 +62,16 @@ def _flags(registered: Registered) -> dict[str, Any]:
     return {"supports_delivery_status": registered.has("channel/status")}
 
 
-def _method(verb: str, params: str, result: str, adapt: ResultAdapter, *returns: str) -> MethodRow:
+def _method(
+    verb: str, params: str, result: str, adapt: ResultAdapter, *returns: str, reads: bool = False
+) -> MethodRow:
     """What is sent beside the wire type's fields is refused, an actor included."""
     return MethodRow(
         f"channel/{verb}",
         params=f"channel.{params}",
         result=f"channel.{result}",
         required=True,
+        reads=reads,
         strict=True,
         decoded=True,
         actor="",
@@ -84,6 +87,6 @@ ROLE = Role(
         agreeing("channel/schema", "channel.ChannelSchema", _schema, _flags),
         _method("receive", "ChannelMessage", "ChannelReceiveResult", _received, "bool"),
         _method("send", "ChannelSendParams", "ChannelDelivery", _delivery, "str"),
-        _method("status", "ChannelStatusParams", "ChannelDelivery", _delivery, "str"),
+        _method("status", "ChannelStatusParams", "ChannelDelivery", _delivery, "str", reads=True),
     ),
 )

@@ -13,11 +13,13 @@ ROLE = Role(
             params="config.ConfigLoadRequest",
             result="config.ConfigLoadResponse",
             required=True,
+            reads=True,
         ),
         MethodRow(
             "config/validate",
             params="config.ConfigValidateRequest",
             result="config.ConfigValidateResponse",
+            reads=True,
         ),
         MethodRow(
             "config/write",

@@ -57,12 +57,19 @@ def _has(result: Any, key: str) -> bool:
     return key in result if isinstance(result, dict) else hasattr(result, key)
 
 
-def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: str) -> MethodRow:
+def _method(
+    verb: str,
+    name: str,
+    adapt: ResultAdapter | None = None,
+    *returns: str,
+    reads: bool = False,
+) -> MethodRow:
     return MethodRow(
         f"conversation/{verb}",
         params=f"plugin.Conversation{name}Request",
         result=f"plugin.Conversation{name}Response",
         required=True,
+        reads=reads,
         adapt_result=adapt,
         returns=returns,
     )
@@ -74,6 +81,8 @@ def _operation(
     adapt: ResultAdapter = _changed,
     result: str = "Mutation",
     returns: tuple[str, ...] = ("bool", "ConversationOperation"),
+    *,
+    reads: bool = False,
 ) -> MethodRow:
     return MethodRow(
         f"conversation/operation_{verb}",
@@ -81,6 +90,7 @@ def _operation(
         result=f"plugin.ConversationOperation{result}Response",
         strict=True,
         decoded=True,
+        reads=reads,
         adapt_result=adapt,
         adapts_all=True,
         returns=returns,
@@ -95,7 +105,7 @@ OPERATIONS: Final = (
         "Begin",
         ("ConversationOperationClaim", "ConversationOperation", "str"),
     ),
-    _operation("load", "Load", _loaded, "Load", ("ConversationOperation",)),
+    _operation("load", "Load", _loaded, "Load", ("ConversationOperation",), reads=True),
     _operation("renew", "Renew"),
     _operation("bind_execution", "BindExecution"),
     _operation("release", "Release"),
@@ -117,11 +127,11 @@ ROLE = Role(
     ),
     methods=(
         _method("create", "Create"),
-        _method("load_meta", "LoadMeta", _found),
+        _method("load_meta", "LoadMeta", _found, reads=True),
         _method("save_meta", "SaveMeta", _empty, "bool"),
         _method("append_message", "AppendMessage", _empty, "bool"),
-        _method("load_messages", "LoadMessages", listed("messages"), "list"),
-        _method("list", "List", listed("conversations"), "list"),
+        _method("load_messages", "LoadMessages", listed("messages"), "list", reads=True),
+        _method("list", "List", listed("conversations"), "list", reads=True),
         _method("delete", "Delete", _empty, "bool"),
         *OPERATIONS,
     ),

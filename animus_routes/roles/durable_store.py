@@ -3,12 +3,13 @@
 from animus_routes.roles import MethodRow, Role
 
 
-def _method(verb: str, name: str) -> MethodRow:
+def _method(verb: str, name: str, *, reads: bool = False) -> MethodRow:
     return MethodRow(
         f"durable/{verb}",
         params=f"durable_store.{name}Request",
         result=f"durable_store.{name}Response",
         required=True,
+        reads=reads,
     )
 
 
@@ -22,6 +23,6 @@ ROLE = Role(
         _method("commit_step", "CommitStep"),
         _method("abandon_step", "AbandonStep"),
         _method("recover_in_flight", "RecoverInFlight"),
-        _method("query_run", "QueryRun"),
+        _method("query_run", "QueryRun", reads=True),
     ),
 )

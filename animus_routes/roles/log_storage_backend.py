@@ -54,12 +54,14 @@ ROLE = Role(
             "log_storage/query",
             params="log_storage.LogQuery",
             result="log_storage.LogQueryResult",
+            reads=True,
             adapt_result=listed("entries"),
             returns=("list",),
         ),
         MethodRow(
             "log_storage/tail",
             params="log_storage.LogQuery",
+            reads=True,
             long_running=True,
             stream=StreamRow(
                 "log_storage/event",

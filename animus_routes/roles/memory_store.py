@@ -22,12 +22,19 @@ def _deleted(result: Any, _params: dict[str, Any], _registered: Registered) -> A
     return result
 
 
-def _method(verb: str, name: str, adapt: ResultAdapter | None = None, *returns: str) -> MethodRow:
+def _method(
+    verb: str,
+    name: str,
+    adapt: ResultAdapter | None = None,
+    *returns: str,
+    reads: bool = False,
+) -> MethodRow:
     return MethodRow(
         f"memory/{verb}",
         params=f"memory_store.{name}Request",
         result=f"memory_store.{name}Response",
         required=True,
+        reads=reads,
         adapt_result=adapt,
         returns=returns,
     )
@@ -39,9 +46,9 @@ ROLE = Role(
     extra="memory_store.MemoryStoreCapabilities",
     methods=(
         _method("put", "PutMemory"),
-        _method("get", "GetMemory", _got),
-        _method("query", "QueryMemory", listed("results"), "list"),
-        _method("list_scopes", "ListScopes", listed("scopes"), "list"),
+        _method("get", "GetMemory", _got, reads=True),
+        _method("query", "QueryMemory", listed("results"), "list", reads=True),
+        _method("list_scopes", "ListScopes", listed("scopes"), "list", reads=True),
         _method("delete_scope", "DeleteScope", _deleted, "bool"),
     ),
 )

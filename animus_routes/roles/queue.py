@@ -43,12 +43,15 @@ def _outcome(result: Any, _params: dict[str, Any], _registered: Registered) -> A
     return {"outcome": result}
 
 
-def _method(verb: str, params: str | None, result: str, *, required: bool = True) -> MethodRow:
+def _method(
+    verb: str, params: str | None, result: str, *, required: bool = True, reads: bool = False
+) -> MethodRow:
     return MethodRow(
         f"queue/{verb}",
         params=None if params is None else f"queue.{params}",
         result=f"queue.{result}",
         required=required,
+        reads=reads,
     )
 
 
@@ -105,9 +108,9 @@ ROLE = Role(
     ),
     methods=(
         _method("enqueue", "QueueEnqueueRequest", "QueueEnqueueResponse"),
-        _method("list", "QueueListRequest", "QueueListResponse"),
+        _method("list", "QueueListRequest", "QueueListResponse", reads=True),
         _method("lease", "QueueLeaseRequest", "QueueLeaseResponse"),
-        _method("stats", None, "QueueStats"),
+        _method("stats", None, "QueueStats", reads=True),
         _method("hold", "QueueHoldRequest", "QueueMutationResponse"),
         _method("release", "QueueReleaseRequest", "QueueMutationResponse"),
         _method("drop", "QueueDropRequest", "QueueMutationResponse"),
@@ -120,7 +123,7 @@ ROLE = Role(
             "QueueReleasePendingResponse",
             required=False,
         ),
-        _method("next_deadline", None, "QueueNextDeadlineResponse", required=False),
+        _method("next_deadline", None, "QueueNextDeadlineResponse", required=False, reads=True),
         *FENCED,
     ),
 )

@@ -316,11 +316,12 @@ LIST = _row(
     "SubjectFilter",
     "SubjectList",
     required=True,
+    reads=True,
     adapt_params=_list,
     adapt_result=_subjects,
     returns=("list",),
 )
-GET = _row("get", "SubjectGetRequest", required=True, adapt_result=_subject)
+GET = _row("get", "SubjectGetRequest", required=True, reads=True, adapt_result=_subject)
 CREATE = _row("create", "SubjectCreateRequest", adapt_params=_create, adapt_result=_created)
 UPDATE = _row("update", "SubjectUpdateRequest", adapt_params=_update, adapt_result=_subject)
 STATUS = _row("status", "SubjectStatusRequest", adapt_params=_status, adapt_result=_subject)
@@ -344,12 +345,13 @@ ROLE = Role(
         CREATE,
         UPDATE,
         STATUS,
-        _row("next", "SubjectNextRequest", adapt_params=_next, adapt_result=_waiting),
+        _row("next", "SubjectNextRequest", reads=True, adapt_params=_next, adapt_result=_waiting),
         DELETE,
         agreeing("subject/schema", "subject.SubjectSchema", _schema, _flags, aliases=True),
         MethodRow(
             "subject/watch",
             params="subject.SubjectWatchRequest",
+            reads=True,
             long_running=True,
             aliases=True,
             adapt_params=_watch,
@@ -362,6 +364,7 @@ ROLE = Role(
         MethodRow(
             "subject/unwatch",
             params="subject.SubjectUnwatchRequest",
+            reads=True,
             one_way=True,
             stops="watch_id",
             stopped=lambda _name, found: {"ok": found},

@@ -37,12 +37,14 @@ def _method(
     adapt: ResultAdapter | None = None,
     *returns: str,
     required: bool = False,
+    reads: bool = False,
 ) -> MethodRow:
     return MethodRow(
         f"journal/{verb}",
         params=f"workflow_journal.{params}",
         result=None if result is None else f"workflow_journal.{result}",
         required=required,
+        reads=reads,
         adapt_result=adapt,
         returns=returns,
     )
@@ -60,16 +62,33 @@ ROLE = Role(
     errors={"not_supported": ErrorRow(category="not_supported")},
     methods=(
         _method("save", "SaveParams", required=True),
-        _method("load", "WorkflowIdParams", "LoadResult", _absent("run"), required=True),
-        _method("list", "JournalQuery", "ListResult", _RUNS, "list", required=True),
-        _method("query_ids", "JournalQuery", "QueryIdsResult", _IDS, "list", required=True),
+        _method(
+            "load", "WorkflowIdParams", "LoadResult", _absent("run"), required=True, reads=True
+        ),
+        _method("list", "JournalQuery", "ListResult", _RUNS, "list", required=True, reads=True),
+        _method(
+            "query_ids", "JournalQuery", "QueryIdsResult", _IDS, "list", required=True, reads=True
+        ),
         _method("delete", "WorkflowIdParams", required=True),
         _method("checkpoint_save", "CheckpointSaveParams"),
-        _method("checkpoint_load", "CheckpointLoadParams", "CheckpointLoadResult", _absent("blob")),
-        _method("checkpoint_list", "WorkflowIdParams", "CheckpointListResult", _NUMBERS, "list"),
+        _method(
+            "checkpoint_load",
+            "CheckpointLoadParams",
+            "CheckpointLoadResult",
+            _absent("blob"),
+            reads=True,
+        ),
+        _method(
+            "checkpoint_list",
+            "WorkflowIdParams",
+            "CheckpointListResult",
+            _NUMBERS,
+            "list",
+            reads=True,
+        ),
         _method("checkpoint_prune", "CheckpointPruneParams"),
         _method("record", "RecordParams"),
-        _method("events", "EventQuery", "EventsResult", _EVENTS, "list"),
+        _method("events", "EventQuery", "EventsResult", _EVENTS, "list", reads=True),
         agreeing(
             "journal/schema", "workflow_journal.JournalSchema", _schema, _flags, required=False
         ),

@@ -27,6 +27,7 @@ FLOORS = (
     ("serving",),
     ("app",),
     ("testing", "compat", "batteries", "loading", "backends"),
+    ("conformance",),
     ("build",),
     ("pytest_plugin", "cli"),
     ("_frozen",),

@@ -92,6 +92,12 @@ def test_the_table_has_every_row_and_no_other(kind: str) -> None:
     assert set(ROWS[kind]["notifications"]) <= sent
 
 
+@pytest.mark.parametrize("kind", ROWS)
+def test_a_row_says_whether_its_method_reads_or_acts(kind: str) -> None:
+    """What is not known to read is taken to act: `check` calls it only if its author allows that."""
+    assert {row.name for row in role(kind).methods if row.reads} == set(ROWS[kind]["reads"])
+
+
 @pytest.mark.parametrize(("kind", "method"), METHODS)
 def test_a_method_is_advertised_exactly_when_it_is_served(kind: str, method: str) -> None:
     row = row_of(kind, method)
