@@ -15,28 +15,21 @@ A plugin process locks the environments that it uses, so those of a process that
 did, are seen to be orphans: `environment/reap` removes them.
 
 A command runs below a process that keeps it, and that inherits whatever the command leaves behind.
-After a timeout or a cancellation nothing that the command started is alive, in whichever group or
-session it is. When a command ends by itself, its process group is killed; what has left the group, a
-server for the next commands perhaps, lives until the teardown or the end of this plugin. That is so
-on Linux; elsewhere only the process group is killed. What runs as another user cannot be killed. A
-command is run once, and never retried.
+After a timeout or a cancellation everything that it started gets SIGTERM, and two seconds later
+nothing of it is alive, in whichever group or session it is. When a command ends by itself, its
+process group is killed; what has left the group, a server for the next commands perhaps, lives until
+the teardown or the end of this plugin. What runs as another user cannot be killed. A command is run
+once, and never retried.
 """
 
 import asyncio
 import codecs
-import ctypes
 import fcntl
-import marshal
 import os
 import re
-import select
 import shlex
 import shutil
-import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -57,6 +50,7 @@ from animus_routes import (
     RpcError,
     Unavailable,
 )
+from animus_routes.batteries.keepers import Keeper
 from animus_routes.structs import environment as wire
 from animus_routes.timestamps import now, parse
 
@@ -64,7 +58,6 @@ READ_BYTES: Final = 65536
 KEPT_CHARS: Final = 512 * 1024  # of each stream; however JSON writes them, two fit into a frame
 AFTERMATH_S: Final = 1.0  # how long a command's children may go on writing after its end
 DRAIN_S: Final = 0.5  # then they are killed, and what they wrote is read
-END_S: Final = 3.0  # how long to wait for the end of everything that a command started
 ERROR_CHARS: Final = 500
 HANDLE: Final = re.compile(r"local-[0-9a-f]{32}")
 RECORD: Final = "environment.json"
@@ -77,6 +70,7 @@ FRAME_BYTES: Final = 16 * 1024 * 1024
 GIT: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
 
 Output = Callable[[wire.ExecStream, str], None]
+Left = dict[Keeper, asyncio.Task[None]]  # each is done when nothing is left
 Result = TypeVar("Result")
 
 
@@ -152,215 +146,9 @@ async def pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
         transport.close()
 
 
-def launch(program: str, args: list[str], env: dict[str, str], cwd: str) -> int | str:
-    """The process, or why there is none."""
-    told, tell = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setsid()
-            os.chdir(cwd)
-            for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, but not by commands
-                signal.signal(ignored, signal.SIG_DFL)
-            os.execvpe(program, [program, *args], env)  # noqa: S606 - what was asked for
-        except (OSError, ValueError) as error:
-            os.write(tell, str(error).encode("utf-8", "replace")[:4096])
-        finally:
-            os._exit(127)
-    os.close(tell)
-    problem = os.read(told, 4096)
-    os.close(told)
-    return problem.decode("utf-8", "replace") or pid
-
-
-def listed(known: set[int]) -> Iterator[tuple[int, int, int]]:
-    """Each process but these: its number, its parent and its group."""
-    for name in os.listdir("/proc"):  # noqa: PTH208
-        if not name.isdecimal() or int(name) in known:
-            continue
-        try:
-            file = os.open(f"/proc/{name}/stat", os.O_RDONLY)
-        except OSError:  # it has gone
-            continue
-        try:
-            words = os.read(file, 1024).rpartition(b")")[2].split()
-            yield int(name), int(words[1]), int(words[2])
-        except OSError:  # the same
-            continue
-        finally:
-            os.close(file)
-
-
-def send(pid: int, number: int) -> None:
-    try:  # noqa: SIM105 - contextlib is not there
-        os.kill(pid, number)
-    except OSError:  # it has gone, or runs as another user
-        pass
-
-
-def freeze(ours: set[int], others: set[int]) -> bool:
-    """Stop each process below ours that was not known. Was there one?
-
-    One that forks before it is stopped leaves a child, which the next look finds, and what is stopped
-    forks no more. Looks must be faster than forks for that: they read nothing of a process twice.
-    """
-    before = len(ours)
-    for pid, parent, _ in listed(ours | others):
-        if parent in ours:
-            send(pid, signal.SIGSTOP)
-        (ours if parent in ours else others).add(pid)
-    return len(ours) > before
-
-
-def kill(leader: int, until: float) -> None:
-    """Kill everything below this process; what loses its parent by that becomes its child."""
-    if sys.platform != "linux":
-        send(-leader, signal.SIGKILL)
-        return
-    ours, others = {os.getpid()}, set[int]()
-    while freeze(ours, others) and time.monotonic() < until:
-        pass
-    for pid in ours - {os.getpid()}:
-        send(pid, signal.SIGKILL)
-
-
-def kill_group(leader: int) -> None:
-    """Kill the command's group.
-
-    A child cannot give its number to another process before it is reaped here, so nobody else is hit.
-    """
-    if sys.platform != "linux" or (os.getpid(), leader) in {found[1:] for found in listed(set())}:
-        send(-leader, signal.SIGKILL)
-
-
-def reap(leader: int, control: int) -> bool:
-    """Tell how the command ended, once. Is anything left?"""
-    try:
-        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            if ended[0] == leader:
-                os.write(control, b"%d\n" % os.waitstatus_to_exitcode(ended[1]))
-    except ChildProcessError:
-        return False
-    except OSError:  # nobody listens any more, and everything will be asked to end
-        pass
-    return True
-
-
-def keep(control: int, program: str, args: list[str], env: dict[str, str], cwd: str) -> None:
-    """Run a command in a process of its own, which adopts all orphans below itself.
-
-    A byte from the other end of `control` asks for the end of the command's group, and the end of
-    input for the end of everything. That is also what comes when the plugin has been killed.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-    woken, wake = os.pipe()
-    os.set_blocking(wake, False)
-    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    leader = launch(program, args, env, cwd)
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in range(3):  # those are the command's, and their end is waited for
-        os.dup2(null, number)
-    if isinstance(leader, str):
-        os.write(control, leader.replace("\n", " ").encode())
-        return
-    os.write(control, b"started\n")
-    while reap(leader, control):
-        ready = select.select([control, woken], [], [])[0]
-        if woken in ready:
-            os.read(woken, 4096)
-        if control in ready:
-            if not os.read(control, 1):
-                break
-            kill_group(leader)
-    until = time.monotonic() + 2
-    while time.monotonic() < until and reap(leader, control):
-        kill(leader, until)
-        time.sleep(0.001)
-
-
-KEPT_BY: Final = (launch, listed, send, freeze, kill, kill_group, reap, keep)
-# This file imports far more than keeping needs: the process starts with these functions alone.
-KEEPING: Final = (
-    "import ctypes, marshal, os, select, signal, sys, time, types\n"
-    "with os.fdopen(int(sys.argv[1]), 'rb') as source:\n"
-    "    for code in marshal.load(source):\n"
-    "        globals()[code.co_name] = types.FunctionType(code, globals())\n"
-    "    given = marshal.load(source)\n"
-    "os.set_inheritable(int(sys.argv[2]), False)\n"
-    "keep(int(sys.argv[2]), *given)"
-)
-
-
-class Keeper:
-    """The process that a command runs below."""
-
-    def __init__(self, command: wire.HarnessCommand, cwd: Path, *files: int) -> None:
-        stdin, stdout, stderr = files
-        self.got = b""
-        self.over: asyncio.Task[None] | None = None
-        self.ours, control = socket.socketpair()
-        self.ours.setblocking(False)
-        with TemporaryFile() as request, control:
-            marshal.dump(tuple(part.__code__ for part in KEPT_BY), request)
-            marshal.dump((command.program, command.args, command.env, str(cwd)), request)
-            request.seek(0)
-            numbers = (request.fileno(), control.fileno())
-            self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", KEEPING, *map(str, numbers)],
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                pass_fds=numbers,
-                start_new_session=True,
-            )
-
-    async def line(self) -> str:
-        loop = asyncio.get_running_loop()
-        while b"\n" not in self.got and (more := await loop.sock_recv(self.ours, 4096)):
-            self.got += more
-        found, _, self.got = self.got.partition(b"\n")
-        return found.decode()
-
-    async def started(self, program: str) -> None:
-        told = await self.line()
-        if told != "started":
-            raise InvalidRequest(f"cannot run '{program}': {told}")
-
-    async def code(self) -> int:
-        """How the command ended; negative for a signal."""
-        try:
-            return int(await self.line())
-        except ValueError:
-            raise Unavailable("the process that keeps the command was killed") from None
-
-    def end_group(self) -> None:
-        with suppress(OSError):
-            self.ours.send(b"g")
-
-    async def end(self) -> None:
-        """End everything below, and come back when it has ended."""
-        with suppress(OSError):
-            self.ours.shutdown(socket.SHUT_WR)
-        await asyncio.wait([self.until_over()], timeout=END_S)
-
-    def until_over(self) -> asyncio.Task[None]:
-        if self.over is None:
-            self.over = asyncio.create_task(self._until_over())
-        return self.over
-
-    async def _until_over(self) -> None:
-        with suppress(OSError):
-            while await self.line():
-                pass
-        self.ours.close()
-        self.process.wait()
-
-
 @asynccontextmanager
 async def kept(
-    command: wire.HarnessCommand, cwd: Path, left: set[Keeper] | None, *files: int
+    command: wire.HarnessCommand, cwd: Path, left: Left | None, stdin: int, *outputs: int
 ) -> AsyncIterator[Keeper]:
     """A command that is run, of which nothing is alive if it does not end by itself.
 
@@ -368,25 +156,38 @@ async def kept(
         command: What to run.
         cwd: Where.
         left: Takes its keeper if what has left the group may live on; else that is ended as well.
-        files: Its stdin, stdout and stderr.
+        stdin: A descriptor.
+        outputs: Those of its stdout and stderr, which are closed here.
     """
+    words = [command.program, *command.args]
+    stdout, stderr = outputs
     try:
-        keeper = Keeper(command, cwd, *files)
+        keeper = Keeper(words, cwd=cwd, env=command.env, stdin=stdin, stdout=stdout, stderr=stderr)
     finally:
-        for file in files[1:]:
+        for file in outputs:
             os.close(file)
     try:
-        await keeper.started(command.program)
+        await keeper.until(lambda: keeper.pid)
+        try:
+            keeper.confirm()
+        except Unavailable as problem:
+            raise InvalidRequest(problem.message) from problem
         yield keeper
     except BaseException:
-        await keeper.end()
+        await ended(keeper)
         raise
     if left is None:
-        await keeper.end()
+        await ended(keeper)
     else:
-        keeper.end_group()
-        left.add(keeper)
-        keeper.until_over().add_done_callback(lambda _: left.discard(keeper))
+        keeper.end_group(patience_s=0)
+        left[keeper] = asyncio.create_task(keeper.until(lambda: keeper.is_over))
+        left[keeper].add_done_callback(lambda _: left.pop(keeper, None))
+
+
+async def ended(keeper: Keeper) -> None:
+    """End everything below, and come back when it has ended."""
+    keeper.end()
+    await keeper.until(lambda: keeper.is_over)
 
 
 async def run(
@@ -394,7 +195,7 @@ async def run(
     cwd: Path,
     output: Output,
     typed: str | None = None,
-    left: set[Keeper] | None = None,
+    left: Left | None = None,
 ) -> int:
     """Wait for a command's end and its output, but not forever for that of its children.
 
@@ -412,14 +213,16 @@ async def run(
             try:
                 files = (stdin.fileno(), out_fd, err_fd)
                 async with kept(command, cwd, left, *files) as keeper:
-                    code = await keeper.code()
+                    await keeper.until(lambda: keeper.exit_code is not None)
                     await asyncio.wait(pumps, timeout=AFTERMATH_S)
             finally:
                 await asyncio.wait(pumps, timeout=DRAIN_S)
                 for task in pumps:
                     task.cancel()
                 await asyncio.gather(*pumps, return_exceptions=True)
-    return code
+    if keeper.exit_code is None:
+        raise Unavailable("the process that keeps the command was killed")
+    return keeper.exit_code
 
 
 async def execute(request: wire.ExecRequest, output: Output) -> wire.ExecResponse:
@@ -431,7 +234,7 @@ async def execute(request: wire.ExecRequest, output: Output) -> wire.ExecRespons
     limit_s = None if request.timeout_secs is None else float(request.timeout_secs)
     try:
         async with asyncio.timeout(limit_s):
-            left = remaining.setdefault(place.name, set())
+            left = remaining.setdefault(place.name, {})
             code = await run(command, cwd, output, request.stdin, left)
     except TimeoutError:
         return wire.ExecResponse(timed_out=True)
@@ -781,7 +584,7 @@ app = App(
 )
 running: dict[str, set[asyncio.Task[Any]]] = {}
 held: dict[str, int] = {}  # the locks of the environments that this process uses
-remaining: dict[str, set[Keeper]] = {}  # above what has left its command's group
+remaining: dict[str, Left] = {}  # above what has left its command's group
 
 
 @app.method("environment/prepare")
@@ -868,7 +671,10 @@ async def remove(place: Path) -> None:
     if tasks:
         await asyncio.wait(tasks)
     (place / RECORD).unlink(missing_ok=True)
-    await asyncio.gather(*(keeper.end() for keeper in remaining.pop(place.name, ())))
+    left = remaining.pop(place.name, {})
+    for keeper in left:
+        keeper.end()
+    await asyncio.gather(*left.values())
     await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
     let_go(place)
 
