@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ENGINE: Final = __file__.rpartition(os.sep)[0] + os.sep
 KEPT_STEP_S: Final = 0.005
-LOOP: Final = Server._run.__code__  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+LOOP: Final = Server.run_lines.__code__
 
 
 class Guard:

@@ -105,14 +105,18 @@ class Splitter:
     """Bytes in any pieces -> whole lines, in time linear in their size.
 
     A line over the cap is dropped as it arrives and reported once, as `OVERSIZED`.
+
+    Attributes:
+        began: The beginning of a line has come, and its end has not.
     """
 
-    __slots__ = ("_dropping", "_parts", "_size")
+    __slots__ = ("_dropping", "_parts", "_size", "began")
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._size = 0
         self._dropping = False
+        self.began = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The lines that `chunk` completes, without their newlines; blank ones included."""
@@ -126,6 +130,7 @@ class Splitter:
             if self._size > MAX_INBOUND_BYTES:
                 self._parts.clear()
                 self._dropping = True
+        self.began = self._dropping or bool(self._parts)
         return lines
 
     def _complete(self, last: bytes) -> bytes:
@@ -141,7 +146,7 @@ class Splitter:
         """Another one that goes on from here."""
         other = Splitter()
         other._parts = list(self._parts)
-        other._size, other._dropping = self._size, self._dropping
+        other._size, other._dropping, other.began = self._size, self._dropping, self.began
         return other
 
     def rest(self) -> list[bytes]:

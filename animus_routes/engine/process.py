@@ -127,14 +127,16 @@ class Process:
 
         module.signal, self._unguard = set_first, unguard
 
-    def _read_all(self, standby: Standby) -> bool:
+    def _read_all(self, standby: Standby) -> bool:  # noqa: C901, PLR0912
         """Serve until the end; True where what is read next needs context variables of its own."""
         connection, wire, turn = self._connection, self._wire, self._connection.turn
-        feed, go_on, out = self._splitter.feed, self._server.go_on, turn.out
-        fd, ahead, read, calls = wire.fd, wire.ahead, os.read, connection.calls
+        splitter, server, out, calls = self._splitter, self._server, turn.out, connection.calls
+        feed, go_on, run = splitter.feed, server.go_on, server.run_lines
+        fd, fd_out, ahead, read, write = wire.fd, wire.fd_out, wire.ahead, os.read, os.write
         reading, writing = wire.reading, wire.lock
-        # `Wire.read` and `Wire.write` inline: for one small request, calls and `with` blocks are
-        # what the framework costs. Nothing is raised in here by a signal's handler (see `Alarms`).
+        # `Wire.read`, `Wire.write` and `Splitter.feed` inline: for one small request, calls and
+        # `with` blocks are what the framework costs. Nothing is raised in here by a signal's
+        # handler (see `Alarms`).
         renew = go_on()
         connection.flush()  # before the host is waited for
         while not (renew or connection.ended):
@@ -155,20 +157,33 @@ class Process:
             if standby.parked:
                 standby.wake()
             if chunk:
-                turn.lines = iter(feed(chunk))
-                renew = go_on()
-            elif not connection.ended:
-                connection.end(End.INPUT)
-                turn.lines = iter(self._splitter.rest())
-                renew = go_on()
+                lines = chunk.split(b"\n")
+                if lines.pop() or splitter.began:
+                    lines = feed(chunk)
+            else:
+                lines = self._last_lines()
+            turn.lines = waiting = iter(lines)
+            renew = run(waiting) or (bool(turn.pending) and go_on())
             if out:
                 writing.acquire()
                 try:
+                    wire.writes += 1
+                    sent = 0 if wire.closed else write(fd_out, out)
+                    if sent < len(out):
+                        wire.write_locked(memoryview(out)[sent:])
+                except OSError:
                     wire.write_locked(out)
                 finally:
                     writing.release()
                 out.clear()
         return renew
+
+    def _last_lines(self) -> list[bytes]:
+        """The host has closed its end, or nothing more is to be read."""
+        if self._connection.ended:
+            return []
+        self._connection.end(End.INPUT)
+        return self._splitter.rest()
 
     def _wait_for_room(self) -> None:
         """So much waits that the host has to wait, too; it may still go away."""

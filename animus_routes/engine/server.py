@@ -1,6 +1,6 @@
 """The serving loop: dispatch and answers. Handlers run inline on the thread that reads.
 
-A request's way: `Process._read_all` -> `Splitter.feed` -> `Server.go_on` -> `Server._run` ->
+A request's way: `Process._read_all` -> `Splitter.feed` -> `Server.run_lines` ->
 `route.decode` -> `route.call` -> one buffer -> `Wire.write_locked`. What is not a plain request for
 an inline handler goes through `Server.sort`, which any thread may run; while a handler is slow, the
 `Standby` does.
@@ -73,13 +73,13 @@ class Server:
     def go_on(self) -> bool:
         """Run what is read and not begun; True if the rest needs context variables of its own."""
         turn = self._turn
-        if self._run(turn.lines, decode_plain):
+        if self.run_lines(turn.lines):
             return True
         # Then what the standby has read in this thread's place: nothing of it is read twice.
         while turn.pending:
             if self.connection.ended not in STILL_WANTED:
                 turn.drop()
-            if self._run(iter(turn.next_request, None), _as_it_is):
+            if self.run_lines(iter(turn.next_request, None), _as_it_is):
                 return True
         return False
 
@@ -88,8 +88,10 @@ class Server:
         self._variables = self._app.variables.copy()
 
     # One function on purpose: a call per request costs as much as the routing does.
-    def _run(self, waiting: Iterator[Any], decode: Callable[[Any], Request]) -> bool:  # noqa: C901, PLR0912, PLR0915
-        """Run them in order; True if the next one needs a context of its own."""
+    def run_lines(  # noqa: C901, PLR0912, PLR0915
+        self, waiting: Iterator[Any], decode: Callable[[Any], Request] = decode_plain
+    ) -> bool:
+        """Run lines in order; True if the next one needs context variables of its own."""
         variables, base = self._variables, self._app.variables
         connection, turn, out, inline, active = self._at_hand
         refused, judged, unwritten = REFUSED, JUDGED, UNWRITTEN

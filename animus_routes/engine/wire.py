@@ -33,6 +33,7 @@ class Wire:
 
     Attributes:
         fd: The descriptor that requests come from.
+        fd_out: The one that frames go to.
         lock: Held while a frame is written.
         reading: Held while something is read.
         ahead: What was read ahead of its time, while nothing could be written.
@@ -43,10 +44,10 @@ class Wire:
 
     __slots__ = (
         "_null",
-        "_out",
         "ahead",
         "closed",
         "fd",
+        "fd_out",
         "lock",
         "on_close",
         "reading",
@@ -55,7 +56,7 @@ class Wire:
 
     def __init__(self, fd_in: int, fd_out: int) -> None:
         self.fd = fd_in
-        self._out = fd_out
+        self.fd_out = fd_out
         # Opened now, because an author's code may have used up all descriptors by the end.
         self._null = os.open(os.devnull, os.O_RDWR)
         self.lock = allocate_lock()
@@ -78,13 +79,13 @@ class Wire:
             if not sender.cancelled:
                 self.write_locked(data)
 
-    def write_locked(self, data: bytes | bytearray) -> None:
+    def write_locked(self, data: bytes | bytearray | memoryview) -> None:
         """As `write`, for a thread that holds `lock`."""
         if self.closed:
             return
         self.writes += 1
         try:
-            sent = os.write(self._out, data)
+            sent = os.write(self.fd_out, data)
             if sent < len(data):
                 self._write_rest(memoryview(data)[sent:])
         except BlockingIOError:
@@ -94,7 +95,7 @@ class Wire:
 
     def _write_rest(self, rest: memoryview) -> None:
         try:
-            write_all(self._out, rest)
+            write_all(self.fd_out, rest)
         except OSError:
             self._lost()
 
@@ -142,7 +143,7 @@ class Wire:
         self.lock = allocate_lock()
         self.closed = True
         os.dup2(self._null, self.fd, inheritable=False)
-        os.dup2(self._null, self._out, inheritable=False)
+        os.dup2(self._null, self.fd_out, inheritable=False)
         stderr.sever()
 
 

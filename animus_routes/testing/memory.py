@@ -46,7 +46,7 @@ class MemoryWire(Wire):
         self.replies: dict[int, Frame] = {}
         self.notifications: list[Notification] = []
 
-    def write_locked(self, data: bytes | bytearray) -> None:
+    def write_locked(self, data: bytes | bytearray | memoryview) -> None:
         """Keep what the plugin sends."""
         with self.arrived:
             for line in bytes(data).splitlines():

@@ -23,7 +23,7 @@ LARGER_MODULES = {
 }
 LARGER_FUNCTIONS = {
     "tests/": 65,  # a scenario, told from its start to its end
-    "animus_routes/engine/server.py": 78,  # `_run`: the hot loop, where every call costs
+    "animus_routes/engine/server.py": 78,  # `run_lines`: the hot loop, where every call costs
 }
 
 
