@@ -229,6 +229,7 @@ class Process:
     def _let_go(self) -> None:
         """What the interpreter keeps until its very end no longer leads to the app."""
         _processes.clear()
+        self._wire.give_back()
         self._unguard()
         signal.set_wakeup_fd(-1)
         signal.signal(NUDGE, signal.SIG_DFL)

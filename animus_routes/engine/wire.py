@@ -138,6 +138,14 @@ class Wire:
         self.lock.acquire(timeout=timeout_s)
         self.closed = True
 
+    def give_back(self) -> None:
+        """Serving is over: whatever uses descriptors up, one is free for the interpreter's end.
+
+        A thread that is cut off there needs it: the C library loads a part of itself for that, and
+        aborts the process if it cannot.
+        """
+        os.close(self._null)
+
     def sever(self) -> None:
         """In a forked child: the wire belongs to the parent."""
         self.lock = allocate_lock()
