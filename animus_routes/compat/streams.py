@@ -30,7 +30,7 @@ class TextWire(Wire):
         self.closed = False
         self._output = output
 
-    def write_locked(self, data: bytes | bytearray) -> None:
+    def write_locked(self, data: bytes | bytearray | memoryview) -> None:
         """Write and flush."""
         self._output.write(bytes(data).decode())
         self._output.flush()
