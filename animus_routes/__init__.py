@@ -79,6 +79,8 @@ def __getattr__(name: str) -> object:
             if was_on:
                 gc.enable()
     home = _HOMES.get(name, "errors")
+    if not home:
+        import animus_routes._lean  # noqa: F401  # pyright: ignore[reportUnusedImport]
     module = __import__(f"animus_routes.{home}" if home else "msgspec", fromlist=[name])
     value: object = getattr(module, name)
     globals()[name] = value

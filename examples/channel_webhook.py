@@ -31,14 +31,14 @@ from threading import Event, Lock, Thread
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
-import msgspec
-
 from animus_routes import App, Context, Depends, Env, InvalidRequest, NotFound, Unavailable
 from animus_routes.batteries.channels import advanced, content_of, is_duplicate, key_of
 from animus_routes.batteries.places import make_folder
 from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.structs import channel as wire
 from animus_routes.timestamps import now
+
+import msgspec
 
 SENDERS: Final = 4  # messages that are on their way at once, to different peers
 HTTP_S: Final = 20.0

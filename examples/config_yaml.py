@@ -26,12 +26,12 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Annotated, Any, ClassVar, Final
 
+from animus_routes import App, Context, Depends, InvalidRequest, Unavailable
+from animus_routes.structs import config as wire
+
 import msgspec
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-
-from animus_routes import App, Context, Depends, InvalidRequest, Unavailable
-from animus_routes.structs import config as wire
 
 SCHEMA: Final = "animus.workflow-config.v2"
 VERSION: Final = 2

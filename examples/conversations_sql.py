@@ -29,12 +29,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 from uuid import uuid4
 
-import msgspec
-
 from animus_routes import App, Context, Depends, InvalidRequest, NotFound, PermissionDenied
 from animus_routes.batteries.sql import Database, Layout, Transaction, marks
 from animus_routes.structs import plugin as wire
 from animus_routes.timestamps import now, parse
+
+import msgspec
 
 URL_NAME: Final = "ANIMUS_CONVERSATIONS_URL"
 LOCK_S: Final = 10.0

@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 from uuid import uuid4
 
-import msgspec
-
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
 from animus_routes.batteries.sql import Database, Layout, Transaction, marks
 from animus_routes.structs import durable_store as wire
 from animus_routes.timestamps import now, rfc3339
+
+import msgspec
 
 DEFAULT_TTL_S: Final = 300
 MAX_TTL_S: Final = 10 * 365 * 24 * 3600

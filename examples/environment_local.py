@@ -38,9 +38,6 @@ from tempfile import TemporaryFile
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
-import msgspec
-from msgspec.structs import replace
-
 from animus_routes import (
     App,
     Context,
@@ -53,6 +50,9 @@ from animus_routes import (
 from animus_routes.batteries.keepers import Keeper
 from animus_routes.structs import environment as wire
 from animus_routes.timestamps import now, parse
+
+import msgspec
+from msgspec.structs import replace
 
 READ_BYTES: Final = 65536
 KEPT_CHARS: Final = 512 * 1024  # of each stream; however JSON writes them, two fit into a frame

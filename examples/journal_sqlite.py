@@ -18,13 +18,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
-import msgspec
-
 from animus_routes import App, Context, Depends, InvalidRequest, QuotaExceeded, Unavailable
 from animus_routes.batteries.sql import Database, Layout, Transaction, marks
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import workflow_journal as wire
 from animus_routes.timestamps import now
+
+import msgspec
 
 MAX_PAGE: Final = 1000
 MAX_BYTES: Final = 6 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB

@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, get_args
 from unicodedata import normalize
 
-import msgspec
-
 from animus_routes import App, Context, Depends, InvalidRequest, QuotaExceeded, Unavailable
 from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import log_storage as wire
+
+import msgspec
 
 MAX_PAGE: Final = 1000
 PAGE_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB

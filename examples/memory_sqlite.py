@@ -24,12 +24,12 @@ from typing import Annotated, Any, Final
 from unicodedata import normalize
 from zlib import crc32
 
-import msgspec
-
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
 from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import memory_store as wire
+
+import msgspec
 
 MAX_TOP_K: Final = 100
 MAX_PAGE: Final = 1000

@@ -30,13 +30,13 @@ from threading import Lock
 from time import monotonic, time
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
-import msgspec
-from msgspec import Meta, Struct, field
-
 from animus_routes import App, Context, Depends, Env, Unavailable
 from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import notifier as wire
+
+import msgspec
+from msgspec import Meta, Struct, field
 
 FLUSH_S: Final = 8.0  # a host gives a flush 15 s; the last delivery may take its own time-outs
 LONGEST_PAUSE_S: Final = 3600.0

@@ -23,10 +23,6 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-import httpx
-import msgspec
-from msgspec import Struct
-
 from animus_routes import App, Context, InvalidRequest, NotFound, RpcError, Unavailable
 from animus_routes.batteries.upstream import failure
 from animus_routes.errors import (
@@ -44,6 +40,10 @@ from animus_routes.structs.provider import (
     InteractionResponse,
 )
 from animus_routes.timestamps import rfc3339
+
+import httpx
+import msgspec
+from msgspec import Struct
 
 OPENAI: Final = "https://api.openai.com/v1"
 CONNECT_S: Final = 10.0

@@ -32,13 +32,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 from uuid import uuid4
 
-import msgspec
-
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError
 from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, marks
 from animus_routes.structs import queue as wire
 from animus_routes.structs.execution import ExecutionFence
 from animus_routes.timestamps import now, parse
+
+import msgspec
 
 if TYPE_CHECKING:  # the rules of v2 are imported by the calls that need them
     from animus_routes.batteries.enqueues import Receipt

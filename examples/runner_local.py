@@ -46,14 +46,14 @@ from time import monotonic
 from typing import Annotated, Any, Final, Literal, NamedTuple
 from uuid import uuid4
 
-import msgspec
-
 from animus_routes import App, Context, Env, InvalidRequest, RpcError, Timeout
 from animus_routes.batteries import children
 from animus_routes.fences import check_receipt, collision_key, same_execution_generation
 from animus_routes.rules import PUBLICATION_RECEIPT, VERSION
 from animus_routes.structs import workflow_runner as wire
 from animus_routes.timestamps import now
+
+import msgspec
 
 TAIL_BYTES: Final = 16 * 1024
 # Of a file, and of a part of a ref.

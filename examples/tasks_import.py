@@ -20,14 +20,14 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any, Final, TypedDict
 
-import msgspec
-from msgspec.structs import replace
-from tasks_sqlite import BUSY_S, KIND, Store, coerced, database_path, native_for
-
 from animus_routes import UNSET, RpcError
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs.subject import Subject
 from animus_routes.timestamps import now
+from tasks_sqlite import BUSY_S, KIND, Store, coerced, database_path, native_for
+
+import msgspec
+from msgspec.structs import replace
 
 Raw = dict[str, str]
 

@@ -28,15 +28,15 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
-import msgspec
-from msgspec import Meta, UnsetType, field
-from msgspec.structs import asdict, replace
-
 from animus_routes import UNSET, App, Context, Depends, InvalidRequest, NotFound, Unavailable
 from animus_routes.batteries.sql import Database, Layout, Transaction, marks
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import subject as wire
 from animus_routes.timestamps import now, parse
+
+import msgspec
+from msgspec import Meta, UnsetType, field
+from msgspec.structs import asdict, replace
 
 KIND: Final = "task"
 MAX_PAGE: Final = 500

@@ -24,10 +24,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any, Final
 
+from animus_routes import App, Cancelled, Context, InvalidRequest, NotFound, Timeout, Unavailable
+
 from msgspec import Meta, Struct
 from pydantic import BaseModel, Field
-
-from animus_routes import App, Cancelled, Context, InvalidRequest, NotFound, Timeout, Unavailable
 
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 # A search is sent on in batches. It may take so long at first, and for each batch so much longer.

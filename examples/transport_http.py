@@ -23,6 +23,11 @@ from html import escape
 from string import Template
 from typing import Annotated, Any, Final
 
+from animus_routes import App, Context, Depends, InvalidRequest, PermissionDenied, Unavailable
+from animus_routes.errors import AddressInUse
+from animus_routes.structs import transport as wire
+from animus_routes.timestamps import now
+
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
@@ -31,11 +36,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
-
-from animus_routes import App, Context, Depends, InvalidRequest, PermissionDenied, Unavailable
-from animus_routes.errors import AddressInUse
-from animus_routes.structs import transport as wire
-from animus_routes.timestamps import now
 
 PORT: Final = 8090
 CONTROL_S: Final = 30.0

@@ -27,14 +27,14 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-import msgspec
-from croniter import CroniterError, croniter
-from msgspec import Struct
-
 from animus_routes import App, Context, InvalidRequest
 from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.structs.plugin import TriggerEvent, TriggerWatchParams
 from animus_routes.structs.trigger import TriggerSchema
+
+import msgspec
+from croniter import CroniterError, croniter
+from msgspec import Struct
 
 LATE: Final = timedelta(seconds=5)  # a tick older than this was missed
 LOOK_S: Final = 30.0  # how often the wall clock is read again: it may be set, or have stood still

@@ -31,15 +31,15 @@ from pathlib import Path, PurePath
 from stat import S_ISREG
 from typing import Annotated, Any, Final
 
-import msgspec
-from msgspec import Meta, Struct, field
-from watchfiles import Change, awatch
-
 from animus_routes import App, Context, InvalidRequest, Unavailable
 from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.structs.plugin import TriggerEvent, TriggerWatchParams
 from animus_routes.structs.trigger import TriggerSchema
 from animus_routes.timestamps import parse
+
+import msgspec
+from msgspec import Meta, Struct, field
+from watchfiles import Change, awatch
 
 IGNORED: Final = (".git", ".hg", ".animus", ".venv", "node_modules", "__pycache__")
 LOOK_MS: Final = 1000  # how often the folders are looked for while nothing changes

@@ -19,6 +19,10 @@ PLUGINS = [
 ]
 
 
+# What they are built on imports it by itself.
+WITH_TYPING_EXTENSIONS = {"tools_custom.py", "transport_http.py"}
+
+
 def command(page: str) -> str:
     """The command of a page that writes the file to install."""
     (found,) = re.findall(
@@ -93,3 +97,13 @@ def test_both_pages_have_the_same_command() -> None:
     ours = command("README.md").replace("animus-subject-hello", "NAME").replace("hello.py", "FILE")
     its = command("docs/quickstart.md").replace("animus-subject-tasks", "NAME")
     assert its.replace("tasks.py", "FILE") == ours
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_an_example_starts_without_what_msgspec_would_like_to_have(name: str) -> None:
+    """It takes a tenth of the start, and is left out if animus_routes is the first to ask for msgspec."""
+    told = f"import sys, {name.removesuffix('.py')}\nprint('typing_extensions' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", told], cwd=EXAMPLES, capture_output=True, timeout=30, check=True
+    )
+    assert done.stdout.decode().strip() == str(name in WITH_TYPING_EXTENSIONS)
