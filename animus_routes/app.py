@@ -46,6 +46,30 @@ class App(Declaration):
         supports_mcp: False opts a provider out of MCP; None leaves it to the host.
     """
 
+    def watch_by_polling(
+        self, *, every_s: float = 30.0, longest_s: float = 300.0, full_every: int = 10
+    ) -> None:
+        """Serve `subject/watch` by listing subjects and comparing them with those of the time before.
+
+        A watch tells of what is created, updated, status-changed or deleted from its beginning on. It
+        asks for what was updated since the latest change that it has seen; from time to time for
+        everything, because what is gone is told by its absence alone. A poll that fails is logged once,
+        and tried again after a pause that doubles, or when the error's `data.retry_after_s` says.
+
+        `subject/list` runs on the watch's own thread, beside other handlers (an async one on the event loop).
+
+        Args:
+            every_s: The pause between two polls, in seconds, give or take a tenth.
+            longest_s: The longest pause after failures.
+            full_every: Every so many polls, everything is listed.
+
+        Raises:
+            ValueError: One of them is 0 or less.
+        """
+        from animus_routes.polling import watch_by_polling
+
+        watch_by_polling(self, every_s=every_s, longest_s=longest_s, full_every=full_every)
+
     def check(self) -> None:
         """Is this app complete and consistent?
 

@@ -24,7 +24,7 @@ FLOORS = (
     ("handlers",),
     ("routing",),
     ("describe",),
-    ("serving",),
+    ("serving", "polling"),
     ("app",),
     ("testing", "compat", "batteries", "loading", "backends"),
     ("conformance",),

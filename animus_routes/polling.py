@@ -1,6 +1,6 @@
 """`subject/watch` for a system that has no events and can only be asked, again and again.
 
-    watch_by_polling(app, every_s=30)
+    app.watch_by_polling(every_s=30)
 
 It calls the app's own `subject/list` and compares.
 """
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.route import Route
 
-__all__ = ["watch_by_polling"]
-
 JITTER: Final = 0.1  # of a pause, either way: not every plugin asks at the same moment
 TIMES: Final = ("created_at", "updated_at")
 MOST_PAGES: Final = 10_000
@@ -55,23 +53,13 @@ class Seen(Struct):
 
 
 def watch_by_polling(
-    app: Declaration, *, every_s: float = 30.0, longest_s: float = 300.0, full_every: int = 10
+    app: Declaration, *, every_s: float, longest_s: float, full_every: int
 ) -> None:
-    """Serve `subject/watch` by listing subjects and comparing them with those of the time before.
-
-    A watch tells of what is created, updated, status-changed or deleted from its beginning on. It asks for what was
-    updated since the latest change that it has seen; from time to time for everything, because what is gone is told by its
-    absence alone. A poll that fails is logged once, and tried again after a pause that doubles, or
-    when the error's `data.retry_after_s` says.
-
-    `subject/list` runs on the watch's own thread, beside other handlers (an async one on the event loop).
-
-    Args:
-        app: It has `subject/list` and `subject/get`.
-        every_s: The pause between two polls, in seconds, give or take a tenth.
-        longest_s: The longest pause after failures.
-        full_every: Every so many polls, everything is listed.
-    """
+    """See `App.watch_by_polling`."""
+    if min(every_s, longest_s) <= 0 or full_every < 1:
+        raise ValueError(
+            "watch_by_polling: pauses are longer than 0 s, and `full_every` is 1 or more"
+        )
 
     @app.method("subject/watch")
     def watch(request: SubjectWatchRequest, ctx: Context[Any]) -> Iterator[dict[str, Any]]:

@@ -10,10 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from making_subjects import subject_app
 
 from animus_routes import App, Context, NotFound, Unavailable
-from animus_routes.batteries.polling import watch_by_polling
 from animus_routes.batteries.upstream import upstream
 from animus_routes.structs.subject import Subject, SubjectFilter
 from animus_routes.testing import OpenStream, TestClient
@@ -78,9 +76,26 @@ def tracker() -> Iterator[Tracker]:
             thread.join(WAIT_S)
 
 
+def subject_app() -> App:
+    """A subject backend for tasks, with nothing registered."""
+    return App(
+        kind="subject_backend",
+        name="animus-subject-test",
+        version="1.0.0",
+        description="Under test",
+        subject_kinds=["task"],
+    )
+
+
+@pytest.mark.parametrize("name", ["every_s", "longest_s", "full_every"])
+def test_a_watch_that_would_never_rest_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="longer than 0 s"):
+        subject_app().watch_by_polling(**{name: 0})
+
+
 def app_over(tracker: Tracker, *, is_async: bool = False, **options: Any) -> App:
     app = subject_app()
-    watch_by_polling(app, **{"every_s": 0.01, "longest_s": 0.05, "full_every": 3, **options})
+    app.watch_by_polling(**{"every_s": 0.01, "longest_s": 0.05, "full_every": 3, **options})
 
     def fetched(since: str | None = None) -> list[Subject]:
         request = urllib.request.Request(tracker.url, headers={"since": since} if since else {})
@@ -186,7 +201,7 @@ def test_a_subject_that_leaves_the_filter_is_not_said_to_be_deleted(tracker: Tra
 
 def test_pages_are_followed() -> None:
     app = subject_app()
-    watch_by_polling(app, every_s=0.01)
+    app.watch_by_polling(every_s=0.01)
     names = ["a", "b", "c"]
     listed = threading.Event()
 
@@ -230,7 +245,7 @@ def test_failures_are_asked_about_less_and_less_often(
 
     monkeypatch.setattr(Context, "wait", wait)
     app = subject_app()
-    watch_by_polling(app, every_s=1, longest_s=20)
+    app.watch_by_polling(every_s=1, longest_s=20)
 
     @app.method("subject/list")
     def fail() -> list[Subject]:
