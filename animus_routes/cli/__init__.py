@@ -18,6 +18,7 @@ COMMANDS = {
     "call": "start an app as a host does, call one method, show what comes back",
     "check": "try whether a plugin, in any language, works with the real host",
     "build": "make the one file that a host installs",
+    "explain": "what the protocol says of a method, a type or a kind: animus-routes explain NAME",
 }
 ANSWERS = frozenset({"-h", "--help"})
 
