@@ -4,7 +4,11 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.installed
 
-.PHONY: demo test lint format types codegen drift docs bench bench-stores check clean
+# The first target is what `make` alone does.
+help:              ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
+
+.PHONY: help demo test lint format types codegen drift docs bench bench-stores check clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
@@ -45,7 +49,7 @@ bench: $(READY)    ## measure against a loop without a framework
 bench-stores: $(READY)  ## measure what a call of the storing examples costs as their stores grow
 	$(BIN)/python tools/bench_stores.py --json stores.json
 
-check: lint types drift test  ## docs included: they are tests
+check: lint types drift test  ## run lint, types, drift and tests; the docs are tests
 
 clean:             ## remove the environment
 	rm -rf $(VENV)

@@ -161,8 +161,13 @@ def crates() -> list[str]:
 def find_types(name: str) -> list[TypeText]:
     """The types of that name, written `Name` or `crate.Name`; some names are in two crates."""
     crate, _, plain = name.rpartition(".")
-    wanted = [crate] if crate else crates()
-    return [found for one in wanted for found in types_of(one) if found.name == plain]
+    wanted = [crate] if crate in crates() else [] if crate else crates()
+    found = [one for where in wanted for one in types_of(where) if one.name == plain]
+    if not found and crate in crates():  # a type that the module takes from another one
+        module = __import__(f"animus_routes.structs.{crate}", fromlist=["*"])
+        home = getattr(getattr(module, plain, None), "__module__", "").rpartition(".")[2]
+        found = [one for one in types_of(home) if one.name == plain]
+    return found
 
 
 def type_names() -> list[str]:

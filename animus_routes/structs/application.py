@@ -44,10 +44,8 @@ AllowedAction: TypeAlias = Literal[
     "send",
     "respond",
 ]
-"""Portal-derived action a client may render for a projected resource.
-
-This enum standardizes the wire vocabulary; it does not grant an action. The authenticated
-application boundary remains the authority that derives the array for each caller and resource.
+"""An action that a client may offer for a resource. The words are standardized here; they grant
+nothing. The authenticated application decides which of them a caller gets for each resource.
 
 - read: Read the resource projection.
 - inspect: Inspect an agent's safe configuration projection.

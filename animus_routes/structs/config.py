@@ -53,7 +53,7 @@ class CacheToken(WireStruct, kw_only=True):
 
     version: str
     """Opaque version identifier for the loaded model. The kernel keys its existing workflow cache
-    on this value instead of file bytes. Two loads that produce the same canonical model SHOULD
+    on this value instead of file bytes. Two loads that produce the same canonical model should
     return the same version.
     """
 
@@ -66,21 +66,16 @@ class CacheToken(WireStruct, kw_only=True):
 
 
 class ConfigChangedEvent(WireStruct, kw_only=True):
-    """Notification payload for `NOTIFICATION_CONFIG_CHANGED`.
+    """The params of `config/changed`, from a config source that advertises that it watches its
+    configuration.
 
-    Emitted by a config source advertising `CAPABILITY_CONFIG_WATCH` when the canonical model
-    may have changed. The host reacts by re-issuing `METHOD_CONFIG_LOAD` and recompiling.
-    Modeled on `subject/changed`.
-
-    The payload is intentionally minimal: it signals *that* a change occurred, not the new model
-    itself, so the host always recompiles through one code path (`config/load` → compile)
-    regardless of source. An optional `version` lets the host short-circuit a reload when the
-    advertised version matches what it already compiled.
+    It says that something may have changed, not what: the host calls `config/load` again. With
+    a `version`, the host can skip that if it has loaded the same version already.
     """
 
     version: str | None = None
     """Opaque new version, if the source knows it. When present and equal to the host's
-    last-compiled `CacheToken.version`, the host MAY skip the reload. When absent, the host
+    last-compiled `CacheToken.version`, the host may skip the reload. When absent, the host
     always reloads.
     """
 
@@ -97,11 +92,8 @@ DiagnosticSeverity: TypeAlias = Literal[
 
 
 class ConfigDiagnostic(WireStruct, kw_only=True):
-    """A single structured diagnostic from `METHOD_CONFIG_VALIDATE`.
-
-    Preserves the error locality of today's `yaml_diagnostic.rs` (file path + line/column) so
-    source-level mistakes surface where the author can fix them, even though the kernel still
-    runs the authoritative validator.
+    """One finding of `config/validate`, with the file and the place where the author can mend it.
+    The host's own validation still decides.
     """
 
     severity: DiagnosticSeverity
@@ -123,7 +115,7 @@ class ConfigDiagnostic(WireStruct, kw_only=True):
 
 
 class ConfigLoadRequest(WireStruct, kw_only=True):
-    """Parameters for `METHOD_CONFIG_LOAD`.
+    """Parameters for `config/load`.
 
     Carries the project context the in-tree YAML scan reads from today: the project root (where
     `.animus/` lives) and the `repo-scope` the kernel uses to locate scoped runtime state and
@@ -137,7 +129,7 @@ class ConfigLoadRequest(WireStruct, kw_only=True):
     """
 
     actor: Actor | None = None
-    """Transport-asserted caller identity, relayed verbatim by the kernel. A config source MAY use
+    """Transport-asserted caller identity, relayed verbatim by the kernel. A config source may use
     it to scope which config it returns (per-user or per-tenant overlays). `None` for
     daemon/system loads with no actor.
     """
@@ -149,18 +141,13 @@ class ConfigLoadRequest(WireStruct, kw_only=True):
 
 
 class ConfigModel(WireStruct, kw_only=True):
-    """The canonical config model a `config_source` returns from `config/load`.
+    """The configuration that `config/load` returns: what was parsed, before the host derives
+    anything from it or merges packs into it. It holds `workflows`, `phase_catalog`,
+    `phase_definitions`, `agent_profiles`, `agent_channels`, `mcp_servers`,
+    `phase_mcp_bindings`, `tools`, `tools_allowlist`, `schedules`, `triggers`, `daemon`,
+    `secrets` and `default_workflow_ref`.
 
-    This is the normalized, *pre-derivation* shape — the parsed canonical model before the
-    kernel derives `agent-runtime-config.v2` / `state-machines.v1` or merges pack overlays. It
-    is the superset of what the kernel's `WorkflowConfig` already carries: `workflows`,
-    `phase_catalog`, `phase_definitions`, `agent_profiles`, `agent_channels`, `mcp_servers`,
-    `phase_mcp_bindings`, `tools` / `tools_allowlist`, `schedules`, `triggers`, `daemon`,
-    `secrets`, `default_workflow_ref`.
-
-    The `config` payload is carried as opaque JSON keyed by `schema` / `version` (see the crate
-    docs for why). The kernel deserializes it into its internal `WorkflowConfig` after a schema
-    compatibility check.
+    `schema` and `version` say how `config` is to be read; the host checks them first.
     """
 
     schema_: str = field(name="schema")
@@ -174,18 +161,13 @@ class ConfigModel(WireStruct, kw_only=True):
     """
 
     config: Any
-    """The canonical config model, shaped as the kernel's `WorkflowConfig` (schema
-    `animus.workflow-config.v2`). Carried as opaque JSON — see the crate docs — and deserialized
-    kernel-side after the schema check.
-
-    The exported JSON Schema describes this as an arbitrary JSON value (schemars represents
-    `serde_json::Value` as the permissive `true` schema); the real shape is pinned by `schema` /
-    `version`, which is the versioning contract the kernel enforces.
+    """The configuration itself, as any JSON; its shape is that of `schema` and `version`, such as
+    `animus.workflow-config.v2`.
     """
 
 
 class ConfigLoadResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_CONFIG_LOAD`."""
+    """Response for `config/load`."""
 
     config: ConfigModel
     """The canonical config model the kernel will compile."""
@@ -197,7 +179,7 @@ class ConfigLoadResponse(WireStruct, kw_only=True):
 
 
 class ConfigValidateRequest(WireStruct, kw_only=True):
-    """Parameters for `METHOD_CONFIG_VALIDATE`.
+    """Parameters for `config/validate`.
 
     Identical context to `ConfigLoadRequest`: a plugin-side syntactic pre-check runs against the
     same project scope it would `config/load` from.
@@ -214,16 +196,16 @@ class ConfigValidateRequest(WireStruct, kw_only=True):
 
 
 class ConfigValidateResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_CONFIG_VALIDATE`."""
+    """Response for `config/validate`."""
 
     diagnostics: list[ConfigDiagnostic] = []
-    """Structured diagnostics. An empty list (and no `DiagnosticSeverity.Error` entries) means the
-    source pre-check passed.
+    """Structured diagnostics. An empty list (and no `"error"` entries) means the source pre-check
+    passed.
     """
 
 
 class ConfigWriteRequest(WireStruct, kw_only=True):
-    """Parameters for `METHOD_CONFIG_WRITE`.
+    """Parameters for `config/write`.
 
     Carries the same project context as `ConfigLoadRequest` plus the full, already-validated
     canonical `ConfigModel` the kernel wants persisted. The kernel ALWAYS validates the model
@@ -250,12 +232,12 @@ class ConfigWriteRequest(WireStruct, kw_only=True):
 
 
 class ConfigWriteResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_CONFIG_WRITE`."""
+    """Response for `config/write`."""
 
     cache_token: CacheToken | None = None
     """Cache key for the now-persisted model, mirroring `ConfigLoadResponse.cache_token`. The
     kernel uses it to refresh its cache key so a subsequent `config/load` is recognized as the
-    just-written model. When the plugin does not compute one it MAY return `None` and the kernel
+    just-written model. When the plugin does not compute one it may return `None` and the kernel
     falls back to re-issuing `config/load`.
     """
 
@@ -287,7 +269,7 @@ class RunnerOwner(
 class PhaseOwner(
     WireStruct, kw_only=True, tag_field="kind", tag="phase", forbid_unknown_fields=True
 ):
-    """One named workflow phase publishes and emits the typed receipt."""
+    """One named phase of the workflow publishes the result and hands out the receipt."""
 
     kind: ClassVar[Literal["phase"]] = "phase"
 
@@ -299,21 +281,15 @@ WorkflowPublicationOwner: TypeAlias = (
     RunnerOwner
     | PhaseOwner
 )
-"""The sole component authorized to publish a workflow's git result.
-
-A tagged enum makes two owners unrepresentable in canonical JSON. YAML duplicate keys are
-rejected by serde, and semantic validation additionally rejects phase owners that occur more
-than once after sub-workflow expansion.
+"""The only component that may publish a workflow's result to git: the runner, or one phase. A
+phase that occurs more than once cannot be it.
 """
 
 
 class WorkflowPublicationConfig(WireStruct, kw_only=True, forbid_unknown_fields=True):
-    """Explicit publication policy for a workflow.
-
-    Older configs deserialize with `publication: None`. That means publication is unconfigured;
-    consumers MUST NOT infer an owner from workflow or phase names. A host that previously
-    performed name-based publication should emit `WorkflowPublicationMigrationDiagnostic` and
-    require an explicit policy.
+    """Who publishes a workflow's result, and how. Older configurations say nothing about it. Then
+    publication is not configured: nobody may guess an owner from the names of workflows or
+    phases.
     """
 
     cleanup: WorkflowPublicationCleanupPolicy = field(default_factory=_retain)
@@ -329,7 +305,7 @@ class WorkflowPublicationConfig(WireStruct, kw_only=True, forbid_unknown_fields=
     """Stable schema id. Defaults only support concise YAML; canonical output always includes it."""
 
     version: UInt32 = field(default_factory=always(1))
-    """Contract version. Only v1 is accepted by this crate."""
+    """The version of this policy: 1."""
 
     def check(self) -> None:
         """Hold the rules that the schema cannot say.

@@ -39,7 +39,7 @@ __all__ = [
 
 
 class AbandonStepRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_DURABLE_ABANDON_STEP`."""
+    """Request for `durable/abandon_step`."""
 
     step_id: str
     """Step id whose reservation should be released."""
@@ -49,14 +49,14 @@ class AbandonStepRequest(WireStruct, kw_only=True):
 
 
 class AbandonStepResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_DURABLE_ABANDON_STEP`."""
+    """Response for `durable/abandon_step`."""
 
     ack: bool
     """`true` if a reservation was found and released."""
 
 
 class BeginStepRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_DURABLE_BEGIN_STEP`."""
+    """Request for `durable/begin_step`."""
 
     run_id: str
     """Run id (must match the one used in `begin_workflow_run`)."""
@@ -77,7 +77,7 @@ class BeginStepRequest(WireStruct, kw_only=True):
 
     reservation_ttl_secs: UInt64 | None = None
     """Reservation TTL in seconds. If unset, the plugin uses its configured default
-    (manifest-declared, typically 300). Caller MAY override per-step for known-long operations.
+    (manifest-declared, typically 300). Caller may override per-step for known-long operations.
     """
 
     def __post_init__(self) -> None:
@@ -103,7 +103,7 @@ class StepError(WireStruct, kw_only=True):
 
 
 class BeginStepResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_DURABLE_BEGIN_STEP`."""
+    """Response for `durable/begin_step`."""
 
     step_id: str
     """Plugin-issued step id (used as the handle for `commit_step` / `abandon_step`)."""
@@ -126,7 +126,7 @@ class BeginStepResponse(WireStruct, kw_only=True):
 
 
 class BeginWorkflowRunRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_DURABLE_BEGIN_WORKFLOW_RUN`."""
+    """Request for `durable/begin_workflow_run`."""
 
     run_id: str
     """Caller-supplied workflow run id."""
@@ -141,14 +141,13 @@ class BeginWorkflowRunRequest(WireStruct, kw_only=True):
 
 
 class BeginWorkflowRunResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_DURABLE_BEGIN_WORKFLOW_RUN`."""
+    """Response for `durable/begin_workflow_run`."""
 
     epoch: UInt64
     """Plugin-issued, monotonically increasing epoch. The plugin persists the current epoch counter
     to its durable store; on restart, it resumes from the persisted value, not zero. The daemon
-    does not store epoch values across restarts; instead it queries
-    `METHOD_DURABLE_RECOVER_IN_FLIGHT` with `since_epoch = 0` after restart to get all in-flight
-    runs.
+    does not store epoch values across restarts; instead it queries `durable/recover_in_flight`
+    with `since_epoch = 0` after restart to get all in-flight runs.
     """
 
     def __post_init__(self) -> None:
@@ -161,16 +160,14 @@ class BeginWorkflowRunResponse(WireStruct, kw_only=True):
 
 
 class CommitStepRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_DURABLE_COMMIT_STEP`."""
+    """Request for `durable/commit_step`."""
 
     step_id: str
     """Step id from `BeginStepResponse`."""
 
     outcome: str
-    """Required: `"success"` or `"error"`. Use `commit_outcome` constants. This is the
-    authoritative dedupe signal for replay — `output` and `error` payloads MAY be null
-    (no-payload commits are valid in both directions), so the outcome cannot be inferred from
-    payload presence.
+    """`"success"` or `"error"`. This is what decides on a replay: `output` and `error` may both be
+    null, so the outcome cannot be told from them.
     """
 
     error: StepError | None = None
@@ -181,7 +178,7 @@ class CommitStepRequest(WireStruct, kw_only=True):
 
 
 class CommitStepResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_DURABLE_COMMIT_STEP`."""
+    """Response for `durable/commit_step`."""
 
     ack: bool
     """`true` if the commit was persisted (or already persisted under idempotent retry)."""
@@ -192,12 +189,12 @@ class DurableStoreCapabilities(WireStruct, kw_only=True):
 
     default_reservation_ttl_secs: UInt64 = field(default_factory=int)
     """Default reservation TTL in seconds. If unset on a `begin_step` call, the plugin uses this
-    value. Hosts SHOULD respect this when picking timeouts.
+    value. Hosts should respect this when picking timeouts.
     """
 
     max_payload_bytes: UInt64 = field(default_factory=int)
-    """Maximum serialized payload size (bytes) the backend accepts for a single step's `output` or
-    `error`. Larger payloads should be passed by reference via Animus's artifact store.
+    """The largest `output` or `error` of one step that the store accepts, in bytes of JSON. What
+    is larger should be passed by reference.
     """
 
     supports_recovery: bool = field(default_factory=bool)
@@ -232,7 +229,7 @@ class InFlightRun(WireStruct, kw_only=True):
 
 
 class QueryRunRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_DURABLE_QUERY_RUN`."""
+    """Request for `durable/query_run`."""
 
     run_id: str
     """Run id to query."""
@@ -242,7 +239,7 @@ class QueryRunRequest(WireStruct, kw_only=True):
 
 
 class StepRecord(WireStruct, kw_only=True):
-    """A committed step record returned by `METHOD_DURABLE_QUERY_RUN`."""
+    """A committed step record returned by `durable/query_run`."""
 
     step_id: str
     """Step id."""
@@ -269,7 +266,7 @@ class StepRecord(WireStruct, kw_only=True):
 
 
 class QueryRunResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_DURABLE_QUERY_RUN`."""
+    """Response for `durable/query_run`."""
 
     run_id: str
     """Run id (echoed)."""
@@ -285,7 +282,7 @@ class QueryRunResponse(WireStruct, kw_only=True):
 
 
 class RecoverInFlightRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_DURABLE_RECOVER_IN_FLIGHT`."""
+    """Request for `durable/recover_in_flight`."""
 
     since_epoch: UInt64
     """Epoch cursor. Daemon passes `0` after restart to get all in-flight runs; subsequent polls
@@ -302,7 +299,7 @@ class RecoverInFlightRequest(WireStruct, kw_only=True):
 
 
 class RecoverInFlightResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_DURABLE_RECOVER_IN_FLIGHT`."""
+    """Response for `durable/recover_in_flight`."""
 
     in_flight: list[InFlightRun]
     """Workflow runs that have outstanding reservations or pending state."""

@@ -157,9 +157,7 @@ ExecStream: TypeAlias = Literal[
 
 
 class ExecOutput(WireStruct, kw_only=True, tag_field="kind", tag="output"):
-    """Incremental stdout/stderr the command has produced. Maps to
-    `NOTIFICATION_ENVIRONMENT_OUTPUT`.
-    """
+    """Incremental stdout/stderr the command has produced. Maps to `environment/output`."""
 
     kind: ClassVar[Literal["output"]] = "output"
 
@@ -174,8 +172,8 @@ class ExecOutput(WireStruct, kw_only=True, tag_field="kind", tag="output"):
 
 
 class ExecJournal(WireStruct, kw_only=True, tag_field="kind", tag="journal"):
-    """One journal event from an in-flight `METHOD_ENVIRONMENT_EXEC_SESSION`, forwarded verbatim
-    from the node's own workflow journal. Maps to `NOTIFICATION_ENVIRONMENT_JOURNAL`.
+    """One journal event from an in-flight `environment/exec_session`, forwarded verbatim from the
+    node's own workflow journal. Maps to `environment/journal`.
     """
 
     kind: ClassVar[Literal["journal"]] = "journal"
@@ -211,11 +209,11 @@ ExecNotification: TypeAlias = (
     ExecOutput
     | ExecJournal
 )
-"""A streaming notification an environment plugin emits mid-exec during a
-`METHOD_ENVIRONMENT_EXEC_STREAM` call.
+"""A streaming notification an environment plugin emits mid-exec during a `environment/exec_stream`
+call.
 
-The runtime wraps these into `NOTIFICATION_ENVIRONMENT_OUTPUT` JSON-RPC notifications and
-forwards them to the host on the same channel as the eventual `ExecResponse` reply. This mirrors
+The runtime wraps these into `environment/output` JSON-RPC notifications and forwards them to
+the host on the same channel as the eventual `ExecResponse` reply. This mirrors
 `animus-provider-protocol`'s `AgentNotification` server-streaming surface.
 """
 
@@ -246,7 +244,7 @@ class HarnessCommand(WireStruct, kw_only=True):
 
 
 class ExecRequest(WireStruct, kw_only=True):
-    """Request payload for `METHOD_ENVIRONMENT_EXEC` and `METHOD_ENVIRONMENT_EXEC_STREAM`."""
+    """Request payload for `environment/exec` and `environment/exec_stream`."""
 
     handle: EnvironmentHandle
     """The prepared context to run in."""
@@ -273,11 +271,11 @@ class ExecRequest(WireStruct, kw_only=True):
 
 
 class ExecResponse(WireStruct, kw_only=True):
-    """Response payload for `METHOD_ENVIRONMENT_EXEC` / `METHOD_ENVIRONMENT_EXEC_STREAM`.
+    """Response payload for `environment/exec` / `environment/exec_stream`.
 
-    For `METHOD_ENVIRONMENT_EXEC_STREAM`, `stdout` / `stderr` carry the aggregated output
-    already delivered incrementally via `ExecNotification`s; a client that consumed the stream
-    can ignore them.
+    For `environment/exec_stream`, `stdout` / `stderr` carry the aggregated output already
+    delivered incrementally via `ExecNotification`s; a client that consumed the stream can
+    ignore them.
     """
 
     exit_code: Int32 | None = None
@@ -296,30 +294,28 @@ class ExecResponse(WireStruct, kw_only=True):
 
 
 class PrepareRequest(WireStruct, kw_only=True):
-    """Request payload for `METHOD_ENVIRONMENT_PREPARE`."""
+    """Request payload for `environment/prepare`."""
 
     spec: EnvironmentSpec
     """The environment to materialize."""
 
 
 class PrepareResponse(WireStruct, kw_only=True):
-    """Response payload for `METHOD_ENVIRONMENT_PREPARE`."""
+    """Response payload for `environment/prepare`."""
 
     handle: EnvironmentHandle
     """Handle to the materialized context, used for subsequent `exec` and `teardown` calls."""
 
 
 class TeardownRequest(WireStruct, kw_only=True):
-    """Request payload for `METHOD_ENVIRONMENT_TEARDOWN`."""
+    """Request payload for `environment/teardown`."""
 
     handle: EnvironmentHandle
     """The prepared context to dispose of."""
 
 
 class TeardownResponse(WireStruct, kw_only=True):
-    """Response payload for `METHOD_ENVIRONMENT_TEARDOWN`. Empty on success; the wire-level error
-    shape is `animus_plugin_protocol::RpcError`.
-    """
+    """The answer of `environment/teardown`: empty."""
 
 
 if TYPE_CHECKING:

@@ -58,15 +58,15 @@ class EnvironmentNode(WireStruct, kw_only=True):
     """Creation timestamp (ISO 8601) when the substrate exposes it."""
 
     image: str | None = None
-    """Image / impl ref backing the node, when known."""
+    """The image that the node runs, if it is known."""
 
     run_id: str | None = None
     """The animus run id this node serves, when recoverable."""
 
 
 class ExecSessionRequest(WireStruct, kw_only=True):
-    """Request payload for `METHOD_ENVIRONMENT_EXEC_SESSION` — dispatch a subject to the
-    environment's own animus (REQ-052 remote-animus).
+    """The params of `environment/exec_session`: run a whole workflow for a subject inside the
+    environment, by the Animus that runs there.
     """
 
     handle: EnvironmentHandle
@@ -80,15 +80,14 @@ class ExecSessionRequest(WireStruct, kw_only=True):
 
     execution_fence: ExecutionFence | None = None
     """Exact workflow/subject/queue generation authority delegated to the remote node.
-    Generation-aware environments MUST validate that `workflow_id` matches this fence and pass
+    Generation-aware environments must validate that `workflow_id` matches this fence and pass
     it unchanged to node Animus.
     """
 
     workflow_id: str | None = None
-    """The DELEGATING run's workflow id (REQ-052 one-id). When set, the node MUST execute INTO this
-    already-bootstrapped run (resume-existing) rather than minting its own, so exactly ONE
-    journal row exists for the dispatch and the node's transcript lands on the id the portal
-    reads. `None` keeps the legacy behavior (the node mints its own run id).
+    """The id of the run that delegates. If it is set, the node has to run under this id, which is
+    already in its journal, so that there is exactly one run. `None`: the node makes an id of
+    its own, as older ones do.
     """
 
     workflow_ref: str | None = None
@@ -108,8 +107,8 @@ class ExecSessionRequest(WireStruct, kw_only=True):
 
 
 class ExecSessionResponse(WireStruct, kw_only=True):
-    """Response payload for `METHOD_ENVIRONMENT_EXEC_SESSION`: the node-local run id the dispatch
-    spawned and its terminal status.
+    """Response payload for `environment/exec_session`: the node-local run id the dispatch spawned
+    and its terminal status.
     """
 
     status: str
@@ -127,33 +126,33 @@ class ExecSessionResponse(WireStruct, kw_only=True):
 
 
 class GetNodeRequest(WireStruct, kw_only=True):
-    """Request payload for `METHOD_ENVIRONMENT_GET`."""
+    """Request payload for `environment/get`."""
 
     id: str
     """Substrate id or name of the node to describe."""
 
 
 class GetNodeResponse(WireStruct, kw_only=True):
-    """Response payload for `METHOD_ENVIRONMENT_GET`."""
+    """Response payload for `environment/get`."""
 
     node: EnvironmentNode | None = field(default_factory=null)
     """The node, or null when no node matched."""
 
 
 class ListNodesRequest(WireStruct, kw_only=True):
-    """Request payload for `METHOD_ENVIRONMENT_LIST` (no parameters)."""
+    """Request payload for `environment/list` (no parameters)."""
 
 
 class ListNodesResponse(WireStruct, kw_only=True):
-    """Response payload for `METHOD_ENVIRONMENT_LIST`."""
+    """Response payload for `environment/list`."""
 
     nodes: list[EnvironmentNode] = field(default_factory=new_list)
     """Every known environment node."""
 
 
 class ReapRequest(WireStruct, kw_only=True):
-    """Request payload for `METHOD_ENVIRONMENT_REAP`. With no fields set, reap deletes only dead
-    nodes (always safe — a live node is never dead).
+    """Request payload for `environment/reap`. With no fields set, reap deletes only dead nodes
+    (always safe — a live node is never dead).
     """
 
     all: bool = False
@@ -180,7 +179,7 @@ class ReapRequest(WireStruct, kw_only=True):
 
 
 class ReapResponse(WireStruct, kw_only=True):
-    """Response payload for `METHOD_ENVIRONMENT_REAP`."""
+    """Response payload for `environment/reap`."""
 
     deleted: list[str] = field(default_factory=new_list)
     """Substrate ids deleted (or that WOULD be deleted, when `dry_run`)."""
@@ -193,15 +192,15 @@ class ReapResponse(WireStruct, kw_only=True):
 
 
 class TeardownNodeRequest(WireStruct, kw_only=True):
-    """Request payload for `METHOD_ENVIRONMENT_TEARDOWN_NODE`."""
+    """Request payload for `environment/teardown_node`."""
 
     id: str
     """Substrate id or name of the node to destroy."""
 
 
 class TeardownNodeResponse(WireStruct, kw_only=True):
-    """Response payload for `METHOD_ENVIRONMENT_TEARDOWN_NODE`. Idempotent — an already-gone node
-    yields an empty `deleted`.
+    """Response payload for `environment/teardown_node`. Idempotent — an already-gone node yields
+    an empty `deleted`.
     """
 
     deleted: list[str] = field(default_factory=new_list)

@@ -68,7 +68,7 @@ class RepositoryReservation(WireStruct, kw_only=True, forbid_unknown_fields=True
     """Repository/ref ownership reserved for one execution generation."""
 
     repository: str
-    """Canonical repository identity. Hosts SHOULD use a normalized remote URL or provider
+    """Canonical repository identity. Hosts should use a normalized remote URL or provider
     `owner/name` identity and compare it case-insensitively where the provider does.
     """
 

@@ -52,21 +52,21 @@ class MemoryScope(WireStruct, kw_only=True):
 
 
 class DeleteScopeRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_MEMORY_DELETE_SCOPE`."""
+    """Request for `memory/delete_scope`."""
 
     scope: MemoryScope
     """Scope to delete."""
 
 
 class DeleteScopeResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_MEMORY_DELETE_SCOPE`."""
+    """Response for `memory/delete_scope`."""
 
     ack: bool
     """`true` if the scope was deleted (or didn't exist; idempotent)."""
 
 
 class GetMemoryRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_MEMORY_GET`."""
+    """Request for `memory/get`."""
 
     scope: MemoryScope
     """Scope to read from."""
@@ -76,23 +76,23 @@ class GetMemoryRequest(WireStruct, kw_only=True):
 
 
 class GetMemoryResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_MEMORY_GET`."""
+    """Response for `memory/get`."""
 
     found: bool
-    """`true` iff the key was found."""
+    """`true` if, and only if, the key was found."""
 
     value: Any = None
     """The stored value, if found."""
 
 
 class ListScopesRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_MEMORY_LIST_SCOPES`."""
+    """Request for `memory/list_scopes`."""
 
     cursor: str | None = None
     """Cursor-based pagination. `None` for the first page."""
 
     page_size: UInt32 | None = None
-    """Page size. Backends MAY clamp to their declared per-backend maximum. Defaults to 100 if
+    """Page size. Backends may clamp to their declared per-backend maximum. Defaults to 100 if
     unset.
     """
 
@@ -101,7 +101,7 @@ class ListScopesRequest(WireStruct, kw_only=True):
 
 
 class ListScopesResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_MEMORY_LIST_SCOPES`."""
+    """Response for `memory/list_scopes`."""
 
     scopes: list[MemoryScope]
     """Returned scopes."""
@@ -140,7 +140,7 @@ class MemoryStoreCapabilities(WireStruct, kw_only=True):
 
 
 class PutMemoryRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_MEMORY_PUT`."""
+    """Request for `memory/put`."""
 
     scope: MemoryScope
     """Target scope."""
@@ -152,7 +152,7 @@ class PutMemoryRequest(WireStruct, kw_only=True):
     """Value to store (JSON)."""
 
     ttl_secs: UInt64 | None = None
-    """Optional hint; backends MAY ignore. Backends MUST declare `native_ttl` in their
+    """Optional hint; backends may ignore. Backends must declare `native_ttl` in their
     capabilities; when false, the TTL is recorded in metadata only and the caller is responsible
     for eviction.
     """
@@ -167,7 +167,7 @@ class PutMemoryRequest(WireStruct, kw_only=True):
 
 
 class PutMemoryResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_MEMORY_PUT`."""
+    """Response for `memory/put`."""
 
     ack: bool
     """`true` if the value was accepted."""
@@ -185,7 +185,7 @@ class PutMemoryResponse(WireStruct, kw_only=True):
 
 
 class QueryMemoryRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_MEMORY_QUERY`."""
+    """Request for `memory/query`."""
 
     scope: MemoryScope
     """Scope to search."""
@@ -194,13 +194,13 @@ class QueryMemoryRequest(WireStruct, kw_only=True):
     """Natural-language query."""
 
     top_k: UInt32
-    """Maximum results to return. Backends MAY clamp to their declared `max_query_top_k`
+    """Maximum results to return. Backends may clamp to their declared `max_query_top_k`
     capability.
     """
 
 
 class QueryMemoryResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_MEMORY_QUERY`."""
+    """Response for `memory/query`."""
 
     results: list[MemoryQueryResult]
     """Top-k semantic matches in descending relevance."""

@@ -31,13 +31,7 @@ __all__ = [
 
 
 class DaemonEventRecord(WireStruct, kw_only=True):
-    """Wire shape of one daemon event record forwarded to notifiers.
-
-    Mirrors `protocol::DaemonEventRecord` from `animus-cli` so the daemon can hand its native
-    event record over the wire without translation. Kept in this crate (rather than imported
-    from the main protocol crate) so notifier plugin authors only need to depend on this crate +
-    `animus-plugin-runtime`.
-    """
+    """One event of the daemon, as notifiers get it."""
 
     schema_: str = field(name="schema")
     """Schema URI for the event payload (e.g. `"animus.daemon-event.v1"`)."""
@@ -70,7 +64,7 @@ class DaemonEventRecord(WireStruct, kw_only=True):
 
 
 class NotifierFlushParams(WireStruct, kw_only=True):
-    """Parameters for `METHOD_NOTIFIER_FLUSH`."""
+    """Parameters for `notifier/flush`."""
 
     project_root: str | None = None
     """Optional project-root scoping. `None` means flush every project the plugin tracks."""
@@ -92,7 +86,7 @@ class NotifierLifecycleEvent(WireStruct, kw_only=True):
 
 
 class NotifierFlushResult(WireStruct, kw_only=True):
-    """Result for `METHOD_NOTIFIER_FLUSH`."""
+    """Result for `notifier/flush`."""
 
     lifecycle_events: list[NotifierLifecycleEvent] = field(default_factory=new_list)
     """Lifecycle records produced by the flush. Same shape as
@@ -101,24 +95,24 @@ class NotifierFlushResult(WireStruct, kw_only=True):
 
 
 class NotifierNotifyParams(WireStruct, kw_only=True):
-    """Parameters for `METHOD_NOTIFIER_NOTIFY`."""
+    """Parameters for `notifier/notify`."""
 
     event: DaemonEventRecord
     """One daemon event record to forward."""
 
 
 class NotifierNotifyResult(WireStruct, kw_only=True):
-    """Result for `METHOD_NOTIFIER_NOTIFY`.
+    """Result for `notifier/notify`.
 
     `accepted` reports whether the plugin took ownership of the event for at-least-one
     configured connector. `delivered` reports the number of successful synchronous deliveries
-    (useful for telemetry; backends that only enqueue MUST set this to `0`). `lifecycle_events`
+    (useful for telemetry; backends that only enqueue must set this to `0`). `lifecycle_events`
     carries best-effort lifecycle reporting (enqueued / sent / failed / dead-lettered) that the
     daemon can fan out into `events.jsonl` for operator visibility.
     """
 
     accepted: bool
-    """`true` iff at least one connector accepted the event for delivery."""
+    """`true` if, and only if, at least one connector accepted the event for delivery."""
 
     delivered: UInt32 = field(default_factory=int)
     """Number of deliveries the plugin completed synchronously."""
@@ -130,7 +124,7 @@ class NotifierNotifyResult(WireStruct, kw_only=True):
 
 
 class NotifierSchema(WireStruct, kw_only=True):
-    """Capability declaration returned by `METHOD_NOTIFIER_SCHEMA`."""
+    """Capability declaration returned by `notifier/schema`."""
 
     connector_kinds: list[str]
     """Free-form connector kinds this plugin can route to (e.g. `["webhook", "slack_webhook"]`).
@@ -139,6 +133,6 @@ class NotifierSchema(WireStruct, kw_only=True):
 
     supports_flush: bool = field(default_factory=bool)
     """Whether the plugin maintains its own outbox + background retry loop. When `true`, the daemon
-    SHOULD call `METHOD_NOTIFIER_FLUSH` on its tick boundary; when `false`, the daemon should
-    skip flush.
+    should call `notifier/flush` on its tick boundary; when `false`, the daemon should skip
+    flush.
     """

@@ -120,14 +120,14 @@ class ConversationOperationAcceptUserRequest(WireStruct, kw_only=True):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = None
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = None
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -166,14 +166,14 @@ class ConversationOperationBeginRequest(WireStruct, kw_only=True):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = None
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = None
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -258,14 +258,14 @@ class ConversationOperationBindExecutionRequest(WireStruct, kw_only=True):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = None
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = None
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -286,14 +286,14 @@ class ConversationOperationKey(WireStruct, kw_only=True):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = None
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = None
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -314,14 +314,14 @@ class ConversationOperationLoadRequest(WireStruct, kw_only=True):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = None
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = None
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -360,14 +360,14 @@ class ConversationOperationReleaseRequest(WireStruct, kw_only=True):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = None
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = None
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -392,14 +392,14 @@ class ConversationOperationRenewRequest(WireStruct, kw_only=True):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = None
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = None
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -432,14 +432,14 @@ class ConversationOperationTerminalizeRequest(WireStruct, kw_only=True):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = None
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = None
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """

@@ -52,7 +52,7 @@ class AgentCancelRequest(WireStruct, kw_only=True):
 
 
 class AgentOutput(WireStruct, kw_only=True, tag_field="kind", tag="output"):
-    """Incremental text the model has produced. Maps to `NOTIFICATION_AGENT_OUTPUT`."""
+    """Incremental text the model has produced. Maps to `agent/output`."""
 
     kind: ClassVar[Literal["output"]] = "output"
 
@@ -67,7 +67,7 @@ class AgentOutput(WireStruct, kw_only=True, tag_field="kind", tag="output"):
 
 
 class AgentThinking(WireStruct, kw_only=True, tag_field="kind", tag="thinking"):
-    """Visible reasoning from the model. Maps to `NOTIFICATION_AGENT_THINKING`."""
+    """Visible reasoning from the model. Maps to `agent/thinking`."""
 
     kind: ClassVar[Literal["thinking"]] = "thinking"
 
@@ -79,7 +79,7 @@ class AgentThinking(WireStruct, kw_only=True, tag_field="kind", tag="thinking"):
 
 
 class AgentToolCall(WireStruct, kw_only=True, tag_field="kind", tag="toolCall"):
-    """Agent invoked a tool. Maps to `NOTIFICATION_AGENT_TOOL_CALL`."""
+    """Agent invoked a tool. Maps to `agent/toolCall`."""
 
     kind: ClassVar[Literal["toolCall"]] = "toolCall"
 
@@ -97,7 +97,7 @@ class AgentToolCall(WireStruct, kw_only=True, tag_field="kind", tag="toolCall"):
 
 
 class AgentToolResult(WireStruct, kw_only=True, tag_field="kind", tag="toolResult"):
-    """Tool returned a result. Maps to `NOTIFICATION_AGENT_TOOL_RESULT`."""
+    """Tool returned a result. Maps to `agent/toolResult`."""
 
     kind: ClassVar[Literal["toolResult"]] = "toolResult"
 
@@ -115,7 +115,7 @@ class AgentToolResult(WireStruct, kw_only=True, tag_field="kind", tag="toolResul
 
 
 class AgentError(WireStruct, kw_only=True, tag_field="kind", tag="error"):
-    """Error encountered mid-run. Maps to `NOTIFICATION_AGENT_ERROR`."""
+    """Error encountered mid-run. Maps to `agent/error`."""
 
     kind: ClassVar[Literal["error"]] = "error"
 
@@ -136,16 +136,8 @@ AgentNotification: TypeAlias = (
     | AgentToolResult
     | AgentError
 )
-"""A streaming notification a provider may emit mid-run.
-
-The runtime in `animus-plugin-runtime` wraps these into JSON-RPC notifications using the
-wire-method constants (`NOTIFICATION_AGENT_OUTPUT`, `NOTIFICATION_AGENT_THINKING`,
-`NOTIFICATION_AGENT_TOOL_CALL`, `NOTIFICATION_AGENT_TOOL_RESULT`, `NOTIFICATION_AGENT_ERROR`)
-and forwards them to the host on the same channel as the eventual `AgentRunResponse` reply.
-Providers only construct the variants — they don't need to touch JSON-RPC themselves.
-
-`session_id` is filled in by the provider once known. All variants are safe to emit before
-`AgentRunResponse` is returned; emissions after the response are ignored by the runtime.
+"""What a provider reports during a run. Each goes out as the notification that its `kind` means.
+`session_id` is filled in. What comes after the answer of the run is dropped.
 """
 
 
@@ -183,11 +175,8 @@ class AgentRespondResult(WireStruct, kw_only=True):
 
 
 class AgentRunRequest(OpenStruct, kw_only=True):
-    """Parameters for an `agent/run` (or `agent/resume`) call.
-
-    The same struct is reused for both methods; resume calls additionally carry the prior
-    `session_id` so the provider knows which transcript to continue. The shape is intentionally
-    tolerant of provider-specific extensions via `AgentRunRequest.extras`.
+    """The params of `agent/run` and `agent/resume`; the latter names the `session_id` to continue.
+    Keys that are not listed here are a provider's own, and are kept.
     """
 
     prompt: str

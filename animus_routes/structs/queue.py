@@ -76,9 +76,7 @@ class QueueEntry(WireStruct, kw_only=True):
     """Subject id from the dispatch envelope."""
 
     subject_dispatch: SubjectDispatch
-    """Full dispatch envelope — included so the daemon can lease an entry and start work without a
-    second roundtrip.
-    """
+    """What the workflow is started with, so that whoever leases the entry can begin at once."""
 
     status: str
     """Status value from `status`."""
@@ -126,18 +124,16 @@ class QueueCapabilities(WireStruct, kw_only=True):
     """
 
     max_lease_batch: UInt32 = field(default_factory=int)
-    """Maximum batch size accepted on `METHOD_QUEUE_LEASE`. Hosts clamp requested `max` to this
-    value.
-    """
+    """Maximum batch size accepted on `queue/lease`. Hosts clamp requested `max` to this value."""
 
     priority_weighted: bool = field(default_factory=bool)
-    """`true` if the backend honors `priority` on `SubjectDispatch` (v0.5 reference implementation
-    is strict FIFO within Pending status; later backends may weight by priority).
+    """Whether the queue heeds `priority` of a dispatch. Without it, entries leave in the order in
+    which they came.
     """
 
 
 class QueueCompletionRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_QUEUE_COMPLETION`."""
+    """Request for `queue/completion`."""
 
     entry_id: str
     """Entry id whose workflow terminated."""
@@ -153,14 +149,14 @@ class QueueCompletionRequest(WireStruct, kw_only=True):
 
 
 class QueueDropRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_QUEUE_DROP`."""
+    """Request for `queue/drop`."""
 
     entry_id: str
     """Entry id to drop."""
 
 
 class QueueEnqueueRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_QUEUE_ENQUEUE`."""
+    """Request for `queue/enqueue`."""
 
     subject_dispatch: SubjectDispatch
     """Full dispatch envelope to enqueue."""
@@ -174,8 +170,8 @@ class QueueEnqueueRequest(WireStruct, kw_only=True):
 
     run_at: str | None = None
     """Optional RFC 3339 earliest-dispatch time. When set and in the future, the entry is enqueued
-    as deferred: it stays in `status.PENDING` but is excluded from `METHOD_QUEUE_LEASE` until
-    this instant passes. `None` means dispatch as soon as capacity allows (today's behavior).
+    as deferred: it stays in `status.PENDING` but is excluded from `queue/lease` until this
+    instant passes. `None` means dispatch as soon as capacity allows (today's behavior).
     """
 
     def __post_init__(self) -> None:
@@ -188,7 +184,7 @@ class QueueEnqueueRequest(WireStruct, kw_only=True):
 
 
 class QueueEnqueueResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_QUEUE_ENQUEUE`."""
+    """Response for `queue/enqueue`."""
 
     enqueued: bool
     """`true` if a new entry was created. For immediate (non-deferred) enqueues this stays
@@ -213,7 +209,7 @@ class QueueEnqueueResponse(WireStruct, kw_only=True):
 
 
 class QueueHoldRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_QUEUE_HOLD`."""
+    """Request for `queue/hold`."""
 
     entry_id: str
     """Entry id to hold."""
@@ -235,7 +231,7 @@ cross-backend collisions are impossible.
 
 
 class QueueLeaseRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_QUEUE_LEASE`."""
+    """Request for `queue/lease`."""
 
     max: UInt64
     """Maximum number of entries to lease in this call."""
@@ -251,7 +247,7 @@ class QueueLeaseRequest(WireStruct, kw_only=True):
     """
 
     workflow_ids: list[str] | None = None
-    """Optional daemon-provided workflow ids to attach to leased entries. If set, length MUST be
+    """Optional daemon-provided workflow ids to attach to leased entries. If set, length must be
     exactly `max` (plugin returns an error otherwise). If `None`, the plugin generates synthetic
     UUIDs.
     """
@@ -266,14 +262,14 @@ class QueueLeaseRequest(WireStruct, kw_only=True):
 
 
 class QueueLeaseResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_QUEUE_LEASE`."""
+    """Response for `queue/lease`."""
 
     leased: list[QueueEntry]
     """Leased entries (already transitioned to Assigned)."""
 
 
 class QueueListRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_QUEUE_LIST`."""
+    """Request for `queue/list`."""
 
     limit: UInt64 | None = None
     """Pagination limit."""
@@ -333,7 +329,7 @@ class QueueStats(WireStruct, kw_only=True):
 
 
 class QueueListResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_QUEUE_LIST`."""
+    """Response for `queue/list`."""
 
     entries: list[QueueEntry]
     """Returned entries."""
@@ -354,7 +350,7 @@ class QueueListResponse(WireStruct, kw_only=True):
 
 
 class QueueMarkAssignedRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_QUEUE_MARK_ASSIGNED`."""
+    """Request for `queue/mark_assigned`."""
 
     entry_id: str
     """Entry id to transition."""
@@ -376,7 +372,7 @@ class QueueMutationResponse(WireStruct, kw_only=True):
 
 
 class QueueNextDeadlineResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_QUEUE_NEXT_DEADLINE`."""
+    """Response for `queue/next_deadline`."""
 
     next_run_at: str | None = None
     """Earliest future `run_at` (RFC 3339) across pending deferred entries, or `None` when the
@@ -387,7 +383,7 @@ class QueueNextDeadlineResponse(WireStruct, kw_only=True):
 
 
 class QueueReleasePendingParams(WireStruct, kw_only=True):
-    """Request for `METHOD_QUEUE_RELEASE_PENDING`."""
+    """Request for `queue/release_pending`."""
 
     entry_id: str
     """Entry id to return to Pending."""
@@ -397,7 +393,7 @@ class QueueReleasePendingParams(WireStruct, kw_only=True):
 
 
 class QueueReleasePendingResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_QUEUE_RELEASE_PENDING`."""
+    """Response for `queue/release_pending`."""
 
     entry_id: str
     """Entry id whose status was changed."""
@@ -407,21 +403,21 @@ class QueueReleasePendingResponse(WireStruct, kw_only=True):
 
 
 class QueueReleaseRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_QUEUE_RELEASE`."""
+    """Request for `queue/release`."""
 
     entry_id: str
     """Entry id to release."""
 
 
 class QueueReorderRequest(WireStruct, kw_only=True):
-    """Request for `METHOD_QUEUE_REORDER`."""
+    """Request for `queue/reorder`."""
 
     entry_ids: list[str]
     """New order (partial — entries not in this list keep their existing position)."""
 
 
 class QueueReorderResponse(WireStruct, kw_only=True):
-    """Response for `METHOD_QUEUE_REORDER`."""
+    """Response for `queue/reorder`."""
 
     reordered_count: UInt64
     """Count of entries whose position changed."""

@@ -159,7 +159,7 @@ class QueueLeaseBlock(WireStruct, kw_only=True, forbid_unknown_fields=True):
     """Queue entry that remained untouched."""
 
     reason: QueueLeaseBlockReason
-    """Typed collision/recovery reason."""
+    """Why the entry cannot be leased."""
 
     conflicts_with: ExecutionFence | None = None
     """Existing execution that caused the conflict, when applicable."""
@@ -189,7 +189,7 @@ class QueueLeaseMutationResponse(WireStruct, kw_only=True, forbid_unknown_fields
     """Response shared by renew, recover, completion, and release-pending v2."""
 
     outcome: QueueLeaseMutationOutcome
-    """Typed mutation outcome."""
+    """What became of the change."""
 
     execution: ExecutionFence | None = None
     """Current fence after success, including a transferred/incremented lease generation after
@@ -298,13 +298,13 @@ class QueueLeaseV2Request(WireStruct, kw_only=True, forbid_unknown_fields=True):
 
 
 class QueueLeaseV2Response(WireStruct, kw_only=True, forbid_unknown_fields=True):
-    """Response for `METHOD_QUEUE_LEASE_V2`."""
+    """The answer of `queue/v2/lease`."""
 
     leased: list[FencedQueueEntry]
     """Newly leased entries with complete ownership fences."""
 
     blocked: list[QueueLeaseBlock] = []
-    """Candidates intentionally left in place due to a typed fence."""
+    """Entries that were left where they are, because a fence stands in the way."""
 
 
 class QueueReleasePendingV2Request(WireStruct, kw_only=True, forbid_unknown_fields=True):

@@ -22,8 +22,8 @@ class TriggerEvent(WireStruct, kw_only=True):
 
     Trigger backends produce these in response to external activity (a Slack mention, a webhook
     POST, a file change, a cron tick, ...). The daemon consumes the stream returned by
-    `TriggerBackend.watch` and decides what to do with each event using configuration the
-    workflow YAML declares — typically "enqueue this workflow" or "create this task".
+    `trigger/watch` and decides what to do with each event using configuration the workflow YAML
+    declares — typically "enqueue this workflow" or "create this task".
 
     Backend-specific payload data lives in `TriggerEvent.payload` and is addressable from
     workflow YAML via templating (e.g. `{{trigger.payload.user}}`).
@@ -31,16 +31,14 @@ class TriggerEvent(WireStruct, kw_only=True):
 
     id: str
     """Stable identifier for this event. Used for deduplication if the daemon restarts and the
-    backend redelivers from its journal, and as the argument to `TriggerBackend.ack`.
+    backend redelivers from its journal, and as the argument to `trigger/ack`.
 
-    Backends that cannot produce a stable id (e.g. timer-based triggers) SHOULD synthesize one
+    Backends that cannot produce a stable id (e.g. timer-based triggers) should synthesize one
     from `(kind, occurred_at, payload-hash)` so duplicates collapse.
     """
 
     occurred_at: Timestamp
-    """When the upstream event occurred. Falls back to `Utc::now()` if the source does not carry a
-    timestamp.
-    """
+    """When it happened; now if the source does not say."""
 
     kind: str
     """What kind of trigger fired. Convention is `"<backend>_<event>"`, e.g. `"slack_mention"`,
@@ -55,7 +53,7 @@ class TriggerEvent(WireStruct, kw_only=True):
 
     action_hint: str | None = None
     """Optional hint about what the daemon should do (e.g. `"run-workflow:review"`,
-    `"create-task"`). Workflows MAY ignore this — it is an advisory field, not a routing
+    `"create-task"`). Workflows may ignore this — it is an advisory field, not a routing
     decision.
     """
 
@@ -74,11 +72,11 @@ class TriggerEvent(WireStruct, kw_only=True):
 
 
 class TriggerSchema(WireStruct, kw_only=True):
-    """Capability declaration returned by `METHOD_TRIGGER_SCHEMA`.
+    """Capability declaration returned by `trigger/schema`.
 
     The daemon uses this to adapt behavior without runtime guessing — for example, to skip
-    `TriggerBackend.ack` calls for fire-and-forget backends, or to expose the set of event kinds
-    to workflow authors so they can match on `kind`.
+    `trigger/ack` calls for fire-and-forget backends, or to expose the set of event kinds to
+    workflow authors so they can match on `kind`.
     """
 
     kinds: list[str]
@@ -88,8 +86,8 @@ class TriggerSchema(WireStruct, kw_only=True):
 
     supports_resume: bool
     """Whether the backend can resume a subscription after a host restart (i.e. honors a delivery
-    cursor). Backends without resume support re-emit events from the moment
-    `TriggerBackend.watch` is called.
+    cursor). Backends without resume support re-emit events from the moment `trigger/watch` is
+    called.
     """
 
     supports_dedup: bool
@@ -99,6 +97,6 @@ class TriggerSchema(WireStruct, kw_only=True):
     """
 
     supports_ack: bool = field(default_factory=bool)
-    """Whether the backend honors `METHOD_TRIGGER_ACK`. Backends without ack support return
-    `error_codes.METHOD_NOT_SUPPORTED` from `trigger/ack`; hosts then skip the call.
+    """Whether the backend honors `trigger/ack`. Backends without ack support return -32001 from
+    `trigger/ack`; hosts then skip the call.
     """

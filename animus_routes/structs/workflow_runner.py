@@ -112,9 +112,7 @@ PhaseEvent: TypeAlias = (
     | PhaseDecision
     | PhaseCompleted
 )
-"""Event emitted by the runner during a workflow. Daemon callers receive the full vector in
-`WorkflowExecuteResult.phase_events`; real-time streaming is deferred to v0.6.
-"""
+"""What happened during a workflow, in `WorkflowExecuteResult.phase_events`."""
 
 
 class RunnerIssuer(
@@ -220,12 +218,8 @@ class PublicationSubjectGeneration(WireStruct, kw_only=True, forbid_unknown_fiel
 
 
 class PublicationReceipt(WireStruct, kw_only=True, forbid_unknown_fields=True):
-    """Durable proof that exactly one owner published a workflow result.
-
-    Compatibility contract: v0.3+ consumers accept schema `animus.publication-receipt.v1`,
-    version `1`. Unknown schema ids or versions fail closed. Older v0.2 consumers ignore the
-    additive optional receipt field on runner results, but MUST NOT be used for workflows whose
-    publication is required because they cannot verify this proof.
+    """The proof that exactly one owner has published a workflow's result. Its schema is
+    `animus.publication-receipt.v1`, its version 1; any other is refused.
     """
 
     schema_: str = field(name="schema")
@@ -326,11 +320,11 @@ class PhaseResultSnapshot(WireStruct, kw_only=True):
 
 
 class WorkflowExecuteRequest(WireStruct, kw_only=True):
-    """Parameters for `METHOD_WORKFLOW_EXECUTE`.
+    """Parameters for `workflow/execute`.
 
     Either `subject_dispatch` must be set OR (`subject_ref` + one of `task_id` /
-    `requirement_id` / (`title` + `description`)). Generic subject backends MUST use
-    `subject_dispatch`; task and requirement backends MAY use the convenience fields.
+    `requirement_id` / (`title` + `description`)). Generic subject backends must use
+    `subject_dispatch`; task and requirement backends may use the convenience fields.
     """
 
     actor: Actor | None = None
@@ -344,7 +338,7 @@ class WorkflowExecuteRequest(WireStruct, kw_only=True):
 
     execution_fence: ExecutionFence | None = None
     """Exact generation/lease/reservation authority for this execution. Hosts requiring resilient
-    coding MUST provide it and runners MUST fail closed when it is absent or mismatched.
+    coding must provide it and runners must fail closed when it is absent or mismatched.
     Optional only for legacy/non-fenced workflows during migration.
     """
 
@@ -414,7 +408,7 @@ class WorkflowExecuteRequest(WireStruct, kw_only=True):
 
 
 class WorkflowExecuteResult(WireStruct, kw_only=True):
-    """Result of `METHOD_WORKFLOW_EXECUTE`."""
+    """Result of `workflow/execute`."""
 
     workflow_id: str
     """Unique workflow id (echoed on resume or freshly allocated on start)."""
@@ -452,7 +446,7 @@ class WorkflowExecuteResult(WireStruct, kw_only=True):
     """
 
     success: bool
-    """True iff `workflow_status == COMPLETED`."""
+    """True if, and only if, `workflow_status == COMPLETED`."""
 
     execution_fence: ExecutionFence | None = None
     """Echo of the validated execution fence. A parent uses this to ensure the terminal result and
@@ -463,8 +457,8 @@ class WorkflowExecuteResult(WireStruct, kw_only=True):
     """Phase events emitted during execution (replaces in-process callback)."""
 
     publication_receipt: PublicationReceipt | None = None
-    """Typed, versioned publication proof. Required by the host before it marks a workflow with
-    `publication.required=true` completed.
+    """The proof of publication. The host requires it before a workflow that has to publish counts
+    as completed.
     """
 
     def __post_init__(self) -> None:
@@ -481,7 +475,7 @@ class WorkflowExecuteResult(WireStruct, kw_only=True):
 
 
 class WorkflowPhaseRunRequest(WireStruct, kw_only=True):
-    """Parameters for `METHOD_WORKFLOW_RUN_PHASE`."""
+    """Parameters for `workflow/run_phase`."""
 
     execution_cwd: str
     """Execution working directory for the phase."""
@@ -565,7 +559,7 @@ class WorkflowPhaseRunRequest(WireStruct, kw_only=True):
 
 
 class WorkflowPhaseRunResult(WireStruct, kw_only=True):
-    """Result of `METHOD_WORKFLOW_RUN_PHASE`."""
+    """Result of `workflow/run_phase`."""
 
     phase_status: str
     """One of `"completed"`, `"manual_pending"`, `"failed"`."""
@@ -604,9 +598,7 @@ class WorkflowPhaseRunResult(WireStruct, kw_only=True):
 
 
 class WorkflowRunnerCapabilities(WireStruct, kw_only=True):
-    """Backend-specific capability flags serialized into
-    `animus_plugin_protocol.KindCapability.extra`.
-    """
+    """What a workflow runner declares in `kind_capabilities`."""
 
     crash_recovery: bool = field(default_factory=bool)
     """Plugin replays persisted phase markers on restart."""

@@ -27,11 +27,8 @@ __all__ = [
 
 
 class Actor(WireModel):
-    """An opaque, transport-asserted caller identity.
-
-    Constructed by the transport after it authenticates the caller, relayed verbatim by the
-    kernel, and consumed only by plugins for data scoping. See the crate-level docs for the full
-    contract.
+    """Who is behind a call, as the transport asserts it after it has authenticated the caller. The
+    host hands it on as it is; plugins use it to decide what the caller may see.
     """
 
     user_id: str
@@ -41,7 +38,7 @@ class Actor(WireModel):
 
     claims: list[str] = Field(default_factory=new_list, exclude_if=not_)
     """Transport-asserted claims (e.g. `["admin"]`). Advisory only: the kernel never branches on
-    these. A plugin MAY consult them for its own authorization decisions. Omitted from the wire
+    these. A plugin may consult them for its own authorization decisions. Omitted from the wire
     when empty.
     """
 

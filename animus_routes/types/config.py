@@ -54,7 +54,7 @@ class CacheToken(WireModel):
 
     version: str
     """Opaque version identifier for the loaded model. The kernel keys its existing workflow cache
-    on this value instead of file bytes. Two loads that produce the same canonical model SHOULD
+    on this value instead of file bytes. Two loads that produce the same canonical model should
     return the same version.
     """
 
@@ -67,21 +67,16 @@ class CacheToken(WireModel):
 
 
 class ConfigChangedEvent(WireModel):
-    """Notification payload for `NOTIFICATION_CONFIG_CHANGED`.
+    """The params of `config/changed`, from a config source that advertises that it watches its
+    configuration.
 
-    Emitted by a config source advertising `CAPABILITY_CONFIG_WATCH` when the canonical model
-    may have changed. The host reacts by re-issuing `METHOD_CONFIG_LOAD` and recompiling.
-    Modeled on `subject/changed`.
-
-    The payload is intentionally minimal: it signals *that* a change occurred, not the new model
-    itself, so the host always recompiles through one code path (`config/load` → compile)
-    regardless of source. An optional `version` lets the host short-circuit a reload when the
-    advertised version matches what it already compiled.
+    It says that something may have changed, not what: the host calls `config/load` again. With
+    a `version`, the host can skip that if it has loaded the same version already.
     """
 
     version: str | None = Field(default=None, exclude_if=is_null)
     """Opaque new version, if the source knows it. When present and equal to the host's
-    last-compiled `CacheToken.version`, the host MAY skip the reload. When absent, the host
+    last-compiled `CacheToken.version`, the host may skip the reload. When absent, the host
     always reloads.
     """
 
@@ -98,11 +93,8 @@ DiagnosticSeverity: TypeAlias = Literal[
 
 
 class ConfigDiagnostic(WireModel):
-    """A single structured diagnostic from `METHOD_CONFIG_VALIDATE`.
-
-    Preserves the error locality of today's `yaml_diagnostic.rs` (file path + line/column) so
-    source-level mistakes surface where the author can fix them, even though the kernel still
-    runs the authoritative validator.
+    """One finding of `config/validate`, with the file and the place where the author can mend it.
+    The host's own validation still decides.
     """
 
     severity: DiagnosticSeverity
@@ -124,7 +116,7 @@ class ConfigDiagnostic(WireModel):
 
 
 class ConfigLoadRequest(WireModel):
-    """Parameters for `METHOD_CONFIG_LOAD`.
+    """Parameters for `config/load`.
 
     Carries the project context the in-tree YAML scan reads from today: the project root (where
     `.animus/` lives) and the `repo-scope` the kernel uses to locate scoped runtime state and
@@ -138,7 +130,7 @@ class ConfigLoadRequest(WireModel):
     """
 
     actor: Actor | None = Field(default=None, exclude_if=is_null)
-    """Transport-asserted caller identity, relayed verbatim by the kernel. A config source MAY use
+    """Transport-asserted caller identity, relayed verbatim by the kernel. A config source may use
     it to scope which config it returns (per-user or per-tenant overlays). `None` for
     daemon/system loads with no actor.
     """
@@ -150,18 +142,13 @@ class ConfigLoadRequest(WireModel):
 
 
 class ConfigModel(WireModel):
-    """The canonical config model a `config_source` returns from `config/load`.
+    """The configuration that `config/load` returns: what was parsed, before the host derives
+    anything from it or merges packs into it. It holds `workflows`, `phase_catalog`,
+    `phase_definitions`, `agent_profiles`, `agent_channels`, `mcp_servers`,
+    `phase_mcp_bindings`, `tools`, `tools_allowlist`, `schedules`, `triggers`, `daemon`,
+    `secrets` and `default_workflow_ref`.
 
-    This is the normalized, *pre-derivation* shape — the parsed canonical model before the
-    kernel derives `agent-runtime-config.v2` / `state-machines.v1` or merges pack overlays. It
-    is the superset of what the kernel's `WorkflowConfig` already carries: `workflows`,
-    `phase_catalog`, `phase_definitions`, `agent_profiles`, `agent_channels`, `mcp_servers`,
-    `phase_mcp_bindings`, `tools` / `tools_allowlist`, `schedules`, `triggers`, `daemon`,
-    `secrets`, `default_workflow_ref`.
-
-    The `config` payload is carried as opaque JSON keyed by `schema` / `version` (see the crate
-    docs for why). The kernel deserializes it into its internal `WorkflowConfig` after a schema
-    compatibility check.
+    `schema` and `version` say how `config` is to be read; the host checks them first.
     """
 
     schema_: str = Field(validation_alias="schema", serialization_alias="schema")
@@ -175,18 +162,13 @@ class ConfigModel(WireModel):
     """
 
     config: Any
-    """The canonical config model, shaped as the kernel's `WorkflowConfig` (schema
-    `animus.workflow-config.v2`). Carried as opaque JSON — see the crate docs — and deserialized
-    kernel-side after the schema check.
-
-    The exported JSON Schema describes this as an arbitrary JSON value (schemars represents
-    `serde_json::Value` as the permissive `true` schema); the real shape is pinned by `schema` /
-    `version`, which is the versioning contract the kernel enforces.
+    """The configuration itself, as any JSON; its shape is that of `schema` and `version`, such as
+    `animus.workflow-config.v2`.
     """
 
 
 class ConfigLoadResponse(WireModel):
-    """Response for `METHOD_CONFIG_LOAD`."""
+    """Response for `config/load`."""
 
     config: ConfigModel
     """The canonical config model the kernel will compile."""
@@ -198,7 +180,7 @@ class ConfigLoadResponse(WireModel):
 
 
 class ConfigValidateRequest(WireModel):
-    """Parameters for `METHOD_CONFIG_VALIDATE`.
+    """Parameters for `config/validate`.
 
     Identical context to `ConfigLoadRequest`: a plugin-side syntactic pre-check runs against the
     same project scope it would `config/load` from.
@@ -215,16 +197,16 @@ class ConfigValidateRequest(WireModel):
 
 
 class ConfigValidateResponse(WireModel):
-    """Response for `METHOD_CONFIG_VALIDATE`."""
+    """Response for `config/validate`."""
 
     diagnostics: list[ConfigDiagnostic] = Field(default_factory=new_list, exclude_if=not_)
-    """Structured diagnostics. An empty list (and no `DiagnosticSeverity.Error` entries) means the
-    source pre-check passed.
+    """Structured diagnostics. An empty list (and no `"error"` entries) means the source pre-check
+    passed.
     """
 
 
 class ConfigWriteRequest(WireModel):
-    """Parameters for `METHOD_CONFIG_WRITE`.
+    """Parameters for `config/write`.
 
     Carries the same project context as `ConfigLoadRequest` plus the full, already-validated
     canonical `ConfigModel` the kernel wants persisted. The kernel ALWAYS validates the model
@@ -251,12 +233,12 @@ class ConfigWriteRequest(WireModel):
 
 
 class ConfigWriteResponse(WireModel):
-    """Response for `METHOD_CONFIG_WRITE`."""
+    """Response for `config/write`."""
 
     cache_token: CacheToken | None = Field(default=None, exclude_if=is_null)
     """Cache key for the now-persisted model, mirroring `ConfigLoadResponse.cache_token`. The
     kernel uses it to refresh its cache key so a subsequent `config/load` is recognized as the
-    just-written model. When the plugin does not compute one it MAY return `None` and the kernel
+    just-written model. When the plugin does not compute one it may return `None` and the kernel
     falls back to re-issuing `config/load`.
     """
 
@@ -282,7 +264,7 @@ class RunnerOwner(WireModel):
 
 
 class PhaseOwner(WireModel):
-    """One named workflow phase publishes and emits the typed receipt."""
+    """One named phase of the workflow publishes the result and hands out the receipt."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -296,21 +278,15 @@ WorkflowPublicationOwner: TypeAlias = Annotated[
     RunnerOwner | PhaseOwner,
     Field(discriminator="kind"),
 ]
-"""The sole component authorized to publish a workflow's git result.
-
-A tagged enum makes two owners unrepresentable in canonical JSON. YAML duplicate keys are
-rejected by serde, and semantic validation additionally rejects phase owners that occur more
-than once after sub-workflow expansion.
+"""The only component that may publish a workflow's result to git: the runner, or one phase. A
+phase that occurs more than once cannot be it.
 """
 
 
 class WorkflowPublicationConfig(WireModel):
-    """Explicit publication policy for a workflow.
-
-    Older configs deserialize with `publication: None`. That means publication is unconfigured;
-    consumers MUST NOT infer an owner from workflow or phase names. A host that previously
-    performed name-based publication should emit `WorkflowPublicationMigrationDiagnostic` and
-    require an explicit policy.
+    """Who publishes a workflow's result, and how. Older configurations say nothing about it. Then
+    publication is not configured: nobody may guess an owner from the names of workflows or
+    phases.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -332,7 +308,7 @@ class WorkflowPublicationConfig(WireModel):
     """Stable schema id. Defaults only support concise YAML; canonical output always includes it."""
 
     version: UInt32 = 1
-    """Contract version. Only v1 is accepted by this crate."""
+    """The version of this policy: 1."""
 
     def check(self) -> None:
         """Hold the rules that the schema cannot say.

@@ -55,11 +55,9 @@ class SubjectRef(WireModel):
 
 
 class SubjectDispatch(WireModel):
-    """Full dispatch envelope handed off from queue / scheduler / trigger to the workflow runner.
-
-    Carries the subject identity (`subject`), the workflow ref to run, and optional input +
-    variables + priority + trigger source + requested-at timestamp. The shape is wire-compatible
-    with the previous home in ao-cli's `protocol` crate.
+    """What a workflow is started with: the subject, the workflow to run, and optionally input,
+    variables, priority and where the start came from. A queue keeps it and hands it to the
+    workflow runner.
     """
 
     workflow_ref: str
@@ -74,10 +72,8 @@ class SubjectDispatch(WireModel):
     """When the dispatch was created."""
 
     actor: Actor | None = Field(default=None, exclude_if=is_null)
-    """Caller identity this dispatch runs as. `None` is a system/global run (the legacy default).
-    Owner-scoped schedules attach a kernel-minted `Actor` here (see the schedule's `owner_id`);
-    the daemon relays it to the workflow runner so downstream provider + plugin channels scope
-    to the owner. Additive and back-compat: omitted from the wire when absent.
+    """Who the run is for; `None` for a run of the system's. The daemon hands it to the workflow
+    runner, so that everything the run touches is the owner's.
     """
 
     input: Any = Field(default=None, exclude_if=is_null)
@@ -87,11 +83,7 @@ class SubjectDispatch(WireModel):
     """Optional priority hint (`"low"`, `"medium"`, `"high"`, `"critical"`)."""
 
     subject: SubjectRef | None = Field(default=None, exclude_if=is_null)
-    """The subject this dispatch targets, or `None` for a genuinely subjectless run — a workflow
-    dispatched with NO bound subject (subject template vars are simply absent downstream).
-    Omitted from the wire when absent; older payloads always carry a subject, so this stays
-    backward-tolerant on deserialize.
-    """
+    """The subject of the run; null for a run without one. Older hosts always send one."""
 
     vars: dict[str, str] = Field(default_factory=new_dict, exclude_if=not_)
     """Workflow scalar variables."""

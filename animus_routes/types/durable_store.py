@@ -32,7 +32,7 @@ __all__ = [
 
 
 class AbandonStepRequest(WireModel):
-    """Request for `METHOD_DURABLE_ABANDON_STEP`."""
+    """Request for `durable/abandon_step`."""
 
     step_id: str
     """Step id whose reservation should be released."""
@@ -42,14 +42,14 @@ class AbandonStepRequest(WireModel):
 
 
 class AbandonStepResponse(WireModel):
-    """Response for `METHOD_DURABLE_ABANDON_STEP`."""
+    """Response for `durable/abandon_step`."""
 
     ack: Bool
     """`true` if a reservation was found and released."""
 
 
 class BeginStepRequest(WireModel):
-    """Request for `METHOD_DURABLE_BEGIN_STEP`."""
+    """Request for `durable/begin_step`."""
 
     run_id: str
     """Run id (must match the one used in `begin_workflow_run`)."""
@@ -70,7 +70,7 @@ class BeginStepRequest(WireModel):
 
     reservation_ttl_secs: UInt64 | None = Field(default=None, exclude_if=is_null)
     """Reservation TTL in seconds. If unset, the plugin uses its configured default
-    (manifest-declared, typically 300). Caller MAY override per-step for known-long operations.
+    (manifest-declared, typically 300). Caller may override per-step for known-long operations.
     """
 
 
@@ -88,7 +88,7 @@ class StepError(WireModel):
 
 
 class BeginStepResponse(WireModel):
-    """Response for `METHOD_DURABLE_BEGIN_STEP`."""
+    """Response for `durable/begin_step`."""
 
     step_id: str
     """Plugin-issued step id (used as the handle for `commit_step` / `abandon_step`)."""
@@ -111,7 +111,7 @@ class BeginStepResponse(WireModel):
 
 
 class BeginWorkflowRunRequest(WireModel):
-    """Request for `METHOD_DURABLE_BEGIN_WORKFLOW_RUN`."""
+    """Request for `durable/begin_workflow_run`."""
 
     run_id: str
     """Caller-supplied workflow run id."""
@@ -126,28 +126,25 @@ class BeginWorkflowRunRequest(WireModel):
 
 
 class BeginWorkflowRunResponse(WireModel):
-    """Response for `METHOD_DURABLE_BEGIN_WORKFLOW_RUN`."""
+    """Response for `durable/begin_workflow_run`."""
 
     epoch: UInt64
     """Plugin-issued, monotonically increasing epoch. The plugin persists the current epoch counter
     to its durable store; on restart, it resumes from the persisted value, not zero. The daemon
-    does not store epoch values across restarts; instead it queries
-    `METHOD_DURABLE_RECOVER_IN_FLIGHT` with `since_epoch = 0` after restart to get all in-flight
-    runs.
+    does not store epoch values across restarts; instead it queries `durable/recover_in_flight`
+    with `since_epoch = 0` after restart to get all in-flight runs.
     """
 
 
 class CommitStepRequest(WireModel):
-    """Request for `METHOD_DURABLE_COMMIT_STEP`."""
+    """Request for `durable/commit_step`."""
 
     step_id: str
     """Step id from `BeginStepResponse`."""
 
     outcome: str
-    """Required: `"success"` or `"error"`. Use `commit_outcome` constants. This is the
-    authoritative dedupe signal for replay — `output` and `error` payloads MAY be null
-    (no-payload commits are valid in both directions), so the outcome cannot be inferred from
-    payload presence.
+    """`"success"` or `"error"`. This is what decides on a replay: `output` and `error` may both be
+    null, so the outcome cannot be told from them.
     """
 
     error: StepError | None = Field(default=None, exclude_if=is_null)
@@ -158,7 +155,7 @@ class CommitStepRequest(WireModel):
 
 
 class CommitStepResponse(WireModel):
-    """Response for `METHOD_DURABLE_COMMIT_STEP`."""
+    """Response for `durable/commit_step`."""
 
     ack: Bool
     """`true` if the commit was persisted (or already persisted under idempotent retry)."""
@@ -169,12 +166,12 @@ class DurableStoreCapabilities(WireModel):
 
     default_reservation_ttl_secs: UInt64 = 0
     """Default reservation TTL in seconds. If unset on a `begin_step` call, the plugin uses this
-    value. Hosts SHOULD respect this when picking timeouts.
+    value. Hosts should respect this when picking timeouts.
     """
 
     max_payload_bytes: UInt64 = 0
-    """Maximum serialized payload size (bytes) the backend accepts for a single step's `output` or
-    `error`. Larger payloads should be passed by reference via Animus's artifact store.
+    """The largest `output` or `error` of one step that the store accepts, in bytes of JSON. What
+    is larger should be passed by reference.
     """
 
     supports_recovery: Bool = False
@@ -198,7 +195,7 @@ class InFlightRun(WireModel):
 
 
 class QueryRunRequest(WireModel):
-    """Request for `METHOD_DURABLE_QUERY_RUN`."""
+    """Request for `durable/query_run`."""
 
     run_id: str
     """Run id to query."""
@@ -208,7 +205,7 @@ class QueryRunRequest(WireModel):
 
 
 class StepRecord(WireModel):
-    """A committed step record returned by `METHOD_DURABLE_QUERY_RUN`."""
+    """A committed step record returned by `durable/query_run`."""
 
     step_id: str
     """Step id."""
@@ -235,7 +232,7 @@ class StepRecord(WireModel):
 
 
 class QueryRunResponse(WireModel):
-    """Response for `METHOD_DURABLE_QUERY_RUN`."""
+    """Response for `durable/query_run`."""
 
     run_id: str
     """Run id (echoed)."""
@@ -251,7 +248,7 @@ class QueryRunResponse(WireModel):
 
 
 class RecoverInFlightRequest(WireModel):
-    """Request for `METHOD_DURABLE_RECOVER_IN_FLIGHT`."""
+    """Request for `durable/recover_in_flight`."""
 
     since_epoch: UInt64
     """Epoch cursor. Daemon passes `0` after restart to get all in-flight runs; subsequent polls
@@ -260,7 +257,7 @@ class RecoverInFlightRequest(WireModel):
 
 
 class RecoverInFlightResponse(WireModel):
-    """Response for `METHOD_DURABLE_RECOVER_IN_FLIGHT`."""
+    """Response for `durable/recover_in_flight`."""
 
     in_flight: list[InFlightRun]
     """Workflow runs that have outstanding reservations or pending state."""

@@ -153,9 +153,7 @@ ExecStream: TypeAlias = Literal[
 
 
 class ExecOutput(WireModel):
-    """Incremental stdout/stderr the command has produced. Maps to
-    `NOTIFICATION_ENVIRONMENT_OUTPUT`.
-    """
+    """Incremental stdout/stderr the command has produced. Maps to `environment/output`."""
 
     kind: Literal["output"] = "output"
 
@@ -170,8 +168,8 @@ class ExecOutput(WireModel):
 
 
 class ExecJournal(WireModel):
-    """One journal event from an in-flight `METHOD_ENVIRONMENT_EXEC_SESSION`, forwarded verbatim
-    from the node's own workflow journal. Maps to `NOTIFICATION_ENVIRONMENT_JOURNAL`.
+    """One journal event from an in-flight `environment/exec_session`, forwarded verbatim from the
+    node's own workflow journal. Maps to `environment/journal`.
     """
 
     kind: Literal["journal"] = "journal"
@@ -207,11 +205,11 @@ ExecNotification: TypeAlias = Annotated[
     ExecOutput | ExecJournal,
     Field(discriminator="kind"),
 ]
-"""A streaming notification an environment plugin emits mid-exec during a
-`METHOD_ENVIRONMENT_EXEC_STREAM` call.
+"""A streaming notification an environment plugin emits mid-exec during a `environment/exec_stream`
+call.
 
-The runtime wraps these into `NOTIFICATION_ENVIRONMENT_OUTPUT` JSON-RPC notifications and
-forwards them to the host on the same channel as the eventual `ExecResponse` reply. This mirrors
+The runtime wraps these into `environment/output` JSON-RPC notifications and forwards them to
+the host on the same channel as the eventual `ExecResponse` reply. This mirrors
 `animus-provider-protocol`'s `AgentNotification` server-streaming surface.
 """
 
@@ -242,7 +240,7 @@ class HarnessCommand(WireModel):
 
 
 class ExecRequest(WireModel):
-    """Request payload for `METHOD_ENVIRONMENT_EXEC` and `METHOD_ENVIRONMENT_EXEC_STREAM`."""
+    """Request payload for `environment/exec` and `environment/exec_stream`."""
 
     handle: EnvironmentHandle
     """The prepared context to run in."""
@@ -261,11 +259,11 @@ class ExecRequest(WireModel):
 
 
 class ExecResponse(WireModel):
-    """Response payload for `METHOD_ENVIRONMENT_EXEC` / `METHOD_ENVIRONMENT_EXEC_STREAM`.
+    """Response payload for `environment/exec` / `environment/exec_stream`.
 
-    For `METHOD_ENVIRONMENT_EXEC_STREAM`, `stdout` / `stderr` carry the aggregated output
-    already delivered incrementally via `ExecNotification`s; a client that consumed the stream
-    can ignore them.
+    For `environment/exec_stream`, `stdout` / `stderr` carry the aggregated output already
+    delivered incrementally via `ExecNotification`s; a client that consumed the stream can
+    ignore them.
     """
 
     exit_code: Int32 | None = Field(default=None, exclude_if=is_null)
@@ -284,30 +282,28 @@ class ExecResponse(WireModel):
 
 
 class PrepareRequest(WireModel):
-    """Request payload for `METHOD_ENVIRONMENT_PREPARE`."""
+    """Request payload for `environment/prepare`."""
 
     spec: EnvironmentSpec
     """The environment to materialize."""
 
 
 class PrepareResponse(WireModel):
-    """Response payload for `METHOD_ENVIRONMENT_PREPARE`."""
+    """Response payload for `environment/prepare`."""
 
     handle: EnvironmentHandle
     """Handle to the materialized context, used for subsequent `exec` and `teardown` calls."""
 
 
 class TeardownRequest(WireModel):
-    """Request payload for `METHOD_ENVIRONMENT_TEARDOWN`."""
+    """Request payload for `environment/teardown`."""
 
     handle: EnvironmentHandle
     """The prepared context to dispose of."""
 
 
 class TeardownResponse(WireModel):
-    """Response payload for `METHOD_ENVIRONMENT_TEARDOWN`. Empty on success; the wire-level error
-    shape is `animus_plugin_protocol::RpcError`.
-    """
+    """The answer of `environment/teardown`: empty."""
 
 
 if TYPE_CHECKING:

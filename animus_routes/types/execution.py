@@ -55,7 +55,7 @@ class RepositoryReservation(WireModel):
     model_config = ConfigDict(extra="forbid")
 
     repository: str
-    """Canonical repository identity. Hosts SHOULD use a normalized remote URL or provider
+    """Canonical repository identity. Hosts should use a normalized remote URL or provider
     `owner/name` identity and compare it case-insensitively where the provider does.
     """
 

@@ -41,10 +41,7 @@ LogLevel: TypeAlias = Literal[
     "warn",
     "error",
 ]
-"""Severity level for a `LogEntry`.
-
-Levels follow the `tracing` convention. Backends MAY drop entries below a configured floor; the
-daemon does not require backends to persist every level.
+"""How severe an entry is. A store may drop what is below a level that it is configured with.
 
 - trace: Highest-volume, lowest-priority. Used for fine-grained instrumentation.
 - debug: Debug-level diagnostic detail. Off by default in production.
@@ -89,7 +86,7 @@ class LogEntry(WireModel):
     """
 
     ts: Timestamp
-    """When the upstream emitter produced the entry. Backends MUST preserve the original timestamp
+    """When the upstream emitter produced the entry. Backends must preserve the original timestamp
     rather than overwriting with arrival time.
     """
 
@@ -102,19 +99,17 @@ class LogEntry(WireModel):
     """
 
     target: str
-    """Hierarchical target identifier matching the `tracing` module convention, e.g.
-    `"plugin.animus-subject-linear.client"`. Backends MAY index this for faster glob matches.
+    """Where in a program the entry comes from, as a dotted path, such as
+    `"plugin.animus-subject-linear.client"`. Stores may index it for globs.
     """
 
     message: str
-    """Human-readable log message. Multi-line content is allowed; emitters SHOULD avoid stuffing
+    """Human-readable log message. Multi-line content is allowed; emitters should avoid stuffing
     entire JSON blobs here and use `fields` instead.
     """
 
     fields: Any = Field(default=None, exclude_if=is_null)
-    """Structured key/value context. Defaults to `null` (omitted on the wire) when the emitter has
-    no structured context to attach.
-    """
+    """What else is known, by name; null if nothing is."""
 
     source_name: str | None = Field(default=None, exclude_if=is_null)
     """Free-form name disambiguating multiple emitters within a `LogSource`: plugin name
@@ -124,12 +119,11 @@ class LogEntry(WireModel):
 
 
 class LogQuery(WireModel):
-    """Filter applied to `LogStorageBackend.query` and `LogStorageBackend.tail`.
+    """Filter applied to `log_storage/query` and `log_storage/tail`.
 
-    All fields are optional and combined with AND semantics. Backends MUST honor filters they
-    advertise via `LogStorageSchema.supports_filtering` and MAY return
-    `error_codes.METHOD_NOT_SUPPORTED` for filters they can't apply — the daemon then filters
-    in-process.
+    All fields are optional and combined with AND semantics. Backends must honor filters they
+    advertise via `LogStorageSchema.supports_filtering` and may return -32001 for filters they
+    can't apply — the daemon then filters in-process.
     """
 
     cursor: str | None = Field(default=None, exclude_if=is_null)
@@ -139,12 +133,12 @@ class LogQuery(WireModel):
 
     follow: Bool = False
     """`true` = continue streaming new entries as they arrive (only meaningful for
-    `LogStorageBackend.tail`). Default `false`.
+    `log_storage/tail`). Default `false`.
     """
 
     limit: UInt64 | None = Field(default=None, exclude_if=is_null)
-    """Maximum number of entries to return from a single `LogStorageBackend.query` call. `None`
-    means no caller-imposed limit; the backend may still enforce its own.
+    """Maximum number of entries to return from a single `log_storage/query` call. `None` means no
+    caller-imposed limit; the backend may still enforce its own.
     """
 
     min_level: LogLevel | None = Field(default=None, exclude_if=is_null)
@@ -175,14 +169,14 @@ class LogQuery(WireModel):
 
 
 class LogQueryResult(WireModel):
-    """One page of `LogEntry` records returned by `LogStorageBackend.query`.
+    """One page of `LogEntry` records returned by `log_storage/query`.
 
     Backends that paginate set `next_cursor` to an opaque string the caller passes back as
     `LogQuery.cursor`. Backends that return everything in one shot leave it `None`.
     """
 
     entries: list[LogEntry]
-    """Matched entries in chronological order (oldest first). Backends MAY reverse this for
+    """Matched entries in chronological order (oldest first). Backends may reverse this for
     performance; if so, document it.
     """
 
@@ -217,23 +211,23 @@ class SupportsFiltering(WireModel):
 
 
 class LogStorageSchema(WireModel):
-    """Capability declaration returned by `METHOD_LOG_STORAGE_SCHEMA`.
+    """Capability declaration returned by `log_storage/schema`.
 
     The daemon uses this to adapt behavior without runtime guessing — for example, to skip
-    `LogStorageBackend.tail` for batch-only backends, or to know whether to apply filters
-    in-process before/after sending the query.
+    `log_storage/tail` for batch-only backends, or to know whether to apply filters in-process
+    before/after sending the query.
     """
 
     supports_query: Bool = False
-    """Backend implements `LogStorageBackend.query` for historical reads. If `false`, the backend
-    is write-only (a sink); hosts MUST NOT call `query`.
+    """Backend implements `log_storage/query` for historical reads. If `false`, the backend is
+    write-only (a sink); hosts must not call `query`.
     """
 
     supports_tail: Bool = False
-    """Backend implements `LogStorageBackend.tail` for streaming reads."""
+    """Backend implements `log_storage/tail` for streaming reads."""
 
     supports_dedup: Bool
-    """Backend deduplicates by `LogEntry.id`. Hosts MAY skip their own dedup table when this is
+    """Backend deduplicates by `LogEntry.id`. Hosts may skip their own dedup table when this is
     `true`.
     """
 
@@ -241,9 +235,8 @@ class LogStorageSchema(WireModel):
     """Which `LogQuery` filters the backend can evaluate server-side."""
 
     max_query_window: Int64 | None = Field(default=None, exclude_if=is_null)
-    """Maximum query window the backend will honor. Loki caps at 30d by default; ClickHouse has no
-    hard cap. `None` means the backend declines to advertise a limit. Stored as a millisecond
-    count on the wire to keep the schema serde-friendly.
+    """The longest span of time that one query may cover, in milliseconds; `None` if the store
+    names no limit.
     """
 
     retention_hint: Int64 | None = Field(default=None, exclude_if=is_null)

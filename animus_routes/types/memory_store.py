@@ -46,21 +46,21 @@ class MemoryScope(WireModel):
 
 
 class DeleteScopeRequest(WireModel):
-    """Request for `METHOD_MEMORY_DELETE_SCOPE`."""
+    """Request for `memory/delete_scope`."""
 
     scope: MemoryScope
     """Scope to delete."""
 
 
 class DeleteScopeResponse(WireModel):
-    """Response for `METHOD_MEMORY_DELETE_SCOPE`."""
+    """Response for `memory/delete_scope`."""
 
     ack: Bool
     """`true` if the scope was deleted (or didn't exist; idempotent)."""
 
 
 class GetMemoryRequest(WireModel):
-    """Request for `METHOD_MEMORY_GET`."""
+    """Request for `memory/get`."""
 
     scope: MemoryScope
     """Scope to read from."""
@@ -70,23 +70,23 @@ class GetMemoryRequest(WireModel):
 
 
 class GetMemoryResponse(WireModel):
-    """Response for `METHOD_MEMORY_GET`."""
+    """Response for `memory/get`."""
 
     found: Bool
-    """`true` iff the key was found."""
+    """`true` if, and only if, the key was found."""
 
     value: Any = Field(default=None, exclude_if=is_null)
     """The stored value, if found."""
 
 
 class ListScopesRequest(WireModel):
-    """Request for `METHOD_MEMORY_LIST_SCOPES`."""
+    """Request for `memory/list_scopes`."""
 
     cursor: str | None = Field(default=None, exclude_if=is_null)
     """Cursor-based pagination. `None` for the first page."""
 
     page_size: UInt32 | None = Field(default=None, exclude_if=is_null)
-    """Page size. Backends MAY clamp to their declared per-backend maximum. Defaults to 100 if
+    """Page size. Backends may clamp to their declared per-backend maximum. Defaults to 100 if
     unset.
     """
 
@@ -95,7 +95,7 @@ class ListScopesRequest(WireModel):
 
 
 class ListScopesResponse(WireModel):
-    """Response for `METHOD_MEMORY_LIST_SCOPES`."""
+    """Response for `memory/list_scopes`."""
 
     scopes: list[MemoryScope]
     """Returned scopes."""
@@ -134,7 +134,7 @@ class MemoryStoreCapabilities(WireModel):
 
 
 class PutMemoryRequest(WireModel):
-    """Request for `METHOD_MEMORY_PUT`."""
+    """Request for `memory/put`."""
 
     scope: MemoryScope
     """Target scope."""
@@ -146,14 +146,14 @@ class PutMemoryRequest(WireModel):
     """Value to store (JSON)."""
 
     ttl_secs: UInt64 | None = Field(default=None, exclude_if=is_null)
-    """Optional hint; backends MAY ignore. Backends MUST declare `native_ttl` in their
+    """Optional hint; backends may ignore. Backends must declare `native_ttl` in their
     capabilities; when false, the TTL is recorded in metadata only and the caller is responsible
     for eviction.
     """
 
 
 class PutMemoryResponse(WireModel):
-    """Response for `METHOD_MEMORY_PUT`."""
+    """Response for `memory/put`."""
 
     ack: Bool
     """`true` if the value was accepted."""
@@ -171,7 +171,7 @@ class PutMemoryResponse(WireModel):
 
 
 class QueryMemoryRequest(WireModel):
-    """Request for `METHOD_MEMORY_QUERY`."""
+    """Request for `memory/query`."""
 
     scope: MemoryScope
     """Scope to search."""
@@ -180,13 +180,13 @@ class QueryMemoryRequest(WireModel):
     """Natural-language query."""
 
     top_k: UInt32
-    """Maximum results to return. Backends MAY clamp to their declared `max_query_top_k`
+    """Maximum results to return. Backends may clamp to their declared `max_query_top_k`
     capability.
     """
 
 
 class QueryMemoryResponse(WireModel):
-    """Response for `METHOD_MEMORY_QUERY`."""
+    """Response for `memory/query`."""
 
     results: list[MemoryQueryResult]
     """Top-k semantic matches in descending relevance."""

@@ -23,13 +23,7 @@ __all__ = [
 
 
 class DaemonEventRecord(WireModel):
-    """Wire shape of one daemon event record forwarded to notifiers.
-
-    Mirrors `protocol::DaemonEventRecord` from `animus-cli` so the daemon can hand its native
-    event record over the wire without translation. Kept in this crate (rather than imported
-    from the main protocol crate) so notifier plugin authors only need to depend on this crate +
-    `animus-plugin-runtime`.
-    """
+    """One event of the daemon, as notifiers get it."""
 
     schema_: str = Field(validation_alias="schema", serialization_alias="schema")
     """Schema URI for the event payload (e.g. `"animus.daemon-event.v1"`)."""
@@ -54,7 +48,7 @@ class DaemonEventRecord(WireModel):
 
 
 class NotifierFlushParams(WireModel):
-    """Parameters for `METHOD_NOTIFIER_FLUSH`."""
+    """Parameters for `notifier/flush`."""
 
     project_root: str | None = Field(default=None, exclude_if=is_null)
     """Optional project-root scoping. `None` means flush every project the plugin tracks."""
@@ -76,7 +70,7 @@ class NotifierLifecycleEvent(WireModel):
 
 
 class NotifierFlushResult(WireModel):
-    """Result for `METHOD_NOTIFIER_FLUSH`."""
+    """Result for `notifier/flush`."""
 
     lifecycle_events: list[NotifierLifecycleEvent] = Field(default_factory=new_list)
     """Lifecycle records produced by the flush. Same shape as
@@ -85,24 +79,24 @@ class NotifierFlushResult(WireModel):
 
 
 class NotifierNotifyParams(WireModel):
-    """Parameters for `METHOD_NOTIFIER_NOTIFY`."""
+    """Parameters for `notifier/notify`."""
 
     event: DaemonEventRecord
     """One daemon event record to forward."""
 
 
 class NotifierNotifyResult(WireModel):
-    """Result for `METHOD_NOTIFIER_NOTIFY`.
+    """Result for `notifier/notify`.
 
     `accepted` reports whether the plugin took ownership of the event for at-least-one
     configured connector. `delivered` reports the number of successful synchronous deliveries
-    (useful for telemetry; backends that only enqueue MUST set this to `0`). `lifecycle_events`
+    (useful for telemetry; backends that only enqueue must set this to `0`). `lifecycle_events`
     carries best-effort lifecycle reporting (enqueued / sent / failed / dead-lettered) that the
     daemon can fan out into `events.jsonl` for operator visibility.
     """
 
     accepted: Bool
-    """`true` iff at least one connector accepted the event for delivery."""
+    """`true` if, and only if, at least one connector accepted the event for delivery."""
 
     delivered: UInt32 = 0
     """Number of deliveries the plugin completed synchronously."""
@@ -114,7 +108,7 @@ class NotifierNotifyResult(WireModel):
 
 
 class NotifierSchema(WireModel):
-    """Capability declaration returned by `METHOD_NOTIFIER_SCHEMA`."""
+    """Capability declaration returned by `notifier/schema`."""
 
     connector_kinds: list[str]
     """Free-form connector kinds this plugin can route to (e.g. `["webhook", "slack_webhook"]`).
@@ -123,6 +117,6 @@ class NotifierSchema(WireModel):
 
     supports_flush: Bool = False
     """Whether the plugin maintains its own outbox + background retry loop. When `true`, the daemon
-    SHOULD call `METHOD_NOTIFIER_FLUSH` on its tick boundary; when `false`, the daemon should
-    skip flush.
+    should call `notifier/flush` on its tick boundary; when `false`, the daemon should skip
+    flush.
     """

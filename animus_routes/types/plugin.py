@@ -95,10 +95,8 @@ _Token1To128: TypeAlias = Annotated[
 
 
 class ChatMessage(WireModel):
-    """One persisted turn in a conversation, in the kernel's portable provider-agnostic shape. The
-    plugin persists and returns it verbatim; `usage` / `blocks` are opaque JSON to this crate
-    (their schema lives in the kernel's chat store) so the protocol stays free of a `protocol`
-    crate dependency.
+    """One turn of a conversation. The store keeps it and gives it back as it is; `usage` and
+    `blocks` are the host's own JSON.
     """
 
     seq: UInt64
@@ -130,14 +128,13 @@ class ChatMessage(WireModel):
 
 
 class ConversationOperationAppendFence(WireModel):
-    """Lease identity required when a shared-authority runtime persists the assistant message
-    produced by a keyed operation.
+    """The lease that an assistant's message of a keyed operation is written under.
 
-    A backend advertising `CAPABILITY_CONVERSATION_OPERATION_FENCED_APPEND_V1` MUST append the
-    message in one transaction whose predicate matches the authenticated tenant and actor,
-    repository and conversation, caller key, operation id, lease token, unexpired backend-clock
-    lease, `user_accepted` state, and the conversation's active operation reservation. A stale
-    fence is rejected without inserting a message or changing conversation meta.
+    A store that advertises fenced appends writes the message in one transaction, and only if
+    tenant, actor, repository, conversation, caller key, operation id and lease token are those
+    of the operation, the lease has not expired by the store's own clock, the operation has
+    accepted the user's message, and it still holds the conversation. Otherwise nothing is
+    written.
     """
 
     caller_key: _Token1To128
@@ -157,30 +154,29 @@ class ConversationAppendMessageRequest(WireModel):
     """The turn to append."""
 
     as_user: str | None = Field(default=None, exclude_if=is_null)
-    """Acting user id, when known. A backend MAY use it to authorize the mutation. `None` for
+    """Acting user id, when known. A backend may use it to authorize the mutation. `None` for
     unscoped/admin access.
     """
 
     operation_fence: ConversationOperationAppendFence | None = Field(
         default=None, exclude_if=is_null
     )
-    """Required for assistant messages produced by a keyed operation on a shared backend. Omitted
-    for ordinary messages and legacy/local stores. Supporting backends advertise
-    `CAPABILITY_CONVERSATION_OPERATION_FENCED_APPEND_V1`.
+    """Required for an assistant's message of a keyed operation in a store that several hosts
+    share; absent for ordinary messages.
     """
 
     project_root: str | None = Field(default=None, exclude_if=is_null)
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -215,22 +211,22 @@ class ConversationCreateRequest(WireModel):
     owner: str | None = Field(default=None, exclude_if=is_null)
     """Legacy owner compatibility assertion.
 
-    Authenticated stores MUST stamp the owner from their call context; when this field is
-    present they may require it to match, but MUST never treat it as caller authority.
+    Authenticated stores must stamp the owner from their call context; when this field is
+    present they may require it to match, but must never treat it as caller authority.
     """
 
     project_root: str | None = Field(default=None, exclude_if=is_null)
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -240,13 +236,9 @@ class ConversationCreateRequest(WireModel):
 
 
 class ConversationMeta(WireModel):
-    """Conversation metadata — the continuity pointer, identity, and the immutable
-    ownership/visibility fields that power per-user history.
-
-    The shape matches the kernel's on-disk `meta.json` exactly so existing filesystem
-    conversations and plugin-backed ones are interchangeable. Identity/concurrency fields use
-    serde defaults so legacy `meta.json` files still deserialize as unbound, revision zero,
-    unowned + private.
+    """What is known of a conversation: where its session continues, who it is, and who owns and
+    sees it. A conversation of an older host has no agent, revision 0 and no owner, and is
+    private.
     """
 
     id: str
@@ -261,7 +253,7 @@ class ConversationMeta(WireModel):
     active_operation_id: _Token1To128 | None = Field(default=None, exclude_if=is_null)
     """Durable operation that owns the current revision reservation.
 
-    `None` means no keyed operation owns a reservation. A present id MUST contain 1..=128 ASCII
+    `None` means no keyed operation owns a reservation. A present id must contain 1..=128 ASCII
     alphanumeric or `._:-` characters. Backends expose it through load-meta and accept it
     through save-meta so the owning operation can recover after a crash.
     """
@@ -279,7 +271,7 @@ class ConversationMeta(WireModel):
 
     owner: str | None = Field(default=None, exclude_if=is_null)
     """Authenticated user id that owns this conversation. Authenticated stores stamp this from
-    their call context and MUST NOT accept an ordinary metadata update that changes or clears
+    their call context and must not accept an ordinary metadata update that changes or clears
     it. `None` is reserved for explicitly configured legacy data.
     """
 
@@ -297,7 +289,7 @@ class ConversationMeta(WireModel):
     """
 
     visibility: Visibility = "private"
-    """Visibility. Defaults to `Visibility.Private` for legacy metas."""
+    """Visibility. Defaults to `"private"` for legacy metas."""
 
 
 class ConversationCreateResponse(WireModel):
@@ -314,7 +306,7 @@ class ConversationDeleteRequest(WireModel):
     """Conversation id to delete."""
 
     as_user: str | None = Field(default=None, exclude_if=is_null)
-    """Acting user id, when known. A backend MAY use it to authorize the delete. `None` for
+    """Acting user id, when known. A backend may use it to authorize the delete. `None` for
     unscoped/admin access.
     """
 
@@ -322,14 +314,14 @@ class ConversationDeleteRequest(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -343,30 +335,30 @@ class ConversationListRequest(WireModel):
     """`conversation/list` request."""
 
     as_user: str | None = Field(default=None, exclude_if=is_null)
-    """When set, the backend returns conversations owned by this user id PLUS any
-    `Visibility.Shared` ones. When `None`, all conversations are returned (legacy/admin view). A
-    backend without auth context may ignore this and return everything.
+    """When set, the backend returns conversations owned by this user id PLUS any `"shared"` ones.
+    When `None`, all conversations are returned (legacy/admin view). A backend without auth
+    context may ignore this and return everything.
     """
 
     project_root: str | None = Field(default=None, exclude_if=is_null)
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
 
 
 class ConversationSummary(WireModel):
-    """One-line summary returned by `METHOD_CONVERSATION_LIST`."""
+    """One-line summary returned by `conversation/list`."""
 
     id: str
     """Conversation id."""
@@ -413,7 +405,7 @@ class ConversationLoadMessagesRequest(WireModel):
     """Conversation id whose messages to read."""
 
     as_user: str | None = Field(default=None, exclude_if=is_null)
-    """Acting user id, when known. A backend MAY use it to authorize the read. `None` for
+    """Acting user id, when known. A backend may use it to authorize the read. `None` for
     unscoped/admin access.
     """
 
@@ -421,14 +413,14 @@ class ConversationLoadMessagesRequest(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -448,7 +440,7 @@ class ConversationLoadMetaRequest(WireModel):
     """Conversation id to load."""
 
     as_user: str | None = Field(default=None, exclude_if=is_null)
-    """Acting user id, when known. A backend MAY use it to authorize the read (e.g. deny a private
+    """Acting user id, when known. A backend may use it to authorize the read (e.g. deny a private
     conversation owned by another user). `None` for unscoped/admin access.
     """
 
@@ -456,14 +448,14 @@ class ConversationLoadMetaRequest(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -480,12 +472,12 @@ class ConversationSaveMetaRequest(WireModel):
     """`conversation/save_meta` request."""
 
     meta: ConversationMeta
-    """The meta to persist. `meta.owner` is an immutable assertion: an ordinary save MUST NOT
+    """The meta to persist. `meta.owner` is an immutable assertion: an ordinary save must not
     change or clear the stored owner.
     """
 
     as_user: str | None = Field(default=None, exclude_if=is_null)
-    """Acting user id, when known. A backend MAY use it to authorize the mutation. `None` for
+    """Acting user id, when known. A backend may use it to authorize the mutation. `None` for
     unscoped/admin access.
     """
 
@@ -498,14 +490,14 @@ class ConversationSaveMetaRequest(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -524,14 +516,14 @@ class ConversationScope(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -650,13 +642,9 @@ class InitializeParams(WireModel):
     """Capabilities the host promises to honor."""
 
     init_extensions: dict[str, Any] = Field(default_factory=new_dict, exclude_if=not_)
-    """Forward-compatible per-extension blobs the host may pass on initialize.
-
-    v0.5 uses this for `project_binding` (the project root the plugin process is bound to for
-    its lifetime). Plugins ignore extensions they don't recognize; hosts SHOULD only populate
-    extensions a plugin's declared protocol version is known to understand.
-
-    Defaults to empty for back-compat with v1.0.0 hosts.
+    """What the host tells plugins beyond the protocol, by name, such as `project_binding`: the
+    project that the process serves for its lifetime. Names that a plugin does not know are to
+    be ignored.
     """
 
 
@@ -712,22 +700,15 @@ class PluginCapabilities(WireModel):
 
 
 class KindCapability(WireModel):
-    """Typed per-kind capability declaration carried in `InitializeResult.kind_capabilities`.
-
-    Each new plugin-kind protocol crate (e.g., `animus-workflow-runner-protocol`) defines a
-    strongly-typed Capabilities struct (e.g., `WorkflowRunnerCapabilities`) which serializes
-    into the `KindCapability.extra` field.
-    """
+    """What a plugin says of one of its kinds in `InitializeResult.kind_capabilities`."""
 
     crate_version: str
-    """Per-kind protocol crate semver the plugin was built against, e.g. `"0.1.0"`. Hosts use the
-    major component for compatibility checks.
+    """The version of the kind's protocol that the plugin is written for, such as `"0.1.0"`. Hosts
+    compare the major version.
     """
 
     extra: Any = Field(default=None, exclude_if=is_null)
-    """Backend-specific capability flags, typed by the per-kind protocol crate. Opaque to
-    `animus-plugin-protocol`.
-    """
+    """What the kind itself has to declare, such as `QueueCapabilities` for a queue."""
 
 
 class PluginInfo(WireModel):
@@ -740,28 +721,20 @@ class PluginInfo(WireModel):
     """Plugin's semver."""
 
     plugin_kind: str
-    """One of the `PLUGIN_KIND_*` constants. Prefer `PluginInfo.plugin_kind` to read this as a
-    typed `PluginKind`.
-    """
+    """The plugin's kind, such as `subject_backend`; of several, the first."""
 
     description: str | None = Field(default=None, exclude_if=is_null)
     """Human-readable description."""
 
     plugin_kinds: list[str] = Field(default_factory=new_list, exclude_if=not_)
-    """Additional kinds this plugin ALSO serves (v0.7 multi-kind). One process can fill several
-    roles (e.g. a Postgres backend that is both `subject_backend` and `config_source`).
-    `plugin_kind` stays the primary/legacy kind; match against the full set via
-    `PluginInfo.serves_kind`. Empty = single-kind (back-compat).
+    """The other kinds of the same process, such as `config_source` beside `subject_backend`.
+    Empty: there is one.
     """
 
 
 class InitializeResult(WireModel):
-    """Plugin's response to `initialize`.
-
-    The host inspects `protocol_version` for compatibility and stores `capabilities` (the legacy
-    method allowlist) and `kind_capabilities` (the typed per-kind capability map introduced in
-    v1.1.0) for the lifetime of the plugin connection so it can avoid calling unsupported
-    methods.
+    """The plugin's answer to `initialize`. The host compares `protocol_version`, and keeps
+    `capabilities` and `kind_capabilities` as long as the process lives.
     """
 
     protocol_version: str
@@ -774,14 +747,7 @@ class InitializeResult(WireModel):
     """Capabilities the plugin advertises."""
 
     kind_capabilities: dict[str, KindCapability] = Field(default_factory=new_dict, exclude_if=not_)
-    """Typed per-kind capability map introduced in protocol v1.1.0.
-
-    Keyed by `PLUGIN_KIND_*` string. Each value declares the per-kind protocol crate version the
-    plugin was built against plus backend- specific capability flags via `KindCapability.extra`.
-    v1.0.0 plugins leave this empty; v1.1.0+ plugins populate one entry per kind they implement
-    (most plugins implement a single kind).
-
-    Defaults to empty for back-compat with v1.0.0 plugins.
+    """For each kind that has something to declare, the version of its protocol and its own flags.
     """
 
 
@@ -800,9 +766,7 @@ class PluginManifest(WireModel):
     """Plugin semver."""
 
     plugin_kind: str
-    """One of the `PLUGIN_KIND_*` constants. Prefer `PluginManifest.kind` to read this as a typed
-    `PluginKind`.
-    """
+    """The plugin's kind, such as `subject_backend`; of several, the first."""
 
     description: str
     """Human-readable description."""
@@ -814,71 +778,28 @@ class PluginManifest(WireModel):
     """Methods implemented by the plugin."""
 
     env_required: list[EnvRequirement] = Field(default_factory=new_list, exclude_if=not_)
-    """Environment variables the plugin needs the host to forward at spawn time.
-
-    The plugin host clears the daemon's process environment before spawning a plugin
-    (`env_clear()`) and only forwards a minimal universal shell allowlist (`PATH`, `HOME`,
-    `TMPDIR`, `LANG`, `LC_ALL`, `RUST_LOG`, `RUST_BACKTRACE`, `TZ`) plus the variables declared
-    here. Plugins that need an `OPENAI_API_KEY`, `LINEAR_API_TOKEN`, etc. must list them in this
-    field; otherwise they will be missing at runtime even though the daemon's environment had
-    them set.
-
-    Defaults to empty for back-compat: plugins built against earlier versions of the protocol
-    crate simply opt into zero secrets.
+    """The environment variables that the host has to forward. It starts a plugin with `PATH`,
+    `HOME`, `TMPDIR`, `LANG`, `LC_ALL`, `RUST_LOG`, `RUST_BACKTRACE`, `TZ`, and with those that
+    stand here; every other variable is missing in the plugin, even if the daemon has it.
     """
 
     notification_buffer_size: UInt64 | None = Field(default=None, exclude_if=is_null)
-    """Author-supplied hint for the size of the host's notification broadcast channel for this
-    plugin process.
-
-    Plugin authors who know they emit bursts of notifications (e.g. a chatty streaming
-    `agent/run` that fans out hundreds of `agent/output` frames before a slow subscriber catches
-    up) can request a larger channel here. The host picks the channel capacity in priority
-    order:
-
-    1. This manifest field (when set and non-zero).
-    2. `ANIMUS_PLUGIN_BROADCAST_CAPACITY` env override (when set and parseable as a non-zero
-      `usize`).
-    3. The host's compiled default (currently 256).
-
-    Capacity is fixed for a given plugin process lifetime — the underlying
-    `tokio::sync::broadcast` channel cannot be resized at runtime. To change the capacity,
-    restart the plugin process so the host can pick up the new hint.
+    """How many notifications of this plugin the host should keep for whoever reads slowly, for
+    plugins that send many at once. The host takes this number, or else
+    `ANIMUS_PLUGIN_BROADCAST_CAPACITY`, or else 256, when it starts the process; it does not
+    change while the process lives.
     """
 
     plugin_kinds: list[str] = Field(default_factory=new_list, exclude_if=not_)
-    """Additional kinds this plugin ALSO serves (v0.7 multi-kind). One process can fill several
-    roles; discovery + preflight should match against the full set via
-    `PluginManifest.serves_kind`. `plugin_kind` stays the primary/legacy kind. Empty =
-    single-kind (back-compat).
-    """
+    """The other kinds of the same process. Empty: there is one."""
 
     supports_mcp: Bool | None = Field(default=None, exclude_if=is_null)
-    """Whether this plugin consumes host-injected MCP servers.
-
-    First-class, plugin-DECLARED capability the kernel reads instead of hardcoding per-tool
-    behavior in name tables (REQUIREMENT-039). A provider plugin sets this to advertise whether
-    it accepts the host-supplied MCP server set (profile/skill MCP endpoints injected via the
-    run request); the kernel gates MCP injection on the declared value rather than a built-in
-    allow-list keyed on the tool name.
-
-    This is the proof-of-pattern field for a growing family of declared kernel-behavior
-    capabilities (launch template, permission-mode flag, reasoning-effort, default model, ...)
-    that will migrate off the kernel's hardcoded name tables onto the manifest over subsequent
-    slices.
-
-    Back-compat: `None` means "undeclared" — plugins built against earlier protocol versions
-    omit the field entirely, and the kernel applies its historical default (MCP-capable for
-    provider plugins). Only an explicit `Some(false)` opts a provider out of MCP injection.
-    """
+    """Whether agents of this provider can use MCP servers. `None` leaves it to the host."""
 
 
 class RpcError(WireModel):
-    """JSON-RPC 2.0 error payload.
-
-    `code` is one of the constants in `error_codes` or an implementation-specific value in the
-    reserved JSON-RPC range. `data` is optional structured detail that the host can surface in
-    logs or pass back to the originating CLI/MCP caller.
+    """The error of an answer. `code` is one of the protocol's, or of JSON-RPC's reserved range;
+    `data` is detail that the host may log or pass on.
     """
 
     code: Int32
@@ -911,12 +832,7 @@ class RpcNotification(WireModel):
 
 
 class RpcRequest(WireModel):
-    """A JSON-RPC 2.0 request frame.
-
-    `id` is `Some` for requests that expect a response. Notifications use `RpcNotification`
-    instead and have no `id`. `params` is structurally typed via `Value` so the runtime can
-    dispatch to method-specific deserializers.
-    """
+    """A request, which has an `id`; a notification has none."""
 
     jsonrpc: str
     """Always `"2.0"`."""
@@ -925,20 +841,14 @@ class RpcRequest(WireModel):
     """JSON-RPC method name (e.g. `"initialize"`, `"subject/list"`)."""
 
     id: Any = Field(default=None, exclude_if=is_null)
-    """Request id. `None` indicates a notification (use `RpcNotification` instead in that case;
-    this field exists to round-trip permissively).
-    """
+    """The request's id; absent in a notification."""
 
     params: Any = Field(default=None, exclude_if=is_null)
     """Method parameters; structurally validated by the receiving handler."""
 
 
 class RpcResponse(WireModel):
-    """A JSON-RPC 2.0 response frame.
-
-    Exactly one of `result` or `error` should be set. Use `RpcResponse.ok` or `RpcResponse.err`
-    to construct correctly-shaped responses.
-    """
+    """An answer: exactly one of `result` and `error`."""
 
     jsonrpc: str
     """Always `"2.0"`."""
@@ -956,9 +866,7 @@ class RpcResponse(WireModel):
 
 
 TriggerAckStatus: TypeAlias = str
-"""Trigger ack status. Wire representation is a snake_case string; unknown values round-trip via
-Other.
-"""
+"""What the host did with an event: `queued`, `unmatched` or `shutdown`; others may come."""
 
 
 class TriggerAckParams(WireModel):
@@ -976,8 +884,8 @@ class TriggerAckParams(WireModel):
 
 
 TriggerActionHint: TypeAlias = str
-"""Trigger action hint. Wire representation is a snake_case string; unknown values round-trip via
-Other.
+"""What a trigger suggests that the host does with an event: `create_task` or `run_workflow`;
+others may come.
 """
 
 
@@ -995,18 +903,11 @@ class TriggerBinding(WireModel):
 
 
 class TriggerEvent(WireModel):
-    """A trigger event emitted by a trigger backend plugin.
+    """An event of a trigger, which the host matches with its triggers.
 
-    Plugins deliver these as `trigger/event` JSON-RPC notifications. The host routes the event
-    to the matching trigger configuration; what the host does next depends on `action_hint` and
-    `subject_id`:
-
-    - `subject_id` is set → the host resolves the subject (via the configured subject backend)
-      and may kick the subject's assigned workflow.
-    - `action_hint` is `Some(TriggerActionHint::CreateTask)` → the host creates a new task with
-      `payload` as input context.
-    - Otherwise the host enqueues the event against the trigger's `workflow_ref` (if configured)
-      using the existing webhook dispatch path.
+    - With a `subject_id`, the host looks the subject up and may start its workflow.
+    - With the hint `create_task`, it makes a new task, with `payload` as its input.
+    - Otherwise it starts the trigger's workflow, if one is configured.
     """
 
     event_id: str

@@ -101,14 +101,14 @@ class ConversationOperationAcceptUserRequest(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -139,14 +139,14 @@ class ConversationOperationBeginRequest(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -220,14 +220,14 @@ class ConversationOperationBindExecutionRequest(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -248,14 +248,14 @@ class ConversationOperationKey(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -276,14 +276,14 @@ class ConversationOperationLoadRequest(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -322,14 +322,14 @@ class ConversationOperationReleaseRequest(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -354,14 +354,14 @@ class ConversationOperationRenewRequest(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """
@@ -394,14 +394,14 @@ class ConversationOperationTerminalizeRequest(WireModel):
     """Absolute project root path of the calling CLI/daemon."""
 
     repo_scope: str | None = Field(default=None, exclude_if=is_null)
-    """Repository scope id (see `protocol::repository_scope_for_path`)."""
+    """Repository scope id."""
 
     tenant_id: _Text1To128 | None = Field(default=None, exclude_if=is_null)
     """Opaque server-selected tenant/workspace partition key.
 
     The authenticated application layer derives this value from its session and forwards the
     same value in the transport actor. A user supplied workspace id is not authoritative.
-    Authenticated stores MUST fail closed if this field is absent or disagrees with the
+    Authenticated stores must fail closed if this field is absent or disagrees with the
     transport-asserted actor tenant. Omission remains wire-compatible only for explicitly
     configured single-tenant legacy stores.
     """

@@ -44,7 +44,7 @@ class AgentCancelRequest(WireModel):
 
 
 class AgentOutput(WireModel):
-    """Incremental text the model has produced. Maps to `NOTIFICATION_AGENT_OUTPUT`."""
+    """Incremental text the model has produced. Maps to `agent/output`."""
 
     kind: Literal["output"] = "output"
 
@@ -59,7 +59,7 @@ class AgentOutput(WireModel):
 
 
 class AgentThinking(WireModel):
-    """Visible reasoning from the model. Maps to `NOTIFICATION_AGENT_THINKING`."""
+    """Visible reasoning from the model. Maps to `agent/thinking`."""
 
     kind: Literal["thinking"] = "thinking"
 
@@ -71,7 +71,7 @@ class AgentThinking(WireModel):
 
 
 class AgentToolCall(WireModel):
-    """Agent invoked a tool. Maps to `NOTIFICATION_AGENT_TOOL_CALL`."""
+    """Agent invoked a tool. Maps to `agent/toolCall`."""
 
     kind: Literal["toolCall"] = "toolCall"
 
@@ -89,7 +89,7 @@ class AgentToolCall(WireModel):
 
 
 class AgentToolResult(WireModel):
-    """Tool returned a result. Maps to `NOTIFICATION_AGENT_TOOL_RESULT`."""
+    """Tool returned a result. Maps to `agent/toolResult`."""
 
     kind: Literal["toolResult"] = "toolResult"
 
@@ -107,7 +107,7 @@ class AgentToolResult(WireModel):
 
 
 class AgentError(WireModel):
-    """Error encountered mid-run. Maps to `NOTIFICATION_AGENT_ERROR`."""
+    """Error encountered mid-run. Maps to `agent/error`."""
 
     kind: Literal["error"] = "error"
 
@@ -125,16 +125,8 @@ AgentNotification: TypeAlias = Annotated[
     AgentOutput | AgentThinking | AgentToolCall | AgentToolResult | AgentError,
     Field(discriminator="kind"),
 ]
-"""A streaming notification a provider may emit mid-run.
-
-The runtime in `animus-plugin-runtime` wraps these into JSON-RPC notifications using the
-wire-method constants (`NOTIFICATION_AGENT_OUTPUT`, `NOTIFICATION_AGENT_THINKING`,
-`NOTIFICATION_AGENT_TOOL_CALL`, `NOTIFICATION_AGENT_TOOL_RESULT`, `NOTIFICATION_AGENT_ERROR`)
-and forwards them to the host on the same channel as the eventual `AgentRunResponse` reply.
-Providers only construct the variants — they don't need to touch JSON-RPC themselves.
-
-`session_id` is filled in by the provider once known. All variants are safe to emit before
-`AgentRunResponse` is returned; emissions after the response are ignored by the runtime.
+"""What a provider reports during a run. Each goes out as the notification that its `kind` means.
+`session_id` is filled in. What comes after the answer of the run is dropped.
 """
 
 
@@ -172,11 +164,8 @@ class AgentRespondResult(WireModel):
 
 
 class AgentRunRequest(WireModel):
-    """Parameters for an `agent/run` (or `agent/resume`) call.
-
-    The same struct is reused for both methods; resume calls additionally carry the prior
-    `session_id` so the provider knows which transcript to continue. The shape is intentionally
-    tolerant of provider-specific extensions via `AgentRunRequest.extras`.
+    """The params of `agent/run` and `agent/resume`; the latter names the `session_id` to continue.
+    Keys that are not listed here are a provider's own, and are kept.
     """
 
     prompt: str

@@ -69,9 +69,7 @@ class QueueEntry(WireModel):
     """Subject id from the dispatch envelope."""
 
     subject_dispatch: SubjectDispatch
-    """Full dispatch envelope — included so the daemon can lease an entry and start work without a
-    second roundtrip.
-    """
+    """What the workflow is started with, so that whoever leases the entry can begin at once."""
 
     status: str
     """Status value from `status`."""
@@ -111,18 +109,16 @@ class QueueCapabilities(WireModel):
     """
 
     max_lease_batch: UInt32 = 0
-    """Maximum batch size accepted on `METHOD_QUEUE_LEASE`. Hosts clamp requested `max` to this
-    value.
-    """
+    """Maximum batch size accepted on `queue/lease`. Hosts clamp requested `max` to this value."""
 
     priority_weighted: Bool = False
-    """`true` if the backend honors `priority` on `SubjectDispatch` (v0.5 reference implementation
-    is strict FIFO within Pending status; later backends may weight by priority).
+    """Whether the queue heeds `priority` of a dispatch. Without it, entries leave in the order in
+    which they came.
     """
 
 
 class QueueCompletionRequest(WireModel):
-    """Request for `METHOD_QUEUE_COMPLETION`."""
+    """Request for `queue/completion`."""
 
     entry_id: str
     """Entry id whose workflow terminated."""
@@ -138,14 +134,14 @@ class QueueCompletionRequest(WireModel):
 
 
 class QueueDropRequest(WireModel):
-    """Request for `METHOD_QUEUE_DROP`."""
+    """Request for `queue/drop`."""
 
     entry_id: str
     """Entry id to drop."""
 
 
 class QueueEnqueueRequest(WireModel):
-    """Request for `METHOD_QUEUE_ENQUEUE`."""
+    """Request for `queue/enqueue`."""
 
     subject_dispatch: SubjectDispatch
     """Full dispatch envelope to enqueue."""
@@ -159,13 +155,13 @@ class QueueEnqueueRequest(WireModel):
 
     run_at: str | None = Field(default=None, exclude_if=is_null)
     """Optional RFC 3339 earliest-dispatch time. When set and in the future, the entry is enqueued
-    as deferred: it stays in `status.PENDING` but is excluded from `METHOD_QUEUE_LEASE` until
-    this instant passes. `None` means dispatch as soon as capacity allows (today's behavior).
+    as deferred: it stays in `status.PENDING` but is excluded from `queue/lease` until this
+    instant passes. `None` means dispatch as soon as capacity allows (today's behavior).
     """
 
 
 class QueueEnqueueResponse(WireModel):
-    """Response for `METHOD_QUEUE_ENQUEUE`."""
+    """Response for `queue/enqueue`."""
 
     enqueued: Bool
     """`true` if a new entry was created. For immediate (non-deferred) enqueues this stays
@@ -190,7 +186,7 @@ class QueueEnqueueResponse(WireModel):
 
 
 class QueueHoldRequest(WireModel):
-    """Request for `METHOD_QUEUE_HOLD`."""
+    """Request for `queue/hold`."""
 
     entry_id: str
     """Entry id to hold."""
@@ -212,7 +208,7 @@ cross-backend collisions are impossible.
 
 
 class QueueLeaseRequest(WireModel):
-    """Request for `METHOD_QUEUE_LEASE`."""
+    """Request for `queue/lease`."""
 
     max: UInt64
     """Maximum number of entries to lease in this call."""
@@ -228,21 +224,21 @@ class QueueLeaseRequest(WireModel):
     """
 
     workflow_ids: list[str] | None = Field(default=None, exclude_if=is_null)
-    """Optional daemon-provided workflow ids to attach to leased entries. If set, length MUST be
+    """Optional daemon-provided workflow ids to attach to leased entries. If set, length must be
     exactly `max` (plugin returns an error otherwise). If `None`, the plugin generates synthetic
     UUIDs.
     """
 
 
 class QueueLeaseResponse(WireModel):
-    """Response for `METHOD_QUEUE_LEASE`."""
+    """Response for `queue/lease`."""
 
     leased: list[QueueEntry]
     """Leased entries (already transitioned to Assigned)."""
 
 
 class QueueListRequest(WireModel):
-    """Request for `METHOD_QUEUE_LIST`."""
+    """Request for `queue/list`."""
 
     limit: UInt64 | None = Field(default=None, exclude_if=is_null)
     """Pagination limit."""
@@ -277,7 +273,7 @@ class QueueStats(WireModel):
 
 
 class QueueListResponse(WireModel):
-    """Response for `METHOD_QUEUE_LIST`."""
+    """Response for `queue/list`."""
 
     entries: list[QueueEntry]
     """Returned entries."""
@@ -290,7 +286,7 @@ class QueueListResponse(WireModel):
 
 
 class QueueMarkAssignedRequest(WireModel):
-    """Request for `METHOD_QUEUE_MARK_ASSIGNED`."""
+    """Request for `queue/mark_assigned`."""
 
     entry_id: str
     """Entry id to transition."""
@@ -312,7 +308,7 @@ class QueueMutationResponse(WireModel):
 
 
 class QueueNextDeadlineResponse(WireModel):
-    """Response for `METHOD_QUEUE_NEXT_DEADLINE`."""
+    """Response for `queue/next_deadline`."""
 
     next_run_at: str | None = Field(default=None, exclude_if=is_null)
     """Earliest future `run_at` (RFC 3339) across pending deferred entries, or `None` when the
@@ -323,7 +319,7 @@ class QueueNextDeadlineResponse(WireModel):
 
 
 class QueueReleasePendingParams(WireModel):
-    """Request for `METHOD_QUEUE_RELEASE_PENDING`."""
+    """Request for `queue/release_pending`."""
 
     entry_id: str
     """Entry id to return to Pending."""
@@ -333,7 +329,7 @@ class QueueReleasePendingParams(WireModel):
 
 
 class QueueReleasePendingResponse(WireModel):
-    """Response for `METHOD_QUEUE_RELEASE_PENDING`."""
+    """Response for `queue/release_pending`."""
 
     entry_id: str
     """Entry id whose status was changed."""
@@ -343,21 +339,21 @@ class QueueReleasePendingResponse(WireModel):
 
 
 class QueueReleaseRequest(WireModel):
-    """Request for `METHOD_QUEUE_RELEASE`."""
+    """Request for `queue/release`."""
 
     entry_id: str
     """Entry id to release."""
 
 
 class QueueReorderRequest(WireModel):
-    """Request for `METHOD_QUEUE_REORDER`."""
+    """Request for `queue/reorder`."""
 
     entry_ids: list[str]
     """New order (partial — entries not in this list keep their existing position)."""
 
 
 class QueueReorderResponse(WireModel):
-    """Response for `METHOD_QUEUE_REORDER`."""
+    """Response for `queue/reorder`."""
 
     reordered_count: UInt64
     """Count of entries whose position changed."""

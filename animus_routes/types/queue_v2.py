@@ -157,7 +157,7 @@ class QueueLeaseBlock(WireModel):
     """Queue entry that remained untouched."""
 
     reason: QueueLeaseBlockReason
-    """Typed collision/recovery reason."""
+    """Why the entry cannot be leased."""
 
     conflicts_with: ExecutionFence | None = Field(default=None, exclude_if=is_null)
     """Existing execution that caused the conflict, when applicable."""
@@ -189,7 +189,7 @@ class QueueLeaseMutationResponse(WireModel):
     model_config = ConfigDict(extra="forbid")
 
     outcome: QueueLeaseMutationOutcome
-    """Typed mutation outcome."""
+    """What became of the change."""
 
     execution: ExecutionFence | None = Field(default=None, exclude_if=is_null)
     """Current fence after success, including a transferred/incremented lease generation after
@@ -280,7 +280,7 @@ class QueueLeaseV2Request(WireModel):
 
 
 class QueueLeaseV2Response(WireModel):
-    """Response for `METHOD_QUEUE_LEASE_V2`."""
+    """The answer of `queue/v2/lease`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -288,7 +288,7 @@ class QueueLeaseV2Response(WireModel):
     """Newly leased entries with complete ownership fences."""
 
     blocked: list[QueueLeaseBlock] = Field(default_factory=new_list, exclude_if=not_)
-    """Candidates intentionally left in place due to a typed fence."""
+    """Entries that were left where they are, because a fence stands in the way."""
 
 
 class QueueReleasePendingV2Request(WireModel):

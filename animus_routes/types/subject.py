@@ -116,7 +116,7 @@ class CustomFieldSpec(WireModel):
     """Field type."""
 
     values: list[str] | None = Field(default=None, exclude_if=is_null)
-    """For `CustomFieldKind.Enum` fields, the enumerated values."""
+    """The values of an `"enum"` field."""
 
 
 SubjectId: TypeAlias = str
@@ -132,11 +132,8 @@ cross-backend collisions are impossible.
 
 
 class DeleteSubjectRequest(WireModel):
-    """Request payload for `subject/delete`. Added in v0.1.8.
-
-    Backends that do not support deletion MUST reject with the
-    `error_codes.METHOD_NOT_SUPPORTED` JSON-RPC error code so the daemon can fall back to
-    status-only soft-cancel semantics.
+    """The params of `subject/delete`. A backend that deletes nothing answers -32001, and the
+    daemon cancels the subject instead.
     """
 
     id: SubjectId
@@ -144,12 +141,7 @@ class DeleteSubjectRequest(WireModel):
 
 
 class DeleteSubjectResponse(WireModel):
-    """Response payload for `subject/delete`. Added in v0.1.8.
-
-    Carries a single `ok` flag so the wire shape remains an object (matching every other subject
-    verb) and so future fields — e.g. a tombstone id or a `permanent: bool` discriminator — can
-    be added without breaking v0.1.8 clients.
-    """
+    """The answer of `subject/delete`."""
 
     ok: Bool
     """True when the backend successfully deleted the subject."""
@@ -162,11 +154,8 @@ SubjectStatus: TypeAlias = Literal[
     "done",
     "cancelled",
 ]
-"""Normalized cross-backend subject status.
-
-Backend-native states (`"Backlog"`, `"In Review"`, `"Won't Fix"`, ...) map into one of these
-five via the `status_map` declared per-subject in workflow YAML. The mapping lives in
-configuration, not code, so adding a new backend never requires extending this enum.
+"""How far a subject is, in the host's five words. A tracker's own states (`"Backlog"`, `"In
+Review"`) map to one of them; they go into `native_status` beside it.
 
 - ready: Eligible for dispatch.
 - in-progress: Currently being worked by a workflow run (or by a human, in the upstream system).
@@ -204,7 +193,7 @@ class SubjectAttachment(WireModel):
     backend-defined artifact carried alongside the work item.
 
     The `kind` field is opaque to the daemon; workflow YAML matches on it. Convention:
-    `"document"`, `"url"`, `"file"`, `"comment-thread"`. Backends MAY introduce custom kinds.
+    `"document"`, `"url"`, `"file"`, `"comment-thread"`. Backends may introduce custom kinds.
     """
 
     id: str
@@ -212,7 +201,7 @@ class SubjectAttachment(WireModel):
 
     kind: str
     """Attachment category. Conventional values: `"document"`, `"url"`, `"file"`,
-    `"comment-thread"`. Backends MAY emit custom values.
+    `"comment-thread"`. Backends may emit custom values.
     """
 
     uri: str
@@ -221,9 +210,7 @@ class SubjectAttachment(WireModel):
     """
 
     metadata: Any = Field(default=None, exclude_if=is_null)
-    """Free-form backend metadata (size, author, revision, etc.). Defaults to JSON `null` and is
-    skipped on serialization at that default.
-    """
+    """What else is known of the attachment: size, author, revision."""
 
     mime_type: str | None = Field(default=None, exclude_if=is_null)
     """MIME type, if known (e.g. `"text/markdown"`, `"application/pdf"`)."""
@@ -267,10 +254,8 @@ class Subject(WireModel):
     """
 
     attachments: list[SubjectAttachment] = Field(default_factory=new_list, exclude_if=not_)
-    """First-class attachments the subject carries — documents, URLs, uploaded files, comment
-    threads. Backends like Linear surface attached spec docs here; workflow YAML can gate on
-    attachment presence (`requires_document_attachment: true`) to drive document-aware phases.
-    Defaults to empty, which is skipped on serialization for v0.1.0 wire compatibility.
+    """Documents, URLs, files and threads that belong to the subject. Workflows can wait for one
+    (`requires_document_attachment: true`).
     """
 
     children: list[SubjectId] = Field(default_factory=new_list, exclude_if=not_)
@@ -301,10 +286,8 @@ class Subject(WireModel):
     """Optional priority on a 0..=4 scale: 0 = none, 1 = low, 2 = medium, 3 = high, 4 = critical."""
 
     status_metadata: Any = Field(default=None, exclude_if=is_null)
-    """Free-form backend status payload — state id, color, type, ordering position, transition
-    rules, etc. Workflows may read this via templating (e.g.
-    `{{subject.status_metadata.color}}`). Defaults to JSON `null`, which is skipped on
-    serialization so v0.1.0 consumers see no extra field.
+    """What the tracker says of its own state: id, color, type, order. Workflows may read it
+    (`{{subject.status_metadata.color}}`). null is left out.
     """
 
     url: str | None = Field(default=None, exclude_if=is_null)
@@ -325,15 +308,13 @@ class SubjectChangedEvent(WireModel):
 
     previous_dispatch_label: str | None = Field(default=None, exclude_if=is_null)
     """Workflow dispatch label before the change, if known. Paired with the new
-    `ChangeKind.DispatchLabelChanged` so downstream consumers can react to label transitions
+    `"dispatch-label-changed"` so downstream consumers can react to label transitions
     independently of status transitions.
     """
 
     previous_native_status: str | None = Field(default=None, exclude_if=is_null)
-    """Backend-raw status before the change, if known. Useful for `change_kind = "status-changed"`
-    events where the normalized bucket did not move but the native status did (e.g. Linear
-    `"Todo"` → `"In Review"` both bucket to `SubjectStatus.InProgress`). Defaults to `None`;
-    skipped on serialization for v0.1.0 wire compatibility.
+    """The tracker's own status before the change, if it is known. It tells changes that the five
+    words do not show, such as `"Todo"` to `"In Review"`, which are both `"in-progress"`.
     """
 
 
@@ -372,11 +353,9 @@ class SubjectCreateRequest(WireModel):
 
 
 class SubjectFilter(WireModel):
-    """Filter passed to `subject/list`.
-
-    All fields are optional and combined with AND semantics. Empty `Vec` fields mean "no
-    constraint on this dimension". `cursor` is opaque to the daemon — backends issue and accept
-    their own pagination tokens.
+    """What `subject/list` is asked for. Every field is optional, and all that are given have to be
+    met. An empty list is no condition. `cursor` is the backend's own: the host hands back what
+    `next_cursor` was.
     """
 
     assignee: list[str] = Field(default_factory=new_list, exclude_if=not_)
@@ -412,7 +391,7 @@ class SubjectFilter(WireModel):
     native_status: str | None = Field(default=None, exclude_if=is_null)
     """Match subjects whose backend-raw `Subject.native_status` equals this value. Use when the
     normalized `SubjectStatus` is too coarse — e.g. match Linear `"In Review"` but not `"In
-    Progress"`, which both map to `SubjectStatus.InProgress`.
+    Progress"`, which both map to `"in-progress"`.
     """
 
     status: list[SubjectStatus] = Field(default_factory=new_list, exclude_if=not_)
@@ -456,18 +435,15 @@ class SubjectNextRequest(WireModel):
 
 
 class SubjectPatch(WireModel):
-    """A patch applied to a subject via `subject/update`.
-
-    All fields are optional. Missing fields are not modified. The double-`Option` on
-    `SubjectPatch.assignee` distinguishes "not modified" (`None`) from "explicitly clear"
-    (`Some(None)`). Labels are partitioned into add/remove sets to avoid lost-write races on the
-    labels list as a whole.
+    """What `subject/update` changes: the fields that are given, and no others. `assignee` knows
+    three states: absent leaves it, null clears it, a name sets it. Labels are added and removed
+    one by one, so that two changes at once do not lose each other.
     """
 
     assignee: Annotated[str | None | UnsetType, Clearable()] = Field(
         default_factory=unset, exclude_if=is_unset
     )
-    """Set, change, or clear the assignee. `Some(None)` means clear."""
+    """Set, change, or clear the assignee. `None` means clear."""
 
     comment: str | None = Field(default=None, exclude_if=is_null)
     """Optional comment to post alongside the update. Backends that don't support comments may
@@ -533,7 +509,7 @@ class SubjectSchema(WireModel):
     """Whether `subject/watch` is implemented."""
 
     supports_create: Bool = False
-    """True iff the plugin honors `<kind>/create` verb invocations.
+    """True if, and only if, the plugin honors `<kind>/create` verb invocations.
 
     The protocol-standard `subject/create` verb has not been wired in any first-party plugin or
     daemon path; the kind-prefixed form is the durable surface in production today. Backends
@@ -566,13 +542,8 @@ class SubjectSchema(WireModel):
     """
 
     supports_delete: Bool = False
-    """True iff the plugin honors `METHOD_SUBJECT_DELETE` (or the equivalent kind-prefixed
-    `<kind>/delete` form).
-
-    Backends that leave this `false` MUST respond to delete attempts with
-    `error_codes.METHOD_NOT_SUPPORTED` so the daemon can fall back to status-only soft-cancel
-    semantics. Defaults to `false` for v0.1.x wire compatibility: pre-v0.5.7 backends that emit
-    schemas without this field decode as "delete unsupported".
+    """Whether `subject/delete` (or `<kind>/delete`) is served. Without it, deletes are answered
+    with -32001, and the daemon cancels the subject instead.
     """
 
 
@@ -587,10 +558,7 @@ class SubjectStatusRequest(WireModel):
 
 
 class SubjectUnwatchRequest(WireModel):
-    """Request payload for `METHOD_SUBJECT_UNWATCH`. Added in v0.1.16.
-
-    Carries the `watch_id` correlating with the JSON-RPC request id the daemon used when it
-    issued the original `subject/watch` call, so the backend can cancel the matching watch task.
+    """The params of `subject/unwatch`: `watch_id` is the id of the `subject/watch` that is to end.
     """
 
     watch_id: str

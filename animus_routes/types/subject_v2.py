@@ -47,15 +47,11 @@ class SubjectRequestContext(WireModel):
     """Optional idempotency key for a mutation."""
 
     request_id: str | None = Field(default=None, exclude_if=is_null)
-    """Optional request identifier for tracing one transport request."""
+    """An id of the request, for logs."""
 
 
 class SubjectCreateRequestV2(WireModel):
-    """Actor-scoped v2 create request.
-
-    `payload` is backend-defined so dynamic subject kinds retain their schema-driven fields
-    while the authentication envelope stays typed.
-    """
+    """A new subject on behalf of somebody. What `payload` holds is the backend's business."""
 
     context: SubjectRequestContext
     """Authenticated request context."""

@@ -19,20 +19,9 @@ __all__ = [
 
 
 class TransportConfig(WireModel):
-    """Configuration handed to a transport plugin on `TRANSPORT_METHOD_START`.
-
-    The daemon owns the control socket and the project root; the transport owns translation of
-    its protocol (HTTP, GraphQL, gRPC, ...) into control RPCs against that socket. `bind_addr`
-    is optional so the daemon can let the transport pick its own default (e.g. `127.0.0.1:8080`
-    for HTTP, `127.0.0.1:8090` for GraphQL); operators that want a specific port set it
-    explicitly in workflow YAML.
-
-    `config` is a free-form JSON blob carrying transport-specific knobs that the daemon does not
-    parse. Examples:
-
-    - HTTP transport: `{ "cors": {"allowed_origins": ["*"]}, "auth_token": "..." }`
-    - GraphQL transport: `{ "introspection": false, "subscriptions": true }`
-    - gRPC transport: `{ "tls": {"cert": "...", "key": "..."} }`
+    """What `transport/start` is given. The daemon owns the control socket and the project; the
+    transport translates its own protocol (HTTP, GraphQL, gRPC) into calls on that socket.
+    `config` is the transport's own, such as `{"cors": {"allowed_origins": ["*"]}}`.
     """
 
     control_socket_path: str
@@ -48,10 +37,8 @@ class TransportConfig(WireModel):
     """
 
     bind_addr: str | None = Field(default=None, exclude_if=is_null)
-    """Address (and port) the transport should bind. Format is transport-specific;
-    HTTP/GraphQL/gRPC use `host:port` (e.g. `"127.0.0.1:8080"`, `"[::1]:8080"`). `None` lets the
-    plugin pick a sensible default — usually the value reported in
-    `TransportSchema.default_port` on `localhost`.
+    """The address and port to listen on, such as `"127.0.0.1:8080"` or `"[::1]:8080"`. `None`: the
+    transport chooses, usually its `default_port` on `localhost`.
     """
 
     config: Any = Field(default=None, exclude_if=is_null)
@@ -61,7 +48,7 @@ class TransportConfig(WireModel):
 
 
 class TransportInfo(WireModel):
-    """Reply returned by `TransportBackend.start` once the listener is bound.
+    """Reply returned by `transport/start` once the listener is bound.
 
     `bound_addr` is the *actual* address the listener accepted on (after any `0` port
     resolution) and is what the daemon advertises to operators. `started_at` lets dashboards
@@ -70,7 +57,7 @@ class TransportInfo(WireModel):
 
     bound_addr: str
     """Address the listener actually bound to. For TCP transports this is `host:port`. For
-    Unix-socket transports (future) this is the socket path. Daemons MAY surface this verbatim
+    Unix-socket transports (future) this is the socket path. Daemons may surface this verbatim
     in `daemon/status` output.
     """
 
@@ -79,12 +66,7 @@ class TransportInfo(WireModel):
 
 
 class TransportSchema(WireModel):
-    """Capability declaration returned by `TRANSPORT_METHOD_SCHEMA`.
-
-    The daemon uses this to adapt behavior without runtime guessing — for example, to skip
-    WebSocket-bound features for transports that don't support them, or to pick a default port
-    when the operator omits one.
-    """
+    """What a transport can do, so that the daemon need not guess."""
 
     kinds: list[str]
     """Protocol kinds this transport exposes. Convention is a single lowercase token per kind, e.g.

@@ -111,9 +111,7 @@ PhaseEvent: TypeAlias = Annotated[
     PhaseStarted | PhaseDecision | PhaseCompleted,
     Field(discriminator="kind"),
 ]
-"""Event emitted by the runner during a workflow. Daemon callers receive the full vector in
-`WorkflowExecuteResult.phase_events`; real-time streaming is deferred to v0.6.
-"""
+"""What happened during a workflow, in `WorkflowExecuteResult.phase_events`."""
 
 
 class RunnerIssuer(WireModel):
@@ -207,12 +205,8 @@ class PublicationSubjectGeneration(WireModel):
 
 
 class PublicationReceipt(WireModel):
-    """Durable proof that exactly one owner published a workflow result.
-
-    Compatibility contract: v0.3+ consumers accept schema `animus.publication-receipt.v1`,
-    version `1`. Unknown schema ids or versions fail closed. Older v0.2 consumers ignore the
-    additive optional receipt field on runner results, but MUST NOT be used for workflows whose
-    publication is required because they cannot verify this proof.
+    """The proof that exactly one owner has published a workflow's result. Its schema is
+    `animus.publication-receipt.v1`, its version 1; any other is refused.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -299,11 +293,11 @@ class PhaseResultSnapshot(WireModel):
 
 
 class WorkflowExecuteRequest(WireModel):
-    """Parameters for `METHOD_WORKFLOW_EXECUTE`.
+    """Parameters for `workflow/execute`.
 
     Either `subject_dispatch` must be set OR (`subject_ref` + one of `task_id` /
-    `requirement_id` / (`title` + `description`)). Generic subject backends MUST use
-    `subject_dispatch`; task and requirement backends MAY use the convenience fields.
+    `requirement_id` / (`title` + `description`)). Generic subject backends must use
+    `subject_dispatch`; task and requirement backends may use the convenience fields.
     """
 
     actor: Actor | None = Field(default=None, exclude_if=is_null)
@@ -317,7 +311,7 @@ class WorkflowExecuteRequest(WireModel):
 
     execution_fence: ExecutionFence | None = Field(default=None, exclude_if=is_null)
     """Exact generation/lease/reservation authority for this execution. Hosts requiring resilient
-    coding MUST provide it and runners MUST fail closed when it is absent or mismatched.
+    coding must provide it and runners must fail closed when it is absent or mismatched.
     Optional only for legacy/non-fenced workflows during migration.
     """
 
@@ -379,7 +373,7 @@ class WorkflowExecuteRequest(WireModel):
 
 
 class WorkflowExecuteResult(WireModel):
-    """Result of `METHOD_WORKFLOW_EXECUTE`."""
+    """Result of `workflow/execute`."""
 
     workflow_id: str
     """Unique workflow id (echoed on resume or freshly allocated on start)."""
@@ -417,7 +411,7 @@ class WorkflowExecuteResult(WireModel):
     """
 
     success: Bool
-    """True iff `workflow_status == COMPLETED`."""
+    """True if, and only if, `workflow_status == COMPLETED`."""
 
     execution_fence: ExecutionFence | None = Field(default=None, exclude_if=is_null)
     """Echo of the validated execution fence. A parent uses this to ensure the terminal result and
@@ -428,13 +422,13 @@ class WorkflowExecuteResult(WireModel):
     """Phase events emitted during execution (replaces in-process callback)."""
 
     publication_receipt: PublicationReceipt | None = Field(default=None, exclude_if=is_null)
-    """Typed, versioned publication proof. Required by the host before it marks a workflow with
-    `publication.required=true` completed.
+    """The proof of publication. The host requires it before a workflow that has to publish counts
+    as completed.
     """
 
 
 class WorkflowPhaseRunRequest(WireModel):
-    """Parameters for `METHOD_WORKFLOW_RUN_PHASE`."""
+    """Parameters for `workflow/run_phase`."""
 
     execution_cwd: str
     """Execution working directory for the phase."""
@@ -510,7 +504,7 @@ class WorkflowPhaseRunRequest(WireModel):
 
 
 class WorkflowPhaseRunResult(WireModel):
-    """Result of `METHOD_WORKFLOW_RUN_PHASE`."""
+    """Result of `workflow/run_phase`."""
 
     phase_status: str
     """One of `"completed"`, `"manual_pending"`, `"failed"`."""
@@ -541,9 +535,7 @@ class WorkflowPhaseRunResult(WireModel):
 
 
 class WorkflowRunnerCapabilities(WireModel):
-    """Backend-specific capability flags serialized into
-    `animus_plugin_protocol.KindCapability.extra`.
-    """
+    """What a workflow runner declares in `kind_capabilities`."""
 
     crash_recovery: Bool = False
     """Plugin replays persisted phase markers on restart."""

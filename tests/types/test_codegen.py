@@ -55,8 +55,10 @@ def test_check_names_every_file_that_drifted(tree: Path) -> None:
     assert done.stderr.splitlines() == [
         "differs: animus_routes/backends/structs.py",
         "differs: animus_routes/backends/types.py",
+        "differs: animus_routes/compat/types/generated/queue.py",
         "differs: animus_routes/names.py",
         "differs: animus_routes/structs/subject.py",
+        "differs: animus_routes/types/queue.py",
         "missing: animus_routes/structs/queue.py",
         "unexpected: animus_routes/structs/stale.py",
     ]
@@ -231,6 +233,34 @@ def test_types_of_one_name_are_one_or_two_on_purpose() -> None:
 def test_rustdoc_links_become_plain_words() -> None:
     text = "See [`Subject::custom`], [`Self::x`], [the guide](crate) and [1, 2]."
     assert tidy(text) == "See `Subject.custom`, `x`, the guide and [1, 2]."
+
+
+def test_rust_s_words_become_everybody_s() -> None:
+    text = "Maps to `NOTIFICATION_AGENT_TOOL_CALL`; `LogStorageBackend::query` MUST NOT see `Some(None)`."
+    assert tidy(text) == "Maps to `agent/toolCall`; `log_storage/query` must not see `None`."
+    assert tidy("iff [`SubjectStatus::InProgress`]") == 'if, and only if, `"in-progress"`'
+
+
+RUST = re.compile(
+    r"Some\(|\bOption\b|\bVec\b|serde|METHOD_|NOTIFICATION_|CAPABILITY_|\w::\w|\bcrate\b|\bimpl\b|"
+    r"[Tt]rait\b|\bstruct\b|[Ss]erializ|`[A-Z]\w+\.[A-Z]\w+`|SHOULD|MUST|\bMAY\b|\bu(32|64)\b|REQ-"
+)
+
+
+def test_no_type_is_explained_in_words_of_rust_s() -> None:
+    found = [
+        f"{one.name}.{field.name}: {field.doc}"
+        for own in reader.read(ROOT / "schemas")
+        for one in own.definitions
+        for field in (one, *getattr(one, "fields", ()))
+        if RUST.search(field.doc)
+    ]
+    assert found == []
+
+
+def test_prose_of_what_no_schema_has_is_refused(tree: Path) -> None:
+    edit(tree, "prose.json", '"SubjectDispatch.subject"', '"SubjectDispatch.subjects"')
+    assert refusal(tree) == "prose.json: there is no * SubjectDispatch.subjects\n"
 
 
 def test_a_docstring_keeps_paragraphs_and_lists() -> None:

@@ -21,10 +21,11 @@ from _codegen.model import (
     Type,
     Union,
 )
-from _codegen.prose import tidy
+from _codegen.prose import Prose, tidy
 from _codegen.sources import load
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 Json = dict[str, Any]
@@ -55,16 +56,21 @@ def read(schemas: Path) -> tuple[Bundle, ...]:
     """
     crates, origins = load(schemas)
     fills: Json = json.loads((schemas / "defaults.json").read_bytes())
+    prose = Prose(json.loads((schemas / "prose.json").read_bytes()))
     bundles = [
         Bundle(
             crate=crate,
             module=_module(crate),
             sources=tuple(origins[crate]),
             schema=schema,
-            definitions=_Reader(crate, schema["$defs"], fills.get(crate, {})).definitions(),
+            definitions=_Reader(
+                crate, schema["$defs"], fills.get(crate, {}), prose.of(crate)
+            ).definitions(),
         )
         for crate, schema in crates.items()
     ]
+    if prose.unused:
+        raise GenerationError(f"prose.json: there is no {', '.join(sorted(prose.unused))}")
     return tuple(sorted(bundles, key=lambda bundle: bundle.module))
 
 
@@ -76,8 +82,15 @@ def _module(crate: str) -> str:
 class _Reader:
     """Reads the definitions of one crate."""
 
-    def __init__(self, crate: str, defs: Json, fills: dict[str, Json]) -> None:
+    def __init__(
+        self,
+        crate: str,
+        defs: Json,
+        fills: dict[str, Json],
+        said: Callable[[str, str], str],
+    ) -> None:
         self._crate = crate
+        self._said = said
         self._defs = defs
         self._fills = fills
         self._done: dict[str, Definition] = {}
@@ -91,7 +104,7 @@ class _Reader:
         if name in self._done:
             return
         schema = self._defs[name]
-        doc = tidy(schema.get("description", ""))
+        doc = self._said(name, schema.get("description", ""))
         if "enum" in schema:
             self._done[name] = ClosedEnum(name, doc, tuple((word, "") for word in schema["enum"]))
         elif schema.get("type") == "string" or "format" in schema:
@@ -137,7 +150,7 @@ class _Reader:
         fields.sort(key=lambda one: ranks.get(one.name, len(ranks)))
         return Object(
             name=name,
-            doc=tidy(schema.get("description", "")),
+            doc=self._said(name, schema.get("description", "")),
             fields=tuple(fields),
             tag=constants[0] if constants else None,
             open_bag=schema.get("additionalProperties") is True,
@@ -165,7 +178,7 @@ class _Reader:
             name=name,
             attr=f"{name}_" if name in _RESERVED else name,
             type=kind,
-            doc=tidy(schema.get("description", "")),
+            doc=self._said(where.rpartition(" ")[2], schema.get("description", "")),
             presence=presence,
             default=default,
             filled=fill is not None,

@@ -30,20 +30,20 @@ __all__ = [
 
 
 class AbandonStepRequest(GeneratedModel):
-    """Request for `METHOD_DURABLE_ABANDON_STEP`."""
+    """Request for `durable/abandon_step`."""
 
     reason: str | None = None
     step_id: str
 
 
 class AbandonStepResponse(GeneratedModel):
-    """Response for `METHOD_DURABLE_ABANDON_STEP`."""
+    """Response for `durable/abandon_step`."""
 
     ack: bool
 
 
 class BeginStepRequest(GeneratedModel):
-    """Request for `METHOD_DURABLE_BEGIN_STEP`."""
+    """Request for `durable/begin_step`."""
 
     idempotency_key: str
     payload: Any = None
@@ -62,7 +62,7 @@ class StepError(GeneratedModel):
 
 
 class BeginStepResponse(GeneratedModel):
-    """Response for `METHOD_DURABLE_BEGIN_STEP`."""
+    """Response for `durable/begin_step`."""
 
     prior_error: StepError | None = None
     prior_output: Any = None
@@ -72,7 +72,7 @@ class BeginStepResponse(GeneratedModel):
 
 
 class BeginWorkflowRunRequest(GeneratedModel):
-    """Request for `METHOD_DURABLE_BEGIN_WORKFLOW_RUN`."""
+    """Request for `durable/begin_workflow_run`."""
 
     inputs: Any = None
     phase_id: str
@@ -80,13 +80,13 @@ class BeginWorkflowRunRequest(GeneratedModel):
 
 
 class BeginWorkflowRunResponse(GeneratedModel):
-    """Response for `METHOD_DURABLE_BEGIN_WORKFLOW_RUN`."""
+    """Response for `durable/begin_workflow_run`."""
 
     epoch: UInt64
 
 
 class CommitStepRequest(GeneratedModel):
-    """Request for `METHOD_DURABLE_COMMIT_STEP`."""
+    """Request for `durable/commit_step`."""
 
     error: StepError | None = None
     outcome: str
@@ -95,7 +95,7 @@ class CommitStepRequest(GeneratedModel):
 
 
 class CommitStepResponse(GeneratedModel):
-    """Response for `METHOD_DURABLE_COMMIT_STEP`."""
+    """Response for `durable/commit_step`."""
 
     ack: bool
 
@@ -118,14 +118,14 @@ class InFlightRun(GeneratedModel):
 
 
 class QueryRunRequest(GeneratedModel):
-    """Request for `METHOD_DURABLE_QUERY_RUN`."""
+    """Request for `durable/query_run`."""
 
     phase_id: str
     run_id: str
 
 
 class StepRecord(GeneratedModel):
-    """A committed step record returned by `METHOD_DURABLE_QUERY_RUN`."""
+    """A committed step record returned by `durable/query_run`."""
 
     committed_at: str
     error: StepError | None = None
@@ -137,7 +137,7 @@ class StepRecord(GeneratedModel):
 
 
 class QueryRunResponse(GeneratedModel):
-    """Response for `METHOD_DURABLE_QUERY_RUN`."""
+    """Response for `durable/query_run`."""
 
     phase_id: str
     run_id: str
@@ -146,12 +146,12 @@ class QueryRunResponse(GeneratedModel):
 
 
 class RecoverInFlightRequest(GeneratedModel):
-    """Request for `METHOD_DURABLE_RECOVER_IN_FLIGHT`."""
+    """Request for `durable/recover_in_flight`."""
 
     since_epoch: UInt64
 
 
 class RecoverInFlightResponse(GeneratedModel):
-    """Response for `METHOD_DURABLE_RECOVER_IN_FLIGHT`."""
+    """Response for `durable/recover_in_flight`."""
 
     in_flight: list[InFlightRun]

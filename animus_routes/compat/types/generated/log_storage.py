@@ -33,10 +33,7 @@ LogLevel: TypeAlias = Literal[
     "warn",
     "error",
 ]
-"""Severity level for a `LogEntry`.
-
-Levels follow the `tracing` convention. Backends MAY drop entries below a configured floor; the
-daemon does not require backends to persist every level.
+"""How severe an entry is. A store may drop what is below a level that it is configured with.
 
 - trace: Highest-volume, lowest-priority. Used for fine-grained instrumentation.
 - debug: Debug-level diagnostic detail. Off by default in production.
@@ -86,12 +83,11 @@ class LogEntry(GeneratedModel):
 
 
 class LogQuery(GeneratedModel):
-    """Filter applied to `LogStorageBackend.query` and `LogStorageBackend.tail`.
+    """Filter applied to `log_storage/query` and `log_storage/tail`.
 
-    All fields are optional and combined with AND semantics. Backends MUST honor filters they
-    advertise via `LogStorageSchema.supports_filtering` and MAY return
-    `error_codes.METHOD_NOT_SUPPORTED` for filters they can't apply — the daemon then filters
-    in-process.
+    All fields are optional and combined with AND semantics. Backends must honor filters they
+    advertise via `LogStorageSchema.supports_filtering` and may return -32001 for filters they
+    can't apply — the daemon then filters in-process.
     """
 
     cursor: str | None = None
@@ -106,7 +102,7 @@ class LogQuery(GeneratedModel):
 
 
 class LogQueryResult(GeneratedModel):
-    """One page of `LogEntry` records returned by `LogStorageBackend.query`.
+    """One page of `LogEntry` records returned by `log_storage/query`.
 
     Backends that paginate set `next_cursor` to an opaque string the caller passes back as
     `LogQuery.cursor`. Backends that return everything in one shot leave it `None`.
@@ -131,11 +127,11 @@ class SupportsFiltering(GeneratedModel):
 
 
 class LogStorageSchema(GeneratedModel):
-    """Capability declaration returned by `METHOD_LOG_STORAGE_SCHEMA`.
+    """Capability declaration returned by `log_storage/schema`.
 
     The daemon uses this to adapt behavior without runtime guessing — for example, to skip
-    `LogStorageBackend.tail` for batch-only backends, or to know whether to apply filters
-    in-process before/after sending the query.
+    `log_storage/tail` for batch-only backends, or to know whether to apply filters in-process
+    before/after sending the query.
     """
 
     max_query_window: Int64 | None = None

@@ -38,33 +38,33 @@ class MemoryScope(GeneratedModel):
 
 
 class DeleteScopeRequest(GeneratedModel):
-    """Request for `METHOD_MEMORY_DELETE_SCOPE`."""
+    """Request for `memory/delete_scope`."""
 
     scope: MemoryScope
 
 
 class DeleteScopeResponse(GeneratedModel):
-    """Response for `METHOD_MEMORY_DELETE_SCOPE`."""
+    """Response for `memory/delete_scope`."""
 
     ack: bool
 
 
 class GetMemoryRequest(GeneratedModel):
-    """Request for `METHOD_MEMORY_GET`."""
+    """Request for `memory/get`."""
 
     key: str
     scope: MemoryScope
 
 
 class GetMemoryResponse(GeneratedModel):
-    """Response for `METHOD_MEMORY_GET`."""
+    """Response for `memory/get`."""
 
     found: bool
     value: Any = None
 
 
 class ListScopesRequest(GeneratedModel):
-    """Request for `METHOD_MEMORY_LIST_SCOPES`."""
+    """Request for `memory/list_scopes`."""
 
     cursor: str | None = None
     page_size: UInt32 | None = None
@@ -72,7 +72,7 @@ class ListScopesRequest(GeneratedModel):
 
 
 class ListScopesResponse(GeneratedModel):
-    """Response for `METHOD_MEMORY_LIST_SCOPES`."""
+    """Response for `memory/list_scopes`."""
 
     next_cursor: str | None = None
     scopes: list[MemoryScope]
@@ -96,7 +96,7 @@ class MemoryStoreCapabilities(GeneratedModel):
 
 
 class PutMemoryRequest(GeneratedModel):
-    """Request for `METHOD_MEMORY_PUT`."""
+    """Request for `memory/put`."""
 
     key: str
     scope: MemoryScope
@@ -105,7 +105,7 @@ class PutMemoryRequest(GeneratedModel):
 
 
 class PutMemoryResponse(GeneratedModel):
-    """Response for `METHOD_MEMORY_PUT`."""
+    """Response for `memory/put`."""
 
     ack: bool
     indexed_immediately: bool
@@ -113,7 +113,7 @@ class PutMemoryResponse(GeneratedModel):
 
 
 class QueryMemoryRequest(GeneratedModel):
-    """Request for `METHOD_MEMORY_QUERY`."""
+    """Request for `memory/query`."""
 
     query: str
     scope: MemoryScope
@@ -121,6 +121,6 @@ class QueryMemoryRequest(GeneratedModel):
 
 
 class QueryMemoryResponse(GeneratedModel):
-    """Response for `METHOD_MEMORY_QUERY`."""
+    """Response for `memory/query`."""
 
     results: list[MemoryQueryResult]

@@ -23,13 +23,7 @@ __all__ = [
 
 
 class DaemonEventRecord(GeneratedModel):
-    """Wire shape of one daemon event record forwarded to notifiers.
-
-    Mirrors `protocol::DaemonEventRecord` from `animus-cli` so the daemon can hand its native
-    event record over the wire without translation. Kept in this crate (rather than imported
-    from the main protocol crate) so notifier plugin authors only need to depend on this crate +
-    `animus-plugin-runtime`.
-    """
+    """One event of the daemon, as notifiers get it."""
 
     data: Any
     event_type: str
@@ -41,7 +35,7 @@ class DaemonEventRecord(GeneratedModel):
 
 
 class NotifierFlushParams(GeneratedModel):
-    """Parameters for `METHOD_NOTIFIER_FLUSH`."""
+    """Parameters for `notifier/flush`."""
 
     project_root: str | None = None
 
@@ -57,23 +51,23 @@ class NotifierLifecycleEvent(GeneratedModel):
 
 
 class NotifierFlushResult(GeneratedModel):
-    """Result for `METHOD_NOTIFIER_FLUSH`."""
+    """Result for `notifier/flush`."""
 
     lifecycle_events: list[NotifierLifecycleEvent] = Field(default_factory=new_list)
 
 
 class NotifierNotifyParams(GeneratedModel):
-    """Parameters for `METHOD_NOTIFIER_NOTIFY`."""
+    """Parameters for `notifier/notify`."""
 
     event: DaemonEventRecord
 
 
 class NotifierNotifyResult(GeneratedModel):
-    """Result for `METHOD_NOTIFIER_NOTIFY`.
+    """Result for `notifier/notify`.
 
     `accepted` reports whether the plugin took ownership of the event for at-least-one
     configured connector. `delivered` reports the number of successful synchronous deliveries
-    (useful for telemetry; backends that only enqueue MUST set this to `0`). `lifecycle_events`
+    (useful for telemetry; backends that only enqueue must set this to `0`). `lifecycle_events`
     carries best-effort lifecycle reporting (enqueued / sent / failed / dead-lettered) that the
     daemon can fan out into `events.jsonl` for operator visibility.
     """
@@ -84,7 +78,7 @@ class NotifierNotifyResult(GeneratedModel):
 
 
 class NotifierSchema(GeneratedModel):
-    """Capability declaration returned by `METHOD_NOTIFIER_SCHEMA`."""
+    """Capability declaration returned by `notifier/schema`."""
 
     connector_kinds: list[str]
     supports_flush: bool

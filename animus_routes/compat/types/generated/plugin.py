@@ -153,12 +153,7 @@ class PluginCapabilities(GeneratedModel):
 
 
 class KindCapability(GeneratedModel):
-    """Typed per-kind capability declaration carried in `InitializeResult.kind_capabilities`.
-
-    Each new plugin-kind protocol crate (e.g., `animus-workflow-runner-protocol`) defines a
-    strongly-typed Capabilities struct (e.g., `WorkflowRunnerCapabilities`) which serializes
-    into the `KindCapability.extra` field.
-    """
+    """What a plugin says of one of its kinds in `InitializeResult.kind_capabilities`."""
 
     crate_version: str
     extra: Any = None
@@ -175,12 +170,8 @@ class PluginInfo(GeneratedModel):
 
 
 class InitializeResult(GeneratedModel):
-    """Plugin's response to `initialize`.
-
-    The host inspects `protocol_version` for compatibility and stores `capabilities` (the legacy
-    method allowlist) and `kind_capabilities` (the typed per-kind capability map introduced in
-    v1.1.0) for the lifetime of the plugin connection so it can avoid calling unsupported
-    methods.
+    """The plugin's answer to `initialize`. The host compares `protocol_version`, and keeps
+    `capabilities` and `kind_capabilities` as long as the process lives.
     """
 
     capabilities: PluginCapabilities
@@ -210,11 +201,8 @@ class PluginManifest(GeneratedModel):
 
 
 class RpcError(GeneratedModel):
-    """JSON-RPC 2.0 error payload.
-
-    `code` is one of the constants in `error_codes` or an implementation-specific value in the
-    reserved JSON-RPC range. `data` is optional structured detail that the host can surface in
-    logs or pass back to the originating CLI/MCP caller.
+    """The error of an answer. `code` is one of the protocol's, or of JSON-RPC's reserved range;
+    `data` is detail that the host may log or pass on.
     """
 
     code: Int32
@@ -237,12 +225,7 @@ class RpcNotification(GeneratedModel):
 
 
 class RpcRequest(GeneratedModel):
-    """A JSON-RPC 2.0 request frame.
-
-    `id` is `Some` for requests that expect a response. Notifications use `RpcNotification`
-    instead and have no `id`. `params` is structurally typed via `Value` so the runtime can
-    dispatch to method-specific deserializers.
-    """
+    """A request, which has an `id`; a notification has none."""
 
     id: Any = None
     jsonrpc: str
@@ -251,11 +234,7 @@ class RpcRequest(GeneratedModel):
 
 
 class RpcResponse(GeneratedModel):
-    """A JSON-RPC 2.0 response frame.
-
-    Exactly one of `result` or `error` should be set. Use `RpcResponse.ok` or `RpcResponse.err`
-    to construct correctly-shaped responses.
-    """
+    """An answer: exactly one of `result` and `error`."""
 
     error: RpcError | None = None
     id: Any = None
@@ -264,9 +243,7 @@ class RpcResponse(GeneratedModel):
 
 
 TriggerAckStatus: TypeAlias = str
-"""Trigger ack status. Wire representation is a snake_case string; unknown values round-trip via
-Other.
-"""
+"""What the host did with an event: `queued`, `unmatched` or `shutdown`; others may come."""
 
 
 class TriggerAckParams(GeneratedModel):
@@ -281,8 +258,8 @@ class TriggerAckParams(GeneratedModel):
 
 
 TriggerActionHint: TypeAlias = str
-"""Trigger action hint. Wire representation is a snake_case string; unknown values round-trip via
-Other.
+"""What a trigger suggests that the host does with an event: `create_task` or `run_workflow`;
+others may come.
 """
 
 
@@ -295,18 +272,11 @@ class TriggerBinding(GeneratedModel):
 
 
 class TriggerEvent(GeneratedModel):
-    """A trigger event emitted by a trigger backend plugin.
+    """An event of a trigger, which the host matches with its triggers.
 
-    Plugins deliver these as `trigger/event` JSON-RPC notifications. The host routes the event
-    to the matching trigger configuration; what the host does next depends on `action_hint` and
-    `subject_id`:
-
-    - `subject_id` is set → the host resolves the subject (via the configured subject backend)
-      and may kick the subject's assigned workflow.
-    - `action_hint` is `Some(TriggerActionHint::CreateTask)` → the host creates a new task with
-      `payload` as input context.
-    - Otherwise the host enqueues the event against the trigger's `workflow_ref` (if configured)
-      using the existing webhook dispatch path.
+    - With a `subject_id`, the host looks the subject up and may start its workflow.
+    - With the hint `create_task`, it makes a new task, with `payload` as its input.
+    - Otherwise it starts the trigger's workflow, if one is configured.
     """
 
     action_hint: TriggerActionHint | None = None

@@ -42,7 +42,7 @@ class AgentCancelRequest(GeneratedModel):
 
 
 class AgentNotificationVariant0(GeneratedModel):
-    """Incremental text the model has produced. Maps to `NOTIFICATION_AGENT_OUTPUT`."""
+    """Incremental text the model has produced. Maps to `agent/output`."""
 
     is_final: bool | None = None
     kind: Literal["output"] = "output"
@@ -51,7 +51,7 @@ class AgentNotificationVariant0(GeneratedModel):
 
 
 class AgentNotificationVariant1(GeneratedModel):
-    """Visible reasoning from the model. Maps to `NOTIFICATION_AGENT_THINKING`."""
+    """Visible reasoning from the model. Maps to `agent/thinking`."""
 
     kind: Literal["thinking"] = "thinking"
     session_id: str
@@ -59,7 +59,7 @@ class AgentNotificationVariant1(GeneratedModel):
 
 
 class AgentNotificationVariant2(GeneratedModel):
-    """Agent invoked a tool. Maps to `NOTIFICATION_AGENT_TOOL_CALL`."""
+    """Agent invoked a tool. Maps to `agent/toolCall`."""
 
     arguments: Any
     kind: Literal["toolCall"] = "toolCall"
@@ -69,7 +69,7 @@ class AgentNotificationVariant2(GeneratedModel):
 
 
 class AgentNotificationVariant3(GeneratedModel):
-    """Tool returned a result. Maps to `NOTIFICATION_AGENT_TOOL_RESULT`."""
+    """Tool returned a result. Maps to `agent/toolResult`."""
 
     kind: Literal["toolResult"] = "toolResult"
     name: str
@@ -79,7 +79,7 @@ class AgentNotificationVariant3(GeneratedModel):
 
 
 class AgentNotificationVariant4(GeneratedModel):
-    """Error encountered mid-run. Maps to `NOTIFICATION_AGENT_ERROR`."""
+    """Error encountered mid-run. Maps to `agent/error`."""
 
     kind: Literal["error"] = "error"
     message: str
@@ -94,16 +94,8 @@ AgentNotification: TypeAlias = (
     | AgentNotificationVariant3
     | AgentNotificationVariant4
 )
-"""A streaming notification a provider may emit mid-run.
-
-The runtime in `animus-plugin-runtime` wraps these into JSON-RPC notifications using the
-wire-method constants (`NOTIFICATION_AGENT_OUTPUT`, `NOTIFICATION_AGENT_THINKING`,
-`NOTIFICATION_AGENT_TOOL_CALL`, `NOTIFICATION_AGENT_TOOL_RESULT`, `NOTIFICATION_AGENT_ERROR`)
-and forwards them to the host on the same channel as the eventual `AgentRunResponse` reply.
-Providers only construct the variants — they don't need to touch JSON-RPC themselves.
-
-`session_id` is filled in by the provider once known. All variants are safe to emit before
-`AgentRunResponse` is returned; emissions after the response are ignored by the runtime.
+"""What a provider reports during a run. Each goes out as the notification that its `kind` means.
+`session_id` is filled in. What comes after the answer of the run is dropped.
 """
 
 
@@ -130,11 +122,8 @@ class AgentRespondResult(GeneratedModel):
 
 
 class AgentRunRequest(GeneratedModel):
-    """Parameters for an `agent/run` (or `agent/resume`) call.
-
-    The same struct is reused for both methods; resume calls additionally carry the prior
-    `session_id` so the provider knows which transcript to continue. The shape is intentionally
-    tolerant of provider-specific extensions via `AgentRunRequest.extras`.
+    """The params of `agent/run` and `agent/resume`; the latter names the `session_id` to continue.
+    Keys that are not listed here are a provider's own, and are kept.
     """
 
     cwd: str

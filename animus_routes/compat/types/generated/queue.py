@@ -46,11 +46,8 @@ __all__ = [
 
 
 class Actor(GeneratedModel):
-    """An opaque, transport-asserted caller identity.
-
-    Constructed by the transport after it authenticates the caller, relayed verbatim by the
-    kernel, and consumed only by plugins for data scoping. See the crate-level docs for the full
-    contract.
+    """Who is behind a call, as the transport asserts it after it has authenticated the caller. The
+    host hands it on as it is; plugins use it to decide what the caller may see.
     """
 
     claims: list[str] = Field(default_factory=new_list)
@@ -114,11 +111,9 @@ class SubjectRef(GeneratedModel):
 
 
 class SubjectDispatch(GeneratedModel):
-    """Full dispatch envelope handed off from queue / scheduler / trigger to the workflow runner.
-
-    Carries the subject identity (`subject`), the workflow ref to run, and optional input +
-    variables + priority + trigger source + requested-at timestamp. The shape is wire-compatible
-    with the previous home in ao-cli's `protocol` crate.
+    """What a workflow is started with: the subject, the workflow to run, and optionally input,
+    variables, priority and where the start came from. A queue keeps it and hands it to the
+    workflow runner.
     """
 
     actor: Actor | None = None
@@ -156,7 +151,7 @@ class QueueCapabilities(GeneratedModel):
 
 
 class QueueCompletionRequest(GeneratedModel):
-    """Request for `METHOD_QUEUE_COMPLETION`."""
+    """Request for `queue/completion`."""
 
     entry_id: str
     status: str
@@ -165,13 +160,13 @@ class QueueCompletionRequest(GeneratedModel):
 
 
 class QueueDropRequest(GeneratedModel):
-    """Request for `METHOD_QUEUE_DROP`."""
+    """Request for `queue/drop`."""
 
     entry_id: str
 
 
 class QueueEnqueueRequest(GeneratedModel):
-    """Request for `METHOD_QUEUE_ENQUEUE`."""
+    """Request for `queue/enqueue`."""
 
     expire_after_secs: UInt64 | None = None
     run_at: str | None = None
@@ -179,7 +174,7 @@ class QueueEnqueueRequest(GeneratedModel):
 
 
 class QueueEnqueueResponse(GeneratedModel):
-    """Response for `METHOD_QUEUE_ENQUEUE`."""
+    """Response for `queue/enqueue`."""
 
     enqueued: bool
     entry_id: str
@@ -188,7 +183,7 @@ class QueueEnqueueResponse(GeneratedModel):
 
 
 class QueueHoldRequest(GeneratedModel):
-    """Request for `METHOD_QUEUE_HOLD`."""
+    """Request for `queue/hold`."""
 
     entry_id: str
     reason: str | None = None
@@ -207,7 +202,7 @@ cross-backend collisions are impossible.
 
 
 class QueueLeaseRequest(GeneratedModel):
-    """Request for `METHOD_QUEUE_LEASE`."""
+    """Request for `queue/lease`."""
 
     exclude_subjects: list[SubjectId] | None = None
     max: UInt64
@@ -215,13 +210,13 @@ class QueueLeaseRequest(GeneratedModel):
 
 
 class QueueLeaseResponse(GeneratedModel):
-    """Response for `METHOD_QUEUE_LEASE`."""
+    """Response for `queue/lease`."""
 
     leased: list[QueueEntry]
 
 
 class QueueListRequest(GeneratedModel):
-    """Request for `METHOD_QUEUE_LIST`."""
+    """Request for `queue/list`."""
 
     limit: UInt64 | None = None
     offset: UInt64 | None = None
@@ -239,7 +234,7 @@ class QueueStats(GeneratedModel):
 
 
 class QueueListResponse(GeneratedModel):
-    """Response for `METHOD_QUEUE_LIST`."""
+    """Response for `queue/list`."""
 
     entries: list[QueueEntry]
     stats: QueueStats
@@ -247,7 +242,7 @@ class QueueListResponse(GeneratedModel):
 
 
 class QueueMarkAssignedRequest(GeneratedModel):
-    """Request for `METHOD_QUEUE_MARK_ASSIGNED`."""
+    """Request for `queue/mark_assigned`."""
 
     entry_id: str
     workflow_id: str | None = None
@@ -261,38 +256,38 @@ class QueueMutationResponse(GeneratedModel):
 
 
 class QueueNextDeadlineResponse(GeneratedModel):
-    """Response for `METHOD_QUEUE_NEXT_DEADLINE`."""
+    """Response for `queue/next_deadline`."""
 
     next_run_at: str | None = None
 
 
 class QueueReleasePendingParams(GeneratedModel):
-    """Request for `METHOD_QUEUE_RELEASE_PENDING`."""
+    """Request for `queue/release_pending`."""
 
     entry_id: str
     reason: str
 
 
 class QueueReleasePendingResponse(GeneratedModel):
-    """Response for `METHOD_QUEUE_RELEASE_PENDING`."""
+    """Response for `queue/release_pending`."""
 
     entry_id: str
     status: str
 
 
 class QueueReleaseRequest(GeneratedModel):
-    """Request for `METHOD_QUEUE_RELEASE`."""
+    """Request for `queue/release`."""
 
     entry_id: str
 
 
 class QueueReorderRequest(GeneratedModel):
-    """Request for `METHOD_QUEUE_REORDER`."""
+    """Request for `queue/reorder`."""
 
     entry_ids: list[str]
 
 
 class QueueReorderResponse(GeneratedModel):
-    """Response for `METHOD_QUEUE_REORDER`."""
+    """Response for `queue/reorder`."""
 
     reordered_count: UInt64

@@ -42,11 +42,8 @@ __all__ = [
 
 
 class Actor(GeneratedModel):
-    """An opaque, transport-asserted caller identity.
-
-    Constructed by the transport after it authenticates the caller, relayed verbatim by the
-    kernel, and consumed only by plugins for data scoping. See the crate-level docs for the full
-    contract.
+    """Who is behind a call, as the transport asserts it after it has authenticated the caller. The
+    host hands it on as it is; plugins use it to decide what the caller may see.
     """
 
     claims: list[str] = Field(default_factory=new_list)
@@ -116,23 +113,15 @@ cross-backend collisions are impossible.
 
 
 class DeleteSubjectRequest(GeneratedModel):
-    """Request payload for `subject/delete`. Added in v0.1.8.
-
-    Backends that do not support deletion MUST reject with the
-    `error_codes.METHOD_NOT_SUPPORTED` JSON-RPC error code so the daemon can fall back to
-    status-only soft-cancel semantics.
+    """The params of `subject/delete`. A backend that deletes nothing answers -32001, and the
+    daemon cancels the subject instead.
     """
 
     id: SubjectId
 
 
 class DeleteSubjectResponse(GeneratedModel):
-    """Response payload for `subject/delete`. Added in v0.1.8.
-
-    Carries a single `ok` flag so the wire shape remains an object (matching every other subject
-    verb) and so future fields — e.g. a tombstone id or a `permanent: bool` discriminator — can
-    be added without breaking v0.1.8 clients.
-    """
+    """The answer of `subject/delete`."""
 
     ok: bool
 
@@ -144,11 +133,8 @@ SubjectStatus: TypeAlias = Literal[
     "done",
     "cancelled",
 ]
-"""Normalized cross-backend subject status.
-
-Backend-native states (`"Backlog"`, `"In Review"`, `"Won't Fix"`, ...) map into one of these
-five via the `status_map` declared per-subject in workflow YAML. The mapping lives in
-configuration, not code, so adding a new backend never requires extending this enum.
+"""How far a subject is, in the host's five words. A tracker's own states (`"Backlog"`, `"In
+Review"`) map to one of them; they go into `native_status` beside it.
 
 - ready: Eligible for dispatch.
 - in-progress: Currently being worked by a workflow run (or by a human, in the upstream system).
@@ -176,7 +162,7 @@ class SubjectAttachment(GeneratedModel):
     backend-defined artifact carried alongside the work item.
 
     The `kind` field is opaque to the daemon; workflow YAML matches on it. Convention:
-    `"document"`, `"url"`, `"file"`, `"comment-thread"`. Backends MAY introduce custom kinds.
+    `"document"`, `"url"`, `"file"`, `"comment-thread"`. Backends may introduce custom kinds.
     """
 
     id: str
@@ -241,11 +227,9 @@ class SubjectCreateRequest(GeneratedModel):
 
 
 class SubjectFilter(GeneratedModel):
-    """Filter passed to `subject/list`.
-
-    All fields are optional and combined with AND semantics. Empty `Vec` fields mean "no
-    constraint on this dimension". `cursor` is opaque to the daemon — backends issue and accept
-    their own pagination tokens.
+    """What `subject/list` is asked for. Every field is optional, and all that are given have to be
+    met. An empty list is no condition. `cursor` is the backend's own: the host hands back what
+    `next_cursor` was.
     """
 
     assignee: list[str] = Field(default_factory=new_list)
@@ -282,12 +266,9 @@ class SubjectNextRequest(GeneratedModel):
 
 
 class SubjectPatch(GeneratedModel):
-    """A patch applied to a subject via `subject/update`.
-
-    All fields are optional. Missing fields are not modified. The double-`Option` on
-    `SubjectPatch.assignee` distinguishes "not modified" (`None`) from "explicitly clear"
-    (`Some(None)`). Labels are partitioned into add/remove sets to avoid lost-write races on the
-    labels list as a whole.
+    """What `subject/update` changes: the fields that are given, and no others. `assignee` knows
+    three states: absent leaves it, null clears it, a name sets it. Labels are added and removed
+    one by one, so that two changes at once do not lose each other.
     """
 
     assignee: str | None = None
@@ -329,10 +310,7 @@ class SubjectStatusRequest(GeneratedModel):
 
 
 class SubjectUnwatchRequest(GeneratedModel):
-    """Request payload for `METHOD_SUBJECT_UNWATCH`. Added in v0.1.16.
-
-    Carries the `watch_id` correlating with the JSON-RPC request id the daemon used when it
-    issued the original `subject/watch` call, so the backend can cancel the matching watch task.
+    """The params of `subject/unwatch`: `watch_id` is the id of the `subject/watch` that is to end.
     """
 
     watch_id: str

@@ -17,20 +17,9 @@ __all__ = [
 
 
 class TransportConfig(GeneratedModel):
-    """Configuration handed to a transport plugin on `TRANSPORT_METHOD_START`.
-
-    The daemon owns the control socket and the project root; the transport owns translation of
-    its protocol (HTTP, GraphQL, gRPC, ...) into control RPCs against that socket. `bind_addr`
-    is optional so the daemon can let the transport pick its own default (e.g. `127.0.0.1:8080`
-    for HTTP, `127.0.0.1:8090` for GraphQL); operators that want a specific port set it
-    explicitly in workflow YAML.
-
-    `config` is a free-form JSON blob carrying transport-specific knobs that the daemon does not
-    parse. Examples:
-
-    - HTTP transport: `{ "cors": {"allowed_origins": ["*"]}, "auth_token": "..." }`
-    - GraphQL transport: `{ "introspection": false, "subscriptions": true }`
-    - gRPC transport: `{ "tls": {"cert": "...", "key": "..."} }`
+    """What `transport/start` is given. The daemon owns the control socket and the project; the
+    transport translates its own protocol (HTTP, GraphQL, gRPC) into calls on that socket.
+    `config` is the transport's own, such as `{"cors": {"allowed_origins": ["*"]}}`.
     """
 
     bind_addr: str | None = None
@@ -40,7 +29,7 @@ class TransportConfig(GeneratedModel):
 
 
 class TransportInfo(GeneratedModel):
-    """Reply returned by `TransportBackend.start` once the listener is bound.
+    """Reply returned by `transport/start` once the listener is bound.
 
     `bound_addr` is the *actual* address the listener accepted on (after any `0` port
     resolution) and is what the daemon advertises to operators. `started_at` lets dashboards
@@ -52,12 +41,7 @@ class TransportInfo(GeneratedModel):
 
 
 class TransportSchema(GeneratedModel):
-    """Capability declaration returned by `TRANSPORT_METHOD_SCHEMA`.
-
-    The daemon uses this to adapt behavior without runtime guessing — for example, to skip
-    WebSocket-bound features for transports that don't support them, or to pick a default port
-    when the operator omits one.
-    """
+    """What a transport can do, so that the daemon need not guess."""
 
     default_port: UInt16 | None = None
     kinds: list[str]

@@ -20,8 +20,8 @@ class TriggerEvent(GeneratedModel):
 
     Trigger backends produce these in response to external activity (a Slack mention, a webhook
     POST, a file change, a cron tick, ...). The daemon consumes the stream returned by
-    `TriggerBackend.watch` and decides what to do with each event using configuration the
-    workflow YAML declares — typically "enqueue this workflow" or "create this task".
+    `trigger/watch` and decides what to do with each event using configuration the workflow YAML
+    declares — typically "enqueue this workflow" or "create this task".
 
     Backend-specific payload data lives in `TriggerEvent.payload` and is addressable from
     workflow YAML via templating (e.g. `{{trigger.payload.user}}`).
@@ -36,11 +36,11 @@ class TriggerEvent(GeneratedModel):
 
 
 class TriggerSchema(GeneratedModel):
-    """Capability declaration returned by `METHOD_TRIGGER_SCHEMA`.
+    """Capability declaration returned by `trigger/schema`.
 
     The daemon uses this to adapt behavior without runtime guessing — for example, to skip
-    `TriggerBackend.ack` calls for fire-and-forget backends, or to expose the set of event kinds
-    to workflow authors so they can match on `kind`.
+    `trigger/ack` calls for fire-and-forget backends, or to expose the set of event kinds to
+    workflow authors so they can match on `kind`.
     """
 
     kinds: list[str]

@@ -42,11 +42,8 @@ __all__ = [
 
 
 class Actor(GeneratedModel):
-    """An opaque, transport-asserted caller identity.
-
-    Constructed by the transport after it authenticates the caller, relayed verbatim by the
-    kernel, and consumed only by plugins for data scoping. See the crate-level docs for the full
-    contract.
+    """Who is behind a call, as the transport asserts it after it has authenticated the caller. The
+    host hands it on as it is; plugins use it to decide what the caller may see.
     """
 
     claims: list[str] = Field(default_factory=new_list)
@@ -123,9 +120,7 @@ PhaseEvent: TypeAlias = (
     | PhaseEventVariant1
     | PhaseEventVariant2
 )
-"""Event emitted by the runner during a workflow. Daemon callers receive the full vector in
-`WorkflowExecuteResult.phase_events`; real-time streaming is deferred to v0.6.
-"""
+"""What happened during a workflow, in `WorkflowExecuteResult.phase_events`."""
 
 
 class RunnerIssuer(GeneratedModel):
@@ -173,12 +168,8 @@ class PublicationSubjectGeneration(GeneratedModel):
 
 
 class PublicationReceipt(GeneratedModel):
-    """Durable proof that exactly one owner published a workflow result.
-
-    Compatibility contract: v0.3+ consumers accept schema `animus.publication-receipt.v1`,
-    version `1`. Unknown schema ids or versions fail closed. Older v0.2 consumers ignore the
-    additive optional receipt field on runner results, but MUST NOT be used for workflows whose
-    publication is required because they cannot verify this proof.
+    """The proof that exactly one owner has published a workflow's result. Its schema is
+    `animus.publication-receipt.v1`, its version 1; any other is refused.
     """
 
     commit_sha: str
@@ -230,11 +221,9 @@ class SubjectRef(GeneratedModel):
 
 
 class SubjectDispatch(GeneratedModel):
-    """Full dispatch envelope handed off from queue / scheduler / trigger to the workflow runner.
-
-    Carries the subject identity (`subject`), the workflow ref to run, and optional input +
-    variables + priority + trigger source + requested-at timestamp. The shape is wire-compatible
-    with the previous home in ao-cli's `protocol` crate.
+    """What a workflow is started with: the subject, the workflow to run, and optionally input,
+    variables, priority and where the start came from. A queue keeps it and hands it to the
+    workflow runner.
     """
 
     actor: Actor | None = None
@@ -248,11 +237,11 @@ class SubjectDispatch(GeneratedModel):
 
 
 class WorkflowExecuteRequest(GeneratedModel):
-    """Parameters for `METHOD_WORKFLOW_EXECUTE`.
+    """Parameters for `workflow/execute`.
 
     Either `subject_dispatch` must be set OR (`subject_ref` + one of `task_id` /
-    `requirement_id` / (`title` + `description`)). Generic subject backends MUST use
-    `subject_dispatch`; task and requirement backends MAY use the convenience fields.
+    `requirement_id` / (`title` + `description`)). Generic subject backends must use
+    `subject_dispatch`; task and requirement backends may use the convenience fields.
     """
 
     actor: Actor | None = None
@@ -276,7 +265,7 @@ class WorkflowExecuteRequest(GeneratedModel):
 
 
 class WorkflowExecuteResult(GeneratedModel):
-    """Result of `METHOD_WORKFLOW_EXECUTE`."""
+    """Result of `workflow/execute`."""
 
     execution_cwd: str
     execution_fence: ExecutionFence | None = None
@@ -296,7 +285,7 @@ class WorkflowExecuteResult(GeneratedModel):
 
 
 class WorkflowPhaseRunRequest(GeneratedModel):
-    """Parameters for `METHOD_WORKFLOW_RUN_PHASE`."""
+    """Parameters for `workflow/run_phase`."""
 
     actor: Actor | None = None
     dispatch_input: str | None = None
@@ -321,7 +310,7 @@ class WorkflowPhaseRunRequest(GeneratedModel):
 
 
 class WorkflowPhaseRunResult(GeneratedModel):
-    """Result of `METHOD_WORKFLOW_RUN_PHASE`."""
+    """Result of `workflow/run_phase`."""
 
     duration_secs: UInt64
     execution_fence: ExecutionFence | None = None
@@ -335,9 +324,7 @@ class WorkflowPhaseRunResult(GeneratedModel):
 
 
 class WorkflowRunnerCapabilities(GeneratedModel):
-    """Backend-specific capability flags serialized into
-    `animus_plugin_protocol.KindCapability.extra`.
-    """
+    """What a workflow runner declares in `kind_capabilities`."""
 
     crash_recovery: bool | None = None
     execution_fence_v1: bool | None = None
