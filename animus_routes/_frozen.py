@@ -10,7 +10,6 @@ because a program that needs it imports it itself.
 
 import animus_routes.app
 import animus_routes.cli.call
-import animus_routes.cli.explain
 import animus_routes.cli.manifest
 import animus_routes.cli.routes
 import animus_routes.cli.run

@@ -26,6 +26,10 @@ LEFT_OUT = (
     "testing",
     "build",
     "cli.build",
+    "conformance",
+    "cli.check",
+    "describe.explaining",
+    "cli.explain",
     "pytest_plugin",
     "__main__",
 )
