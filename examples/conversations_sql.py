@@ -201,7 +201,7 @@ class Operation(NamedTuple):
     error_message: str | None = None
     lease_token: str | None = None
     leased_until_us: int = 0
-    recovered: int = 0
+    recovered: int = 0  # 1 until whoever has taken it over binds it anew
 
     def receipt(self, conversation_id: str) -> dict[str, Any]:
         """What everybody may know."""
@@ -447,11 +447,11 @@ def the_archive(ctx: Context[Database]) -> Archive:
     scope = params.get("repo_scope") or params.get("project_root") or ""
     tenant, user = params.get("tenant_id"), params.get("as_user")
     if actor is not None:
-        known = {"tenant_id": actor.get("tenant_id"), "as_user": actor["user_id"]}
-        for name, value in known.items():
-            if params.get(name) != value and (name == "tenant_id" or params.get(name) is not None):
-                raise PermissionDenied(f"{name} is not the actor's")
-        tenant, user = known["tenant_id"], known["as_user"]
+        if tenant is None or tenant != actor.get("tenant_id"):
+            raise PermissionDenied("tenant_id is not the actor's")
+        if user not in {None, actor["user_id"]}:
+            raise PermissionDenied("as_user is not the actor's")
+        user = actor["user_id"]
     return Archive(ctx.state, tenant or "", scope, user)
 
 
@@ -661,13 +661,13 @@ def renew(request: wire.ConversationOperationRenewRequest, chats: Chats) -> Answ
 
 @app.method("conversation/operation_bind_execution")
 def bind(request: wire.ConversationOperationBindExecutionRequest, chats: Chats) -> Answer:
-    """Once; again only by whoever has taken over an operation that is still pending."""
+    """Once a claim; anew only by whoever has taken over an operation that is still pending."""
 
     def decide(_shelf: Shelf, _row: Conversation, held: Operation) -> dict[str, Any] | None:
         again = held.execution_hash is not None and not (request.allow_rebind and held.recovered)
         if held.status != "pending" or again:
             return None
-        return {"execution_hash": request.execution_hash}
+        return {"execution_hash": request.execution_hash, "recovered": 0}
 
     return change(chats, request, decide)
 

@@ -184,18 +184,19 @@ def lease(
         now: The store's clock, with a time zone.
         length_s: How long a lease lasts, in seconds.
     """
-    unused = list(request.workflow_ids)
+    candidates = list(candidates)
+    kept = {one.workflow_id for one in candidates}
+    unused = [one for one in request.workflow_ids if one not in kept]
     taken = _reserved(request.exclude, assigned)
     found = LeaseDecision(leased=[], blocked=[], changed=[])
     for candidate in candidates:
-        if len(found.leased) == request.max:
+        if len(found.leased) == request.max or not (candidate.workflow_id or unused):
             break
         entry = _identified(candidate, allocate)
         block = _block(entry, request.exclude, taken)
         if block is not None:
             found.blocked.append(block)
         else:
-            # There are as many as may be leased: the request's rules say so.
             workflow_id = entry.workflow_id or unused.pop(0)
             entry = _assigned(entry, workflow_id, request.owner_id.strip(), until(now, length_s))
             found.leased.append(entry)

@@ -145,6 +145,18 @@ def test_an_entry_that_was_put_back_keeps_its_workflow_and_uses_no_new_id() -> N
     assert found.leased[0].workflow_generation == 1
 
 
+def test_no_two_entries_get_one_workflow_id() -> None:
+    fresh = [msgspec.structs.replace(WAITING, entry_id=f"e-{n}") for n in range(3)]
+    back = msgspec.structs.replace(BACK, entry_id="e-9", workflow_id="wf-1", repository=None)
+    found = lease(fresh[0], back, *fresh[1:], most=2)
+    assert [(one.entry_id, one.workflow_id) for one in found.leased] == [
+        ("e-0", "wf-2"),
+        ("e-9", "wf-1"),
+    ]
+    found = lease(*fresh, back, most=2)  # with no id left for the second
+    assert [one.workflow_id for one in found.leased] == ["wf-2"]
+
+
 def test_an_entry_of_v1_gets_its_generation_also_if_it_is_then_blocked() -> None:
     of_v1 = msgspec.structs.replace(WAITING, subject_generation=0)
     found = lease(of_v1, allocate=lambda subject_id: 7 if subject_id == "task:TASK-1" else 0)

@@ -111,6 +111,9 @@ def test_an_actor_who_does_not_name_its_own_tenant_is_refused(
     if tenant is None:
         del params["tenant_id"]
     assert refusal(keyed_chats, method, params).code == -32600
+    for blank in ({}, {"tenant_id": None}):  # nor is an actor without one let in
+        nobodys = {**params, "actor": {"user_id": "kim", **blank}}
+        assert refusal(keyed_chats, method, nobodys).code == -32600
 
 
 def test_a_save_is_counted_and_may_ask_for_a_revision(keyed_chats: TestClient, key: Told) -> None:
@@ -320,6 +323,13 @@ def test_an_execution_is_bound_anew_by_who_took_over_what_is_pending(
     expire(key)
     claim = acquired(keyed_chats, key)
     assert not did(keyed_chats, "bind_execution", key, claim, execution_hash="h2")
+    assert did(keyed_chats, "bind_execution", key, claim, execution_hash="h2", allow_rebind=True)
+    assert not did(  # once a claim
+        keyed_chats, "bind_execution", key, claim, execution_hash="h4", allow_rebind=True
+    )
+    expire(key)
+    claim = acquired(keyed_chats, key)
+    assert claim["recovered"] is True
     assert did(keyed_chats, "bind_execution", key, claim, execution_hash="h2", allow_rebind=True)
     do(keyed_chats, "accept_user", key, claim, user_seq=0)
     assert not did(
