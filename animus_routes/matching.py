@@ -33,8 +33,7 @@ def instant(text: str) -> tuple[int, str]:
     found = re.fullmatch(RFC3339, text)
     if found is None:
         raise ValueError(f"{text!r} is not an RFC 3339 date-time with an offset")
-    # A leap second counts as the last one before it.
-    whole = parse(re.sub(r"(:\d\d:)60", r"\g<1>59", text)).replace(microsecond=0)
+    whole = parse(text).replace(microsecond=0)
     fraction = re.search(r"\.(\d+)", text)
     return int(whole.timestamp()), fraction[1].rstrip("0") if fraction else ""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from animus_routes.errors import Invalid
-from animus_routes.timestamps import RFC3339, parse
+from animus_routes.timestamps import parse
 
 __all__ = [
     "COMPLETION_STATUSES",
@@ -98,7 +98,11 @@ def _is_qualified(qualified_id: str) -> bool:
 
 
 def _is_time(text: str) -> bool:
-    return re.fullmatch(RFC3339, text) is not None
+    try:
+        parse(text)
+    except ValueError:  # also a day that its month does not have
+        return False
+    return True
 
 
 filled = _rule("Expected a string that is not blank", str.strip)

@@ -67,7 +67,8 @@ def parse(text: str) -> datetime:
     """Read a date-time from the wire.
 
     Args:
-        text: An RFC 3339 date-time. Fraction digits beyond the sixth are cut off.
+        text: An RFC 3339 date-time. Fraction digits beyond the sixth are cut off, and a leap second
+            is the second before it.
 
     Returns:
         An aware ``datetime`` with the offset that ``text`` names.
@@ -80,4 +81,7 @@ def parse(text: str) -> datetime:
 
     if re.fullmatch(RFC3339, text) is None:
         raise ValueError(f"{text!r} is not an RFC 3339 date-time with an offset")
+    seconds = slice(len("2026-06-30T23:59:"), len("2026-06-30T23:59:60"))
+    if text[seconds] == "60":
+        text = f"{text[: seconds.start]}59{text[seconds.stop :]}"
     return datetime.fromisoformat(text.upper())

@@ -444,6 +444,9 @@ def lifespan(ctx: Context) -> Iterator[Database]:
 def the_archive(ctx: Context[Database]) -> Archive:
     """What the actor may use; a request that speaks for anybody else is refused."""
     params, actor = ctx.params, ctx.actor
+    for name in ("project_root", "repo_scope", "tenant_id", "as_user"):
+        if not isinstance(params.get(name), str | None):
+            raise invalid(name, "expected some text")
     scope = params.get("repo_scope") or params.get("project_root") or ""
     tenant, user = params.get("tenant_id"), params.get("as_user")
     if actor is not None:

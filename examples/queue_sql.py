@@ -607,7 +607,7 @@ def as_json(value: object) -> str:
 def instant_us(text: str) -> int:
     try:
         return (parse(text) - EPOCH) // timedelta(microseconds=1)
-    except ValueError:
+    except (ValueError, OverflowError):
         message = "expected an RFC 3339 time with a zone"
         issue = {"path": "run_at", "message": message, "code": "value"}
         raise InvalidRequest(f"run_at: {message}", {"issues": [issue]}) from None

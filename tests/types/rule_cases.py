@@ -115,6 +115,8 @@ CASES: dict[str, tuple[Json, list[tuple[str, Any]]]] = {
             ("idempotency_key", "k" * 257),
             ("repository.base_ref", "main"),
             ("run_at", "tomorrow"),
+            ("run_at", "2026-02-31T00:00:00Z"),
+            ("run_at", "0000-01-01T00:00:00Z"),
             ("expire_after_secs", 2**63),
         ],
     ),
@@ -237,6 +239,7 @@ CASES: dict[str, tuple[Json, list[tuple[str, Any]]]] = {
             ("message_id", ""),
             ("peer_id", " "),
             ("occurred_at", "now"),
+            ("occurred_at", "2026-02-31T00:00:00Z"),
         ],
     ),
     "channel.ChannelSendParams": (

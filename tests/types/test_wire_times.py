@@ -149,3 +149,14 @@ def test_a_list_is_fetched_now_unless_the_author_says_when(family: str) -> None:
     assert encode(make(subjects=[]))["fetched_at"] >= before
     assert encode(make(subjects=[], fetched_at=""))["fetched_at"] >= before
     assert encode(make(subjects=[], fetched_at=NOON)) == {"subjects": [], "fetched_at": NOON}
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("2026-06-30T23:59:60Z", "2026-06-30T23:59:59Z"),
+        ("2026-06-30t23:59:60.5+02:00", "2026-06-30T21:59:59.500000Z"),
+    ],
+)
+def test_a_leap_second_is_the_second_before_it(text: str, read: str) -> None:
+    assert timestamps.rfc3339(timestamps.parse(text)) == read
