@@ -57,7 +57,7 @@ import msgspec
 
 TAIL_BYTES: Final = 16 * 1024
 # Of a file, and of a part of a ref.
-NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?!\.|lock$|$))*")
+NAME: Final = re.compile(r"(?!.{201})[A-Za-z0-9]([A-Za-z0-9_-]|\.(?!\.|lock$|$))*")
 TERMINAL: Final = frozenset({"completed", "failed"})
 TAG: Final = "tag:yaml.org,2002:"
 KINDS: Final = {type(None): "null", bool: "bool", int: "int", float: "float", str: "str"}
@@ -448,7 +448,7 @@ def publish(ctx: Context, root: Path, state: State, cwd: Path) -> wire.Publicati
 
 def variables(state: State, phase: Phase, attempt: int) -> dict[str, str]:
     given = {**state.vars, **reserved(state.fence)}
-    return {
+    found = {
         **os.environ,
         **{f"ANIMUS_VAR_{name.upper()}": value for name, value in given.items()},
         "ANIMUS_WORKFLOW_ID": state.workflow_id,
@@ -460,6 +460,10 @@ def variables(state: State, phase: Phase, attempt: int) -> dict[str, str]:
         "ANIMUS_INPUT": msgspec.json.encode(state.input).decode(),
         **phase.env,
     }
+    for name, value in found.items():
+        if "\0" in name + value:
+            raise InvalidRequest(f"{name!r} cannot be told to a command: it has a NUL in it")
+    return found
 
 
 def reserved(fence: wire.ExecutionFence | None) -> dict[str, str]:
@@ -701,7 +705,14 @@ def run_phase(
         raise RpcError(PHASE_NOT_FOUND, text, {"phase_id": request.phase_id})
     if phase.manual:
         raise RpcError(MANUAL_PENDING, f"phase '{phase.id}' waits for a person")
-    given = msgspec.json.decode(request.dispatch_input) if request.dispatch_input else None
+    cwd, given = Path(request.execution_cwd), request.dispatch_input or None
+    with suppress(msgspec.DecodeError):  # what is not JSON is text
+        given = given and msgspec.json.decode(given)
+    is_there = False
+    with suppress(OSError):  # a name may be too long to look for
+        is_there = cwd.is_dir()
+    if not is_there:
+        raise InvalidRequest(f"execution_cwd: there is no folder {str(cwd)!r}")
     state = State(
         workflow_id=request.workflow_id,
         workflow_ref=request.workflow_ref,
@@ -714,9 +725,9 @@ def run_phase(
     with claimed(Path(ctx.project_root), state.fence):
         pass
     env = variables(state, phase, request.phase_attempt)
-    env["ANIMUS_REWORK_CONTEXT"] = request.rework_context or ""
+    env["ANIMUS_REWORK_CONTEXT"] = (request.rework_context or "").replace("\0", "")
     limit_s = request.phase_timeout_secs or phase.timeout_secs
-    ended = attempt(ctx, Path(request.execution_cwd), phase, env, limit_s)
+    ended = attempt(ctx, cwd, phase, env, limit_s)
     return wire.WorkflowPhaseRunResult(
         phase_status=ended.status,
         duration_secs=round(ended.outcome["duration_secs"]),

@@ -408,3 +408,37 @@ def test_the_end_of_the_command_line_ends_the_phase(tmp_path: Path) -> None:
     process.communicate(timeout=30)
     assert heard(fd) == b""
     os.close(fd)
+
+
+def test_a_phases_input_may_be_any_text(plugin: Plugin, tmp_path: Path) -> None:
+    workflow(tmp_path, {"phases": [{"id": "tell", "run": 'echo "$ANIMUS_INPUT"'}]})
+    for sent, told in (('{"a":1}', '{"a":1}'), ("plain words", '"plain words"'), (" ", '" "')):
+        params = phase_params(tmp_path, phase_id="tell", dispatch_input=sent)
+        assert plugin.call("workflow/run_phase", params)["outcome"]["output"].strip() == told
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"execution_cwd": "/no/such/folder"},
+        {"execution_cwd": "x" * 300},
+        {"execution_cwd": "a\0b"},
+        {"subject_title": "a\0b"},
+        {"pipeline_vars": {"a": "b\0"}},
+        {"workflow_id": "x" * 300},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_what_no_command_can_be_told_is_invalid(
+    plugin: Plugin, tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    workflow(tmp_path, {"phases": [{"id": "tell", "run": "true"}]})
+    params = phase_params(tmp_path, phase_id="tell", **wrong)
+    assert refused(plugin, "workflow/run_phase", params).code == -32602
+
+
+def test_a_workflow_with_a_name_that_no_file_has_is_not_found(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    params = phase_params(tmp_path, workflow_ref="x" * 300)
+    assert refused(plugin, "workflow/run_phase", params).code == -32101
