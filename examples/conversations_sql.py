@@ -455,6 +455,8 @@ def the_archive(ctx: Context[Database]) -> Archive:
         if user not in {None, actor["user_id"]}:
             raise PermissionDenied("as_user is not the actor's")
         user = actor["user_id"]
+        if not user.strip():
+            raise PermissionDenied("the actor is nobody: its user_id is blank")
     return Archive(ctx.state, tenant or "", scope, user)
 
 

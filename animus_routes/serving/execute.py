@@ -44,6 +44,18 @@ def _json(text: str) -> Any:
         raise ArgumentTypeError(f"not JSON: {error}") from None
 
 
+def _id(text: str) -> str:
+    if not text.strip():
+        raise ArgumentTypeError("it is blank")
+    return text
+
+
+def _seconds(text: str) -> int:
+    if not text.isdecimal():
+        raise ArgumentTypeError("not a number of seconds")
+    return int(text)
+
+
 def _subject(text: str) -> dict[str, str]:
     kind, _, native = text.partition(":")
     if not kind.strip() or not native.strip():
@@ -53,17 +65,17 @@ def _subject(text: str) -> dict[str, str]:
 
 # Option -> field of WorkflowExecuteRequest, and how its text is read.
 OPTIONS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
-    "--workflow-id": ("workflow_id", str),
-    "--new-workflow-id": ("new_workflow_id", str),
-    "--task-id": ("task_id", str),
-    "--requirement-id": ("requirement_id", str),
+    "--workflow-id": ("workflow_id", _id),
+    "--new-workflow-id": ("new_workflow_id", _id),
+    "--task-id": ("task_id", _id),
+    "--requirement-id": ("requirement_id", _id),
     "--subject-id": ("subject_ref", _subject),
     "--title": ("title", str),
     "--description": ("description", str),
     "--workflow-ref": ("workflow_ref", str),
     "--model": ("model", str),
     "--tool": ("tool", str),
-    "--phase-timeout-secs": ("phase_timeout_secs", int),
+    "--phase-timeout-secs": ("phase_timeout_secs", _seconds),
     "--input-json": ("input", _json),
     "--phase-routing-json": ("phase_routing", _json),
     "--mcp-config-json": ("mcp_config", _json),

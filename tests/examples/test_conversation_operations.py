@@ -111,6 +111,8 @@ def test_an_actor_who_does_not_name_its_own_tenant_is_refused(
     if tenant is None:
         del params["tenant_id"]
     assert refusal(keyed_chats, method, params).code == -32600
+    nobody = {**own_scope, "id": "x", "actor": {**KIM, "user_id": " "}, "as_user": None}
+    assert refusal(keyed_chats, method, {**params, **nobody}).code == -32600
     for blank in ({}, {"tenant_id": None}):  # nor is an actor without one let in
         nobodys = {**params, "actor": {"user_id": "kim", **blank}}
         assert refusal(keyed_chats, method, nobodys).code == -32600

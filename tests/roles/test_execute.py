@@ -112,6 +112,12 @@ def test_a_handler_may_take_what_the_command_line_says(field: str) -> None:
         (("--workflow-id", "a", "--new-workflow-id", "b"), "not both"),
         (("--subject-id", "T1"), "not <kind>:<id>"),
         (("--subject-id", ":T1"), "not <kind>:<id>"),
+        (("--task-id=",), "--task-id: it is blank"),
+        (("--workflow-id= ",), "--workflow-id: it is blank"),
+        (("--task-id", "T1", "--phase-timeout-secs=-5"), "not a number of seconds"),
+        (("--task-id", "T1", "--phase-timeout-secs=soon"), "not a number of seconds"),
+        (("--task-id", "T1", "--input-json={"), "not JSON"),
+        (("--task-id", "T1", "--unknown"), "--unknown"),
         ((), "--subject-id"),
     ],
 )
