@@ -16,9 +16,10 @@ of the project that ANIMUS_LOCAL_WORKFLOWS names. Its YAML is the host's, 1.2, s
         attempts: 2                   # try again once if it fails
       - id: approve
         manual: true                  # stops here; resume the workflow by its id to continue
-      - id: publish
-        run: ./publish.sh
+      - id: tell
+        run: ./tell.sh
         allow_failure: true           # if it fails, the workflow continues
+    publication: {required: true, owner: {kind: runner}, cleanup: after_remote_verified}
 
 A command learns about its run from ANIMUS_WORKFLOW_ID, ANIMUS_WORKFLOW_REF, ANIMUS_SUBJECT_ID,
 ANIMUS_SUBJECT_TITLE, ANIMUS_PHASE_ID, ANIMUS_PHASE_ATTEMPT, ANIMUS_INPUT (JSON) and
@@ -31,6 +32,11 @@ If the fence reserves a ref of the project's `origin`, commands run in a worktre
 ref or else at the base; when all phases are done, what they changed is committed and pushed there, in
 one step with a recovery ref, and the result has the receipt of it. Nothing is pushed once a newer
 fence has been seen, or once the ref is no longer where this run found it.
+
+If `publication` says that a phase is the owner, that phase publishes by itself, opens a pull request
+perhaps, and writes its receipt to the file that ANIMUS_RECEIPT names: it has failed unless the
+receipt is of this execution and its commit is at the remote. Where publication is required, a run
+without a receipt has failed. The worktree is kept, or removed once the commit is at the remote.
 """
 
 import fcntl
@@ -48,9 +54,11 @@ from uuid import uuid4
 
 from animus_routes import App, Context, Env, InvalidRequest, RpcError, Timeout
 from animus_routes.batteries import children
+from animus_routes.errors import Invalid
 from animus_routes.fences import check_receipt, collision_key, same_execution_generation
 from animus_routes.rules import PUBLICATION_RECEIPT, VERSION
 from animus_routes.structs import workflow_runner as wire
+from animus_routes.structs.config import PhaseOwner, WorkflowPublicationConfig
 from animus_routes.timestamps import now
 
 import msgspec
@@ -72,6 +80,7 @@ DECIMAL: Final = re.compile(r"(?![-+]?0[0-9]+$)[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([
 SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 LONGEST: Final = 131  # "-0b" and 128 digits
 GIT_S: Final = 180.0
+RECEIPT: Final = "receipt.json"
 # git must not wait for an answer that nobody can give.
 GIT: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
 NOBODY: Final = {  # who commits where git has not been told
@@ -110,6 +119,23 @@ class Workflow(msgspec.Struct, forbid_unknown_fields=True):
 
     phases: list[Phase]
     vars: dict[str, str] = {}
+    publication: WorkflowPublicationConfig = msgspec.field(
+        default_factory=WorkflowPublicationConfig
+    )
+
+    def __post_init__(self) -> None:
+        try:
+            self.publication.check()
+        except Invalid as problem:
+            raise ValueError(f"publication.{problem}") from None
+        if self.publisher and [phase.id for phase in self.phases].count(self.publisher) != 1:
+            raise ValueError(f"there is no phase '{self.publisher}' to publish")
+
+    @property
+    def publisher(self) -> str | None:
+        """The phase that publishes; None = the runner."""
+        owner = self.publication.owner
+        return owner.phase_id if isinstance(owner, PhaseOwner) else None
 
 
 class Tree(msgspec.Struct):
@@ -443,10 +469,44 @@ def publish(ctx: Context, root: Path, state: State, cwd: Path) -> wire.Publicati
     return receipt
 
 
+def handed_in(ctx: Context, cwd: Path, state: State, phase: Phase) -> wire.PublicationReceipt:
+    """The receipt of a phase that publishes by itself.
+
+    Raises:
+        ValueError: There is none, or it does not hold; it says why.
+        ChildFailed: The remote cannot be asked.
+    """
+    if state.fence is None:
+        raise ValueError("a receipt needs an execution fence")
+    path = folder_of(Path(ctx.project_root), state.workflow_id) / RECEIPT
+    try:
+        receipt = msgspec.json.decode(path.read_bytes(), type=wire.PublicationReceipt)
+        check_receipt(receipt, state.fence)
+    except FileNotFoundError:
+        raise ValueError("the phase has written no receipt") from None
+    except (Invalid, msgspec.DecodeError) as problem:
+        raise ValueError(f"the receipt does not hold: {problem}") from None
+    issuer = receipt.issuer
+    if not isinstance(issuer, wire.PhaseIssuer) or issuer.phase_id != phase.id:
+        raise ValueError("the receipt was issued by somebody else")
+    if heads(ctx, cwd, receipt.remote_ref)[receipt.remote_ref] != receipt.commit_sha:
+        raise ValueError(
+            f"'{receipt.remote_ref}' of origin is at another commit than the receipt's"
+        )
+    return receipt
+
+
+def clean_up(ctx: Context, root: Path, state: State) -> None:
+    """Remove the worktree of a run whose commit is at the remote."""
+    place = folder_of(root, state.workflow_id) / "tree"
+    if state.tree is not None:
+        git(ctx, root, "worktree", "remove", "--force", str(place))
+
+
 # ---- commands -----------------------------------------------------------------------------------
 
 
-def variables(state: State, phase: Phase, attempt: int) -> dict[str, str]:
+def variables(root: Path, state: State, phase: Phase, attempt: int) -> dict[str, str]:
     given = {**state.vars, **reserved(state.fence)}
     found = {
         **os.environ,
@@ -457,6 +517,7 @@ def variables(state: State, phase: Phase, attempt: int) -> dict[str, str]:
         "ANIMUS_SUBJECT_TITLE": state.title,
         "ANIMUS_PHASE_ID": phase.id,
         "ANIMUS_PHASE_ATTEMPT": str(attempt),
+        "ANIMUS_RECEIPT": str(folder_of(root, state.workflow_id) / RECEIPT),
         "ANIMUS_INPUT": msgspec.json.encode(state.input).decode(),
         **phase.env,
     }
@@ -489,6 +550,7 @@ def attempt(
     name = f"{phase.id}.{env['ANIMUS_PHASE_ATTEMPT']}.log"
     path = folder_of(Path(ctx.project_root), env["ANIMUS_WORKFLOW_ID"]) / name
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_name(RECEIPT).unlink(missing_ok=True)
     command = ["/bin/sh", "-c", phase.run or ""]
     began = monotonic()
     with (
@@ -594,9 +656,9 @@ def execute(
         save(root, state)
     cwd = check_out(ctx, root, state)
     ctx.progress({"workflow_id": state.workflow_id})
-    results = yield from run_all(ctx, cwd, state, chosen, request.phase_timeout_secs)
+    results = yield from run_all(ctx, cwd, state, workflow, chosen, request.phase_timeout_secs)
     is_done = all(phase.id in state.done for phase in workflow.phases)
-    receipt, refusal = published(ctx, root, state, cwd) if is_done else (None, None)
+    receipt, refusal = published(ctx, root, state, cwd, workflow) if is_done else (None, None)
     last = results[-1].status if results else "completed"
     if refusal or last == "failed":
         state.status = "failed"
@@ -605,6 +667,8 @@ def execute(
     else:  # a manual gate, or the one phase that was asked for is done
         state.status = "running" if last == "completed" else "paused"
     save(root, state)
+    if receipt is not None and workflow.publication.cleanup == "after_remote_verified":
+        clean_up(ctx, root, state)
     return wire.WorkflowExecuteResult(
         workflow_id=state.workflow_id,
         workflow_ref=state.workflow_ref,
@@ -624,14 +688,21 @@ def execute(
 
 
 def run_all(
-    ctx: Context, cwd: Path, state: State, chosen: list[Phase], timeout_s: float | None
+    ctx: Context,
+    cwd: Path,
+    state: State,
+    workflow: Workflow,
+    chosen: list[Phase],
+    timeout_s: float | None,
 ) -> Generator[wire.PhaseEvent, None, list[wire.PhaseResultSnapshot]]:
     """The phases that are not done yet, up to one that is not completed."""
     results: list[wire.PhaseResultSnapshot] = []
     for phase in chosen:
         if phase.id in state.done:
             continue
-        result = yield from run(ctx, cwd, state, phase, timeout_s)
+        result = yield from run(
+            ctx, cwd, state, phase, timeout_s, publishes=phase.id == workflow.publisher
+        )
         results.append(result)
         if result.status != "completed":
             break
@@ -641,17 +712,29 @@ def run_all(
 
 
 def published(
-    ctx: Context, root: Path, state: State, cwd: Path
+    ctx: Context, root: Path, state: State, cwd: Path, workflow: Workflow
 ) -> tuple[wire.PublicationReceipt | None, str | None]:
-    """The receipt, or why nothing may be published any more, whoever tries."""
-    try:
-        return publish(ctx, root, state, cwd), None
-    except InvalidRequest as refusal:
-        return None, refusal.message
+    """The receipt, or why the run has failed although all of its phases are done."""
+    if workflow.publisher is not None:
+        receipt = state.done[workflow.publisher].publication_receipt
+    else:
+        try:
+            receipt = publish(ctx, root, state, cwd)
+        except InvalidRequest as refusal:
+            return None, refusal.message
+    if receipt is None and workflow.publication.required:
+        return None, "the workflow has to be published, and there was nothing to publish"
+    return receipt, None
 
 
 def run(
-    ctx: Context, cwd: Path, state: State, phase: Phase, timeout_s: float | None
+    ctx: Context,
+    cwd: Path,
+    state: State,
+    phase: Phase,
+    timeout_s: float | None,
+    *,
+    publishes: bool,
 ) -> Generator[wire.PhaseEvent, None, wire.PhaseResultSnapshot]:
     """One phase with all its attempts; resuming the run passes a manual one."""
     save(Path(ctx.project_root), state)
@@ -663,7 +746,8 @@ def run(
     while not phase.manual:
         yield wire.PhaseStarted(phase_id=phase.id, attempt=number, ts=now())
         limit_s = timeout_s if phase.timeout_secs is None else phase.timeout_secs
-        ended = attempt(ctx, cwd, phase, variables(state, phase, number), limit_s)
+        env = variables(Path(ctx.project_root), state, phase, number)
+        ended = attempt(ctx, cwd, phase, env, limit_s)
         number += 1
         again = ended.status == "failed" and number < phase.attempts
         verdict = "rework" if again else verdict_of(phase, ended)
@@ -671,10 +755,16 @@ def run(
         if not again:
             break
     status = "completed" if phase.allow_failure else ended.status
+    outcome, receipt = {**ended.outcome, "attempts": number}, None
+    if publishes and status == "completed":
+        try:
+            receipt = handed_in(ctx, cwd, state, phase)
+        except ValueError as problem:
+            status, outcome["publication"] = "failed", {"error": str(problem)}
     yield wire.PhaseCompleted(phase_id=phase.id, status=status, ts=now())
-    return snapshot(
-        phase, status, round(monotonic() - began), {**ended.outcome, "attempts": number}
-    )
+    result = snapshot(phase, status, round(monotonic() - began), outcome)
+    result.publication_receipt = receipt
+    return result
 
 
 def verdict_of(phase: Phase, ended: Ended) -> str:
@@ -724,7 +814,7 @@ def run_phase(
     )
     with claimed(Path(ctx.project_root), state.fence):
         pass
-    env = variables(state, phase, request.phase_attempt)
+    env = variables(Path(ctx.project_root), state, phase, request.phase_attempt)
     env["ANIMUS_REWORK_CONTEXT"] = (request.rework_context or "").replace("\0", "")
     limit_s = request.phase_timeout_secs or phase.timeout_secs
     ended = attempt(ctx, cwd, phase, env, limit_s)

@@ -14,7 +14,7 @@ LARGER_MODULES = {
     "examples/conversations_sql.py": 1000,
     "examples/queue_sql.py": 1000,
     # Fences, reservations and receipts are most of a runner, and it is installed as one file.
-    "examples/runner_local.py": 750,
+    "examples/runner_local.py": 900,
     # Commands, whole workflows and orphans, and it is installed as one file.
     "examples/environment_local.py": 750,
     "examples/tasks_sqlite.py": 750,  # the whole protocol, and a statement for every filter
