@@ -337,6 +337,24 @@ def may_follow(root: Path, new: wire.ExecutionFence, old: wire.ExecutionFence) -
     return True  # nothing is left of that run
 
 
+@contextmanager
+def alone(root: Path, state: State) -> Iterator[None]:
+    """While this lasts, the run is executed by nobody else, but for one who takes it over.
+
+    Raises:
+        InvalidRequest: Somebody with the same fence is at it.
+    """
+    name = "-".join(map(str, age(state.fence))) if state.fence else "unfenced"
+    path = folder_of(root, state.workflow_id) / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise stale(f"the run '{state.workflow_id}' is being executed already") from None
+        yield
+
+
 def admit(state: State, fence: wire.ExecutionFence | None) -> None:
     """A run goes on with the fence that it began with, or a newer one of the same generation."""
     held = state.fence
@@ -643,15 +661,26 @@ def begin(root: Path, request: Execution) -> State:
 def execute(
     request: Execution, ctx: Context, settings: Settings
 ) -> Generator[wire.PhaseEvent, None, wire.WorkflowExecuteResult]:
-    began = monotonic()
     root = Path(ctx.project_root)
     state = begin(root, request)
     workflow = find(root / settings.workflows, state.workflow_ref)
-    state.vars = workflow.vars | state.vars
     chosen = [p for p in workflow.phases if request.phase_filter in {None, p.id}]
     if not chosen:
         text = f"'{state.workflow_ref}' has no phase '{request.phase_filter}'"
         raise RpcError(PHASE_NOT_FOUND, text, {"phase_id": request.phase_filter})
+    with alone(root, state):
+        if is_known(root, state.workflow_id):  # as whoever was at it until now has left it
+            state = begin(root, request)
+        return (yield from executed(request, ctx, state, workflow, chosen))
+
+
+def executed(
+    request: Execution, ctx: Context, state: State, workflow: Workflow, chosen: list[Phase]
+) -> Generator[wire.PhaseEvent, None, wire.WorkflowExecuteResult]:
+    """The run of some phases, with nobody else at it."""
+    began = monotonic()
+    root = Path(ctx.project_root)
+    state.vars = workflow.vars | state.vars
     with claimed(root, state.fence):
         save(root, state)
     cwd = check_out(ctx, root, state)

@@ -6,13 +6,14 @@ import select
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from example_host import EXAMPLES, INSTALLED, refused, run, served
 
+from animus_routes import RpcError
 from animus_routes.host import Plugin
 
 RUNNER = [sys.executable, str(EXAMPLES / "runner_local.py")]
@@ -277,6 +278,44 @@ def test_a_run_that_was_taken_over_publishes_nothing(plugin: Plugin, project: Pa
         plugin.reply(request, WAIT_S)
     assert remote_ref(project) == newer
     assert "older" not in git(project.with_name("origin.git"), "show", f"{HEAD}:file")
+
+
+@pytest.mark.parametrize("is_fenced", [True, False])
+def test_a_run_is_executed_by_one_process_at_a_time(
+    plugin: Plugin, project: Path, is_fenced: bool
+) -> None:
+    path = gate(project)
+    params = given(fence_of(project), workflow_id="wf-1")
+    if not is_fenced:
+        del params["execution_fence"]
+    request = plugin.request("workflow/execute", params)
+    with path.open("w", encoding="utf-8") as waiting:
+        with opened(project) as other:
+            assert is_stale(other, params)
+            assert is_stale(plugin, params)
+        waiting.write("three\n")
+    assert plugin.reply(request, WAIT_S)["success"] is True
+    assert refused(plugin, "workflow/execute", params).code == -32103  # it has ended
+
+
+def test_of_processes_that_race_with_one_fence_one_publishes(project: Path) -> None:
+    workflow(project, build="echo two >> file")
+    with ExitStack() as stack:
+        racers = [stack.enter_context(opened(project)) for _ in range(4)]
+        requests = [one.request("workflow/execute", given(fence_of(project))) for one in racers]
+        answers = [answered(one, number) for one, number in zip(racers, requests, strict=True)]
+    published = [one for one in answers if isinstance(one, dict)]
+    assert len(published) == 1
+    assert published[0]["publication_receipt"]["commit_sha"] == remote_ref(project)
+    assert {one for one in answers if not isinstance(one, dict)} <= {-32602, -32103}
+    assert git(project.with_name("origin.git"), "show", f"{HEAD}:file") == "one\ntwo"
+
+
+def answered(plugin: Plugin, request: int) -> Result | int:
+    try:
+        return dict(plugin.reply(request, WAIT_S))
+    except RpcError as refusal:
+        return refusal.code
 
 
 def test_a_ref_that_somebody_else_moved_is_left_where_it_is(plugin: Plugin, project: Path) -> None:
