@@ -11,23 +11,25 @@ was running. `last` sends only the latest, `all` sends each once (the newest tho
 `none` sends none. If a host does not tell the plugin its triggers, they come from the variable
 CRON_TRIGGERS: `{"nightly": {"cron": "0 3 * * *"}}`.
 
-A time that a clock change skips ticks right after the change; one that it repeats ticks once. What
-the host has accepted is kept in the project's `.animus/trigger-cron.sqlite3`, or where CRON_STATE
-says; a `.json` of that name, which 0.1.0 wrote, is read once. A tick that it did not acknowledge is
-sent again after a restart, with the same event id.
+A time that a clock change skips ticks right after the change; one that it repeats ticks once. The
+last tick of each trigger, and those that the host has not accepted yet, are kept in the project's
+`.animus/trigger-cron.sqlite3`, or where CRON_STATE says; a `.json` of that name, which 0.1.0 wrote,
+is read once. What was not acknowledged is sent again after a restart, with the same event id, unless
+the host says with a cursor where to go on.
 """
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from heapq import heapify, heapreplace
 from pathlib import Path
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from animus_routes import App, Context, InvalidRequest
+from animus_routes.batteries.outbox import Outbox
 from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.structs.plugin import TriggerEvent, TriggerWatchParams
 from animus_routes.structs.trigger import TriggerSchema
@@ -40,6 +42,7 @@ LATE: Final = timedelta(seconds=5)  # a tick older than this was missed
 LOOK_S: Final = 30.0  # how often the wall clock is read again: it may be set, or have stood still
 CAUGHT_UP: Final = {"last": 1, "none": 1, "all": 1000}
 FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
+LATER: Final = "UPDATE cron_ticks SET until = max(until, ?) WHERE trigger_id = ?"
 
 
 class Plan(Struct, forbid_unknown_fields=True, frozen=True):
@@ -51,23 +54,20 @@ class Plan(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Kept:
-    """The last tick of each trigger that has been dealt with, in one file."""
+    """The ticks that the host has not accepted, and the last one of each trigger, in one file."""
 
     def __init__(self, file: Path) -> None:
         self.file = file.with_suffix(".sqlite3") if file.suffix == ".json" else file
+        layout = Layout("trigger_cron", 1, "cron_ticks", self._build)
+        self.database = Database(self.file, layout, wal=True)
+        self.outbox = Outbox(self.file)
 
-    @cached_property
-    def database(self) -> Database:
-        """Made when it is first used: a ping leaves nothing behind."""
+    def _build(self, db: Transaction, _found: int) -> None:
         before = self.file.with_suffix(".json")
-
-        def build(db: Transaction, _found: int) -> None:
-            db.run("CREATE TABLE cron_ticks (trigger_id TEXT PRIMARY KEY, until TEXT NOT NULL)")
-            text = before.read_bytes() if before.exists() else b"{}"
-            known = msgspec.json.decode(text, type=dict[str, str])
-            db.run_each("INSERT INTO cron_ticks VALUES (?, ?)", known.items())
-
-        return Database(self.file, Layout("trigger_cron", 1, "cron_ticks", build))
+        db.run("CREATE TABLE cron_ticks (trigger_id TEXT PRIMARY KEY, until TEXT NOT NULL)")
+        text = before.read_bytes() if before.exists() else b"{}"
+        known = msgspec.json.decode(text, type=dict[str, str])
+        db.run_each("INSERT INTO cron_ticks VALUES (?, ?)", known.items())
 
     def until(self, triggers: Iterable[str], otherwise: datetime) -> dict[str, datetime]:
         """The last tick of each trigger; a new one starts with `otherwise`."""
@@ -77,20 +77,24 @@ class Kept:
             db.run_each("INSERT INTO cron_ticks VALUES (?, ?) ON CONFLICT DO NOTHING", new)
             return {trigger: datetime.fromisoformat(db.value(find, trigger)) for trigger, _ in new}
 
-    def advance(self, trigger: str, until: str) -> bool:
-        """Note that a tick has been dealt with; False for a trigger that has never been watched."""
-        later = "UPDATE cron_ticks SET until = ? WHERE trigger_id = ? AND until < ?"
-        with self.database.write() as db:
-            known = "SELECT 1 FROM cron_ticks WHERE trigger_id = ?"
-            return db.run(later, until, trigger, until) > 0 or db.value(known, trigger) is not None
+    def add(self, events: list[TriggerEvent], until: dict[str, datetime]) -> None:
+        """Keep ticks until they are accepted, and how far they take their triggers."""
+        last = [(tick.strftime(FORMAT), trigger) for trigger, tick in until.items()]
+        rows = ((event.event_id, event) for event in events)
+        self.outbox.add_all(rows, also=lambda db: db.run_each(LATER, last))
+
+    def waiting(self, triggers: Container[str]) -> Iterator[TriggerEvent]:
+        for _, event in self.outbox.waiting():
+            if event["trigger_id"] in triggers:
+                yield TriggerEvent(**event)
 
 
 def kept(ctx: Context) -> Iterator[Kept]:
     default = Path(ctx.project_root, ".animus", "trigger-cron.sqlite3")
     state = Kept(Path(os.environ.get("CRON_STATE") or default))
     yield state
-    if "database" in state.__dict__:
-        state.database.close()
+    state.outbox.close()
+    state.database.close()
 
 
 app = App(
@@ -201,24 +205,30 @@ def watch(params: TriggerWatchParams, ctx: Context[Kept]) -> Iterator[TriggerEve
     now = datetime.now(UTC).replace(microsecond=0)
     resumed = None if params.cursor is None else moment(params.cursor)
     followed = plans(params, now)
-    until = dict.fromkeys(followed, resumed) if resumed else ctx.state.until(followed, now)
+    until = ctx.state.until(followed, now) | (dict.fromkeys(followed, resumed) if resumed else {})
     schedules = [Schedule(trigger, plan, until[trigger]) for trigger, plan in followed.items()]
     if not schedules:
         ctx.log("warn", "there are no triggers to watch")
-    return events(schedules, ctx)
+    return events([] if resumed else ctx.state.waiting(followed), schedules, ctx)
 
 
-def events(schedules: list[Schedule], ctx: Context) -> Iterator[TriggerEvent]:
+def events(
+    due: Iterable[TriggerEvent], schedules: list[Schedule], ctx: Context[Kept]
+) -> Iterator[TriggerEvent]:
     """Wait for the earliest of the next ticks, whatever the number of triggers."""
     ahead = [(schedule.next(), number) for number, schedule in enumerate(schedules)]
     heapify(ahead)
     while True:
-        now = datetime.now(UTC)
+        yield from due
+        now, due, until = datetime.now(UTC), list[TriggerEvent](), dict[str, datetime]()
         while ahead and ahead[0][0] <= now:
             schedule = schedules[ahead[0][1]]
-            for tick in schedule.due(now):
-                yield schedule.event(tick, now)
+            due += [schedule.event(tick, now) for tick in schedule.due(now)]
+            until[schedule.trigger] = schedule.until
             heapreplace(ahead, (schedule.next(), ahead[0][1]))
+        if until:
+            ctx.state.add(due, until)
+            continue
         wait = (ahead[0][0] - datetime.now(UTC)).total_seconds() if ahead else LOOK_S
         if ctx.wait(min(max(wait, 0), LOOK_S)):
             return
@@ -227,8 +237,7 @@ def events(schedules: list[Schedule], ctx: Context) -> Iterator[TriggerEvent]:
 @app.method("trigger/ack")
 def acknowledge(event_id: str, status: str | None = None, *, ctx: Context[Kept]) -> bool:
     """A host that is shutting down has not accepted the event, so it is sent again."""
-    trigger, _, at = event_id.rpartition("@")
-    return status != "shutdown" and ctx.state.advance(trigger, moment(at).strftime(FORMAT))
+    return status != "shutdown" and ctx.state.outbox.acknowledge(event_id)
 
 
 @app.method("trigger/schema")

@@ -23,15 +23,15 @@ import fnmatch
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Container, Iterable, Iterator
 from datetime import UTC, datetime
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path, PurePath
 from stat import S_ISREG
 from typing import Annotated, Any, Final
 
 from animus_routes import App, Context, InvalidRequest, Unavailable
+from animus_routes.batteries.outbox import Outbox
 from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.structs.plugin import TriggerEvent, TriggerWatchParams
 from animus_routes.structs.trigger import TriggerSchema
@@ -46,6 +46,7 @@ LOOK_MS: Final = 1000  # how often the folders are looked for while nothing chan
 MANY: Final = 1000  # paths that are looked at one by one
 GROUPING: Final = 20  # files that never rest are reported after this many debounce times
 
+Changed = tuple[str, str, str | None, str]  # path, change, new state, old one
 Files = dict[str, str]  # path from the project's root, as `key_of` writes it -> print of its state
 
 
@@ -72,6 +73,7 @@ CREATE TABLE watched_files (trigger_id TEXT NOT NULL, path TEXT NOT NULL, state 
 """
 KNOW: Final = """INSERT INTO watched_files VALUES (?, ?, ?)
     ON CONFLICT (trigger_id, path) DO UPDATE SET state = excluded.state"""
+FORGET: Final = "DELETE FROM watched_files WHERE trigger_id = ? AND path = ?"
 
 
 def replace(db: Transaction, trigger: str, known: Known) -> None:
@@ -83,25 +85,21 @@ def replace(db: Transaction, trigger: str, known: Known) -> None:
 
 
 class Kept:
-    """What the host knows of each trigger's files. Only the event loop uses it, without locks."""
+    """What the host was told of each trigger's files, and what of that it has not accepted."""
 
     def __init__(self, file: Path) -> None:
         self.file = file.with_suffix(".sqlite3") if file.suffix == ".json" else file
-        self.sent: dict[str, tuple[str, str, str | None]] = {}
+        layout = Layout("trigger_files", 1, "watched_files", self._build)
+        self.database = Database(self.file, layout, wal=True)
+        self.outbox = Outbox(self.file)
 
-    @cached_property
-    def database(self) -> Database:
-        """Made when it is first used: a ping leaves nothing behind."""
+    def _build(self, db: Transaction, _found: int) -> None:
         before = self.file.with_suffix(".json")
-
-        def build(db: Transaction, _found: int) -> None:
-            for statement in TABLES.split(";"):
-                db.run(statement)
-            text = before.read_bytes() if before.exists() else b"{}"
-            for trigger, known in msgspec.json.decode(text, type=dict[str, Known]).items():
-                replace(db, trigger, known)
-
-        return Database(self.file, Layout("trigger_files", 1, "watched_files", build))
+        for statement in TABLES.split(";"):
+            db.run(statement)
+        text = before.read_bytes() if before.exists() else b"{}"
+        for trigger, known in msgspec.json.decode(text, type=dict[str, Known]).items():
+            replace(db, trigger, known)
 
     def known(self, trigger: str, config: Watched) -> Files | None:
         """The files that the host knows, if the trigger watched the same then."""
@@ -117,27 +115,32 @@ class Kept:
         """Note what there is when a trigger starts afresh."""
         with self.database.write() as db:
             replace(db, trigger, Known(config, files))
+        for event in self.waiting({trigger}):
+            self.outbox.acknowledge(event.event_id)
 
-    def take(self, event_id: str) -> bool:
-        """Note that the host accepted an event; False if it was not sent, or accepted before."""
-        if event_id not in self.sent:
-            return False
-        trigger, path, state = self.sent.pop(event_id)
-        with self.database.write() as db:
-            if state is None:
-                own = "WHERE trigger_id = ? AND path = ?"
-                db.run(f"DELETE FROM watched_files {own}", trigger, path)
-            else:
-                db.run(KNOW, trigger, path, state)
-        return True
+    def add(self, trigger: str, changes: list[Changed], events: list[TriggerEvent]) -> None:
+        """Keep events until they are accepted, and what they say of the files."""
+
+        def know(db: Transaction) -> None:
+            for path, _, state, _ in changes:
+                db.run(FORGET, trigger, path) if state is None else db.run(
+                    KNOW, trigger, path, state
+                )
+
+        self.outbox.add_all(((event.event_id, event) for event in events), also=know)
+
+    def waiting(self, triggers: Container[str]) -> Iterator[TriggerEvent]:
+        for _, event in self.outbox.waiting():
+            if event["trigger_id"] in triggers:
+                yield TriggerEvent(**event)
 
 
 def kept(ctx: Context) -> Iterator[Kept]:
     default = Path(ctx.project_root, ".animus", "trigger-files.sqlite3")
     state = Kept(Path(os.environ.get("WATCHED_FILES_STATE") or default))
     yield state
-    if "database" in state.__dict__:
-        state.database.close()
+    state.outbox.close()
+    state.database.close()
 
 
 app = App(
@@ -221,7 +224,7 @@ class Watcher:
                 return self.ignored.isdisjoint(path.relative_to(place).parts[:-1])
         return False
 
-    def changes(self, named: set[Path] | None) -> Iterator[tuple[str, str, str | None, str]]:
+    def changes(self, named: set[Path] | None) -> Iterator[Changed]:
         """How the files differ from those last seen: path, change, new state, old one.
 
         Args:
@@ -346,6 +349,8 @@ async def watch(params: TriggerWatchParams, ctx: Context[Kept]) -> AsyncIterator
 
 
 async def events(found: list[Watcher], state: Kept) -> AsyncIterator[TriggerEvent]:
+    for event in state.waiting({watcher.trigger for watcher in found}):
+        yield event
     for event in news(found, state, None):
         yield event
     quiet = max((watcher.config.debounce_ms for watcher in found), default=LOOK_MS)
@@ -416,16 +421,16 @@ class Interesting:
 def news(found: list[Watcher], state: Kept, named: set[Path] | None) -> Iterator[TriggerEvent]:
     """Everything that changed since the last time, each remembered until the host accepts it."""
     for watcher in found:
-        for path, change, new, old in watcher.changes(named):
-            event = watcher.event(path, change, new, old)
-            state.sent[event.event_id] = (watcher.trigger, path, new)
-            yield event
+        if changes := [*watcher.changes(named)]:
+            events = [watcher.event(*change) for change in changes]
+            state.add(watcher.trigger, changes, events)
+            yield from events
 
 
 @app.method("trigger/ack")
 async def acknowledge(event_id: str, status: str | None = None, *, ctx: Context[Kept]) -> bool:
     """A host that is shutting down has not accepted the event, so it is sent again."""
-    return status != "shutdown" and ctx.state.take(event_id)
+    return status != "shutdown" and ctx.state.outbox.acknowledge(event_id)
 
 
 @app.method("trigger/schema")

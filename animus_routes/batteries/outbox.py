@@ -24,7 +24,7 @@ from animus_routes.errors import Timeout
 from animus_routes.values.codecs import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from animus_routes.batteries.sql import Transaction
     from animus_routes.handlers.context import Context
@@ -97,11 +97,24 @@ class Outbox:
         """
         return self.add_all([(id, event)]) == 1
 
-    def add_all(self, events: Iterable[tuple[str, Any]]) -> int:
-        """Take several, all of them or none; how many of them are new."""
+    def add_all(
+        self,
+        events: Iterable[tuple[str, Any]],
+        *,
+        also: Callable[[Transaction], object] | None = None,
+    ) -> int:
+        """Take several, all of them or none; how many of them are new.
+
+        Args:
+            events: Each with its id.
+            also: What else is to happen with them or not at all, to other tables of the same database:
+                how far they take you, say.
+        """
         rows = [(name, encode(event).decode()) for name, event in events]
         with self._database.write() as transaction:
             new = sum(transaction.run(ADD, *row) for row in rows)
+            if also is not None:
+                also(transaction)
         with self._lock:
             followers = tuple(self._followers)
         for wake in followers:
@@ -134,9 +147,14 @@ class Outbox:
             with self._lock:
                 self._followers.remove(wake)
 
-    def waiting(self) -> list[Entry]:
-        """The oldest of those that are not acknowledged, a hundred at most."""
-        return [Entry(name, msgspec.json.decode(event)) for _, name, event in self._after(0)]
+    def waiting(self) -> Iterator[Entry]:
+        """Those that are not acknowledged, oldest first; read a hundred at a time."""
+        last, more = 0, True
+        while more:
+            rows = self._after(last)
+            more = len(rows) == BATCH
+            for last, name, event in rows:  # noqa: B007
+                yield Entry(name, msgspec.json.decode(event))
 
     def acknowledge(self, id: str) -> bool:  # noqa: A002 - as above
         """The host has it; False if it was not waiting."""

@@ -185,6 +185,22 @@ def test_what_the_host_did_not_take_comes_again_with_the_same_id(
     assert again["payload"]["path"] == ("docs/b.md" if taken else "docs/a.md")
 
 
+def test_a_change_is_owed_whatever_became_of_its_file(project: Path) -> None:
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        write(project / "docs" / "a.md", "1")
+        created = event(plugin)
+        write(project / "docs" / "a.md", "22")
+        modified = event(plugin)
+        assert ack(plugin, modified) is True
+        plugin.kill()
+    (project / "docs" / "a.md").unlink()
+    with served(FILES, project) as plugin:
+        watch(plugin)
+        assert event(plugin) == created
+        assert change(plugin) == ("deleted", "docs/a.md")
+
+
 def test_an_acknowledgement_is_taken_as_a_notification_too(project: Path) -> None:
     with served(FILES, project) as plugin:
         watch(plugin)
