@@ -62,8 +62,12 @@ def needs_of(seen: Seen) -> Needs:
 
 def is_authors(file: str) -> bool:
     """Is it neither the standard library's, nor installed into an environment?"""
-    real = os.path.realpath(file)
-    return not real.startswith(STDLIB) and not any(part in SITE for part in Path(file).parts)
+    return not is_standard(file) and not any(part in SITE for part in Path(file).parts)
+
+
+def is_standard(file: str) -> bool:
+    """Is it the standard library's?"""
+    return os.path.realpath(file).startswith(STDLIB)
 
 
 def _is_ours(name: str) -> bool:

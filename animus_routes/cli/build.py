@@ -30,6 +30,16 @@ def parser(command: str) -> ArgumentParser:
     found = ArgumentParser(prog=f"animus-routes {command}", allow_abbrev=False)
     found.add_argument("app", nargs="?", help="module:attr, file.py:attr or file.py")
     found.add_argument("--out", type=Path, default=Path("dist"), help="the folder for the file")
+    found.add_argument(
+        "--bundle", action="store_true", help="bring the app and all it needs, not only lead there"
+    )
+    found.add_argument(
+        "--include",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="more files of the app's folder for the bundle",
+    )
     return found
 
 
@@ -37,7 +47,7 @@ def built_by(options: Namespace) -> Built:
     """Build what a command line asks for; end with a readable message if that fails."""
     try:
         target = named(options.app) if options.app else configured()
-        built = build(target, options.out)
+        built = build(target, options.out, is_bundle=options.bundle, include=options.include)
     except (NotAnApp, BuildError) as error:
         fail(f"{options.app or 'the app'}: not built: {error}")
     for note in built.notes:
