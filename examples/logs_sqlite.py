@@ -14,7 +14,7 @@ import os
 import re
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -39,6 +39,8 @@ LONGEST_DAYS: Final = 36_500
 POLL_S: Final = 0.05
 BUSY_S: Final = 4.0  # the host gives a store 5 s
 PROBED: Final = 1000  # matches that are counted to find the rarest condition
+AT_ONCE: Final = 32  # entries that are looked through for words together
+MOST_MET: Final = 2048  # of what is asked for, until it is looked for by its words
 MOST_LEADS: Final = 50  # targets of a pattern that are looked up one by one
 LAST: Final = "\U0010ffff"  # after every text
 # Characters of scripts that put no spaces between words: Han, kana, bopomofo and Hangul.
@@ -118,8 +120,14 @@ CONDITIONS: Final = {
     "source": "source = :source",
     "source_name": "source_name = :source_name",
     "target": "target REGEXP :target",
-    "text": f"EXISTS (SELECT 1 FROM {MATCHED} AND rowid = entries.seq)",
 }
+WORDS: Final = f"EXISTS (SELECT 1 FROM {MATCHED} AND rowid = entries.seq)"
+WITH_WORDS: Final = f"entries WHERE seq IN (SELECT rowid FROM {MATCHED})"
+# A few entries are indexed anew to find out which have some words: to look each of them up in the index
+# of all would cost the more, the more entries have the words.
+FEW: Final = "CREATE VIRTUAL TABLE words USING fts5 (target, message, fields, content = '')"
+ADD_TO_FEW: Final = "INSERT INTO words (rowid, target, message, fields) VALUES (?, ?, ?, ?)"
+AMONG_FEW: Final = "SELECT rowid FROM words WHERE words MATCH ? AND rowid >= ?"
 COLUMNS: Final = "seq, instant, size, id, ts, level, source, source_name, target, message, fields"
 # The parts put together here are constants of this file; values are always bound.
 # Hosts ask once, for the newest so many: a page holds those, and the next one what is before them.
@@ -198,8 +206,11 @@ def spaced(text: str | None) -> str | None:
     return ONE.sub(r" \g<0> ", GAP.sub(" \ue000 ", text))
 
 
+Row = tuple[Any, ...]
+
+
 class Matches(NamedTuple):
-    """What a query asks for: its conditions as SQL, with what they are bound to."""
+    """What a query asks for: its conditions as SQL, but for its words, with what they are bound to."""
 
     where: str
     binds: dict[str, Any]
@@ -221,6 +232,10 @@ class Matches(NamedTuple):
         since = ["instant >= :since"] if binds["since"] is not None else []
         return cls(" AND ".join([*since, *given_ones]) or "TRUE", binds)
 
+    @property
+    def whole(self) -> str:
+        return self.where if self.binds["text"] is None else f"{self.where} AND {WORDS}"
+
     def rows(
         self,
         db: sqlite3.Connection,
@@ -229,18 +244,18 @@ class Matches(NamedTuple):
         *,
         before: Place | None = None,
         newest_first: bool = False,
-    ) -> Iterator[tuple[Any, ...]]:
+    ) -> Iterator[Row]:
         """What matches between two places, in order, found by the rarest of the conditions."""
         since, until = self.binds["since"], self.binds["until"]
         start = Place(since, -1) if since is not None and since > place.moment else place
         last = END_OF_TIME if before is None else before
         last = Place(until, -1) if until is not None and until < last.moment else last
-        span = {"until_moment": last.moment, "until_seq": last.seq, "end": end}
-        binds = {**self.binds, **start._asdict(), **span}
+        binds = {**self.binds, **start._asdict(), "end": end}
+        binds |= {"until_moment": last.moment, "until_seq": last.seq}
         leads: list[tuple[int, str, str, list[Any]]] = []
-        for column, values in self.leads(db):
-            each = (self.probe(db, own(column), {**binds, "lead": value}) for value in values)
-            leads.append((sum(each), column, own(column), values))
+        for name, values in self.leads(db):
+            each = (self.probe(db, own(name), {**binds, "lead": value}) for value in values)
+            leads.append((sum(each), name, own(name), values))
         if self.binds["text"] is not None:
             number = self.probe(db, MATCHED, binds)
             if number < PROBED:
@@ -248,8 +263,29 @@ class Matches(NamedTuple):
         # Last: where several are common, an index that has the matches alone is better.
         leads.append((self.probe(db, f"entries WHERE {SPAN}", binds), "", "", [None]))
         _, name, lead, values = min(leads, key=lambda found: found[0])
-        if name == "text":
-            lead = f"entries WHERE seq IN (SELECT rowid FROM {MATCHED}) AND {SPAN}"
+        if self.binds["text"] is not None and name != "text":
+            # Common words are soon met among what is asked for in the first place ...
+            met = self.ordered(db, lead, values, binds, newest_first=newest_first)
+            left = yield from having_words(islice(met, MOST_MET), self.binds["text"])
+            if left is None:
+                return
+            # ... or they are looked for.
+            edge = ("until_moment", "until_seq") if newest_first else ("moment", "seq")
+            binds |= zip(edge, (left[1], left[0]), strict=True)
+            name, values = "text", [None]
+        lead = f"{WITH_WORDS} AND {SPAN}" if name == "text" else lead
+        yield from self.ordered(db, lead, values, binds, newest_first=newest_first)
+
+    def ordered(
+        self,
+        db: sqlite3.Connection,
+        lead: str,
+        values: list[Any],
+        binds: dict[str, Any],
+        *,
+        newest_first: bool,
+    ) -> Iterator[Row]:
+        """What is found by one condition and fulfils the others, its words left aside."""
         way = "DESC" if newest_first else "ASC"
         table = lead or f"entries INDEXED BY entries_by_moment WHERE {SPAN}"
         sql = f"SELECT {COLUMNS} FROM {table} AND {self.where} ORDER BY instant {way}, seq {way}"
@@ -274,6 +310,24 @@ class Matches(NamedTuple):
         return int(db.execute(sql, binds).fetchone()[0])
 
 
+def having_words(rows: Iterator[Row], text: str) -> Generator[Row, None, Row | None]:
+    """Those of some rows that have the words; the last one that was looked at, if there may be more."""
+    last, number = None, 0
+    with closing(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)) as db:
+        db.execute(FEW)
+        while some := [*islice(rows, AT_ONCE)]:
+            db.execute("BEGIN")
+            db.executemany(
+                ADD_TO_FEW, ((n, *map(spaced, row[-3:])) for n, row in enumerate(some, number))
+            )
+            db.execute("COMMIT")
+            having = {n for (n,) in db.execute(AMONG_FEW, [text, number])}
+            yield from (row for n, row in enumerate(some, number) if n in having)
+            number += len(some)
+            last = some[-1]
+    return last if number == MOST_MET else None
+
+
 def own(column: str) -> str:
     return f"entries INDEXED BY entries_by_{column} WHERE {column} = :lead AND {SPAN}"
 
@@ -293,9 +347,7 @@ def matching_targets(db: sqlite3.Connection, pattern: str) -> Iterator[str]:
 
 
 def place_of(cursor: str | None) -> Place:
-    if cursor is None:
-        return Place()
-    found = CURSOR.fullmatch(cursor)
+    found = CURSOR.fullmatch("before--0" if cursor is None else cursor)
     if found is None:
         raise invalid("cursor", "not a cursor from query")
     return Place(found[1], int(found[2]))
@@ -503,7 +555,7 @@ def follow(ctx: Context, feed: Feed) -> Iterator[wire.LogEntry]:
         if more or version != seen:
             (end,) = feed.db.execute(END).fetchone()
             span = {**feed.matches.binds, "seq": after, "end": end}
-            rows, more = take(feed.db.execute(NEWS.format(feed.matches.where), span), MAX_PAGE)
+            rows, more = take(feed.db.execute(NEWS.format(feed.matches.whole), span), MAX_PAGE)
             yield from map(entry_of, rows)
             after = rows[-1][0] if more else max(after, end)
         seen = version

@@ -13,12 +13,14 @@ import re
 import sqlite3
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
-from io import StringIO
+from itertools import chain
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, Final, TypedDict
+from typing import IO, Any, Final, TypedDict
 
 from animus_routes import UNSET, RpcError
 from animus_routes.batteries.sqlite import turn
@@ -124,7 +126,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--db", type=Path, default=database_path(Path.cwd()))
     options = parser.parse_args(arguments)
     try:
-        done = bring_in(Store(options.db), read_source(options.file))
+        done = bring_in(Store(options.db), options.file)
     except (SourceError, RpcError, OSError, sqlite3.Error) as problem:
         print(f"{options.file}: nothing was imported\n{problem}", file=sys.stderr)
         return 1
@@ -133,7 +135,19 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def bring_in(store: Store, rows: list[tuple[int, Row]]) -> dict[str, int]:
+# What a source has, in a database of its own: of the source itself, one row is in memory.
+LISTED: Final = """
+CREATE TABLE source (id TEXT PRIMARY KEY, line INTEGER NOT NULL, alias TEXT);
+CREATE INDEX source_by_alias ON source (alias) WHERE alias IS NOT NULL;
+BEGIN;
+"""
+LIST: Final = "INSERT INTO source VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+LINE: Final = "SELECT line FROM source WHERE id = ?"
+ALIAS: Final = "SELECT id FROM source WHERE alias = ?"
+EACH: Final = "SELECT id, line FROM source ORDER BY line"
+
+
+def bring_in(store: Store, path: Path) -> dict[str, int]:
     """Write what a source has changed since its last import, all of it or nothing.
 
     What people and agents did to a task in between is kept: only fields that differ from the last
@@ -143,26 +157,58 @@ def bring_in(store: Store, rows: list[tuple[int, Row]]) -> dict[str, int]:
         How many tasks were created, updated, and left unchanged.
 
     Raises:
-        SourceError: A task cannot be stored as it is in the source.
+        SourceError: Something in it cannot be read, or a task cannot be stored as it is there.
+        OSError: The file cannot be opened.
     """
+    with closing(sqlite3.connect("", isolation_level=None)) as listed:
+        look_through(listed, path)
+        return written(store, listed, path)
+
+
+def written(store: Store, listed: sqlite3.Connection, path: Path) -> dict[str, int]:
     done = {"created": 0, "updated": 0, "unchanged": 0}
     problems: list[str] = []
     with turn(store.db, BUSY_S):
-        for line, row in rows:
+        for line, raw in read(path):
+            row = row_of(raw)
+            if parent := row["parent"]:
+                known = listed.execute(ALIAS, [parent]).fetchone()
+                row["parent"] = known[0] if known else task_id(parent)
             try:
                 done[bring_in_one(store, row)] += 1
             except RpcError as problem:
                 problems.append(f"line {line}: {problem.message}")
         # Only now, because a child may stand above its parent.
-        for line, row in rows:
+        for name, line in listed.execute(EACH):
             try:
-                task = store.find(row["id"])
-                store.check_parent(row["id"], task.parent if task else None)
+                task = store.find(name)
+                store.check_parent(name, task.parent if task else None)
             except RpcError as problem:
                 problems.append(f"line {line}: {problem.message}")
         if problems:
             raise SourceError(problems)
     return done
+
+
+def look_through(listed: sqlite3.Connection, path: Path) -> None:
+    """List the tasks of a file by their ids, before anything is written.
+
+    Raises:
+        SourceError: Something in it cannot be read, or two tasks have one id.
+    """
+    problems: list[str] = []
+    listed.executescript(LISTED)
+    for line, raw in read(path):
+        try:
+            row = row_of(raw)
+        except ValueError as problem:
+            problems.append(f"line {line}: {problem}")
+            continue
+        if listed.execute(LIST, [row["id"], line, raw.get("alias")]).rowcount == 0:
+            (first,) = listed.execute(LINE, [row["id"]]).fetchone()
+            problems.append(f"line {line}: '{raw['key']}' is already in line {first}")
+    if problems:
+        raise SourceError(problems)
 
 
 def bring_in_one(store: Store, row: Row) -> str:
@@ -191,52 +237,46 @@ def bring_in_one(store: Store, row: Row) -> str:
     return "updated" if old else "created"
 
 
-def read_source(path: Path) -> list[tuple[int, Row]]:
-    """The tasks of a file, each with its line.
+def read(path: Path) -> Iterator[tuple[int, Raw]]:
+    """The tasks of a file, each with its line, one after the other.
 
     Raises:
-        SourceError: Something in it cannot be read.
-        OSError: The file cannot be opened.
+        SourceError: It cannot be read.
+        OSError: It cannot be opened.
     """
+    table = path.suffix.lower() in {".csv", ".tsv"}
+    csv.field_size_limit(max(csv.field_size_limit(), path.stat().st_size))
     try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        line = problem.object.count(b"\n", 0, problem.start) + 1
-        raise SourceError([f"line {line}: not UTF-8 text"]) from None
-    read = read_csv if path.suffix.lower() in {".csv", ".tsv"} else read_markdown
-    rows: list[tuple[int, Row]] = []
-    problems: list[str] = []
-    ids: dict[str, str] = {}
-    lines: dict[str, int] = {}
-    for line, raw in read(text, path.stem):
-        try:
-            row = row_of(raw)
-        except ValueError as problem:
-            problems.append(f"line {line}: {problem}")
-            continue
-        if (first := lines.setdefault(row["id"], line)) != line:
-            problems.append(f"line {line}: '{raw['key']}' is already in line {first}")
-        ids |= {raw["key"]: row["id"], raw.get("alias", raw["key"]): row["id"]}
-        rows.append((line, row))
-    if problems:
-        raise SourceError(problems)
-    for _, row in rows:
-        if parent := row["parent"]:
-            row["parent"] = ids.get(parent) or task_id(parent)
-    return rows
+        with path.open(encoding="utf-8-sig", newline="" if table else None) as source:
+            yield from (read_csv if table else read_markdown)(source, path.stem)
+    except UnicodeDecodeError:
+        raise SourceError([f"line {first_that_is_no_text(path)}: not UTF-8 text"]) from None
 
 
-def read_markdown(text: str, stem: str) -> list[tuple[int, Raw]]:
-    items: list[tuple[int, Raw]] = []
+def first_that_is_no_text(path: Path) -> int:
+    with path.open("rb") as source:
+        for number, line in enumerate(source, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 1
+
+
+def read_markdown(source: IO[str], stem: str) -> Iterator[tuple[int, Raw]]:
+    item: tuple[int, Raw] | None = None  # which ends where the next one begins
     above: list[tuple[int, Raw]] = []  # the items that a deeper one would be a child of
     times = Counter[str]()
     fenced, section = False, ""
-    for number, line in enumerate(text.expandtabs(4).splitlines(), 1):
+    for number, text in enumerate(source, 1):
+        line = text.expandtabs(4).rstrip("\n")
         depth = len(line) - len(line.lstrip())
         found = None if fenced else ITEM.match(line)
         if line.lstrip().startswith("```"):
             fenced = not fenced
         if found:
+            if item:
+                yield item
             above = [entry for entry in above if entry[0] < depth]
             parent = above[-1][1] if above else {"key": "", "trail": stem}
             raw = {"status": found[1], "parent": parent["key"], "custom.section": section}
@@ -245,13 +285,14 @@ def read_markdown(text: str, stem: str) -> list[tuple[int, Raw]]:
             times[raw["trail"]] += 1
             raw.setdefault("key", f"md-{digest(raw['trail'], str(times[raw['trail']]))}")
             above.append((depth, raw))
-            items.append((number, raw))
+            item = (number, raw)
         elif above and (not line.strip() or depth > above[-1][0]):
             above[-1][1]["description"] = f"{above[-1][1].get('description', '')}{line}\n"
         elif not fenced:
             above = []
             section = line.strip("# ") if line.startswith("#") else section
-    return items
+    if item:
+        yield item
 
 
 def item_of(text: str) -> Raw:
@@ -267,25 +308,30 @@ def item_of(text: str) -> Raw:
     return raw
 
 
-def read_csv(text: str, stem: str) -> list[tuple[int, Raw]]:
-    first = text.partition("\n")[0]
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
-    source = StringIO(text, newline="")
-    rows = csv.reader(source, delimiter=max(",;\t", key=first.count), strict=True)
-    records: list[tuple[int, list[str]]] = []
+def read_csv(source: IO[str], stem: str) -> Iterator[tuple[int, Raw]]:
+    first = source.readline()
+    lines = chain([first], source)
+    rows = csv.reader(lines, delimiter=max(",;\t", key=first.count), strict=True)
+    fields: list[str] = []
     line = 1
     try:
         for row in rows:
-            records.append((line, row))
+            if not fields:
+                header = [re.sub(r"\s+", " ", name).strip() for name in row]
+                fields = [COLUMNS.get(n.lower(), f"custom.{plain(n)}") for n in header]
+                if "title" not in fields:
+                    break
+            elif row:
+                yield line, record_of(fields, row, stem)
             line = rows.line_num + 1
     except csv.Error as problem:
         raise SourceError([f"line {line}: {problem}"]) from None
-    _, titles = records[0] if records else (1, [])
-    header = [re.sub(r"\s+", " ", name).strip() for name in titles]
-    fields = [COLUMNS.get(n.lower(), "custom." + re.sub(r"\W+", "_", n.lower())) for n in header]
     if "title" not in fields:
         raise SourceError(["line 1: no column is called title, summary or name"])
-    return [(line, record_of(fields, row, stem)) for line, row in records[1:] if row]
+
+
+def plain(name: str) -> str:
+    return re.sub(r"\W+", "_", name.lower())
 
 
 def record_of(fields: list[str], row: list[str], stem: str) -> Raw:

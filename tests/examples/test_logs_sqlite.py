@@ -405,3 +405,17 @@ def test_the_table_of_routes_is_complete(tmp_path: Path) -> None:
     assert "missing" not in table
     for verb in ("store", "query", "tail", "schema"):
         assert f"log_storage/{verb}" in table
+
+
+def test_what_many_have_is_found_behind_many_others(plugin: Plugin) -> None:
+    day = datetime(2026, 1, 31, tzinfo=UTC)
+
+    def some(number: int, word: str, first: int) -> list[dict[str, Any]]:
+        times = (
+            (n, (day + timedelta(seconds=n)).isoformat()) for n in range(first, first + number)
+        )
+        return [entry(f"{n:05}", ts=ts, message=f"{word} {n}") for n, ts in times]
+
+    store(plugin, *some(1100, "needle", 0), *some(2200, "hay", 10_000))
+    assert found(plugin, text="needle", limit=400) == [f"{n:05}" for n in range(1100)]
+    assert found(plugin, text="hay needle") == []

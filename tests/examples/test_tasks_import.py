@@ -1,9 +1,10 @@
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from example_host import REQUIREMENTS, TASKS, every_task, imported, run, served, update
+from example_host import EXAMPLES, REQUIREMENTS, TASKS, every_task, imported, run, served, update
 
 CHECKLIST = """# Release
 
@@ -222,3 +223,24 @@ def test_the_projects_own_requirements_are_a_real_list(tmp_path: Path) -> None:
     assert tasks[0]["id"] == "task:REQ-001"
     assert all(task["custom"]["spec"] and task["labels"] for task in tasks)
     assert len({task["native_status"] for task in tasks}) >= 4
+
+
+@pytest.mark.parametrize("suffix", ["csv", "md"])
+def test_an_import_holds_little_of_a_large_file(tmp_path: Path, suffix: str) -> None:
+    text = "long text " * 500
+    lines = {
+        "csv": ["Key,Title,Body", *(f"A-{n},Task,{text}" for n in range(2_000))],
+        "md": [f"- [ ] A-{n}: Task\n  {text}" for n in range(2_000)],
+    }
+    (tmp_path / f"many.{suffix}").write_text("\n".join(lines[suffix]), "utf-8")
+    told = (
+        "import tracemalloc, tasks_import\n"
+        "tracemalloc.start()\n"
+        f"assert tasks_import.main(['many.{suffix}']) == 0\n"
+        "print(tracemalloc.get_traced_memory()[1])"
+    )
+    code, output, errors = run(
+        [sys.executable, "-c", told], tmp_path, {"PYTHONPATH": str(EXAMPLES)}
+    )
+    assert (code, "2000 created" in output) == (0, True), errors
+    assert int(output.split()[-1]) < 3 * 2**20  # of a file of 10 MB
