@@ -290,7 +290,8 @@ def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
     """Do the parameters fit what is sent on the wire?"""
     if row.params is None:
         for field in signature.fields:
-            if not field.has_default and not signature.whole:
+            known = field.has_default or field.wire_name in row.sent_beside
+            if not known and not signature.whole:
                 yield f"parameter '{field.name}' cannot be filled: {row.name} has no params"
         return
     wire = described_by(row.params)
@@ -305,7 +306,7 @@ def _of_params(signature: Signature, row: MethodRow) -> Iterator[str]:
     for field in signature.fields:
         if field.wire_name in fields:
             yield from _of_field(field, fields[field.wire_name])
-        elif field.wire_name not in row.beside:
+        elif field.wire_name not in row.sent_beside:
             from animus_routes.describe.advice import on_unknown_field
 
             yield from on_unknown_field(field, wire)

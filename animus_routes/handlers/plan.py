@@ -135,13 +135,14 @@ def _hint(field: Parameter) -> Any:
 
 
 def _optional_fields(row: MethodRow | None) -> dict[str, type | None]:
-    """The fields of the wire params that hosts may leave out, and their JSON types."""
+    """The fields that hosts may leave out, and their JSON types, where there is one."""
+    beside: dict[str, type | None] = dict.fromkeys(row.sent_beside) if row is not None else {}
     if row is None or row.params is None:
-        return {}
+        return beside
     wire = described_by(row.params)
     hints = wire_fields(wire)
     own = {name: json_type(hints[name]) for name in _with_default(wire) if name in hints}
-    return own | dict.fromkeys(row.beside)
+    return beside | own
 
 
 def _with_default(wire: Any) -> list[str]:

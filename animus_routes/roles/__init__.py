@@ -166,7 +166,7 @@ class MethodRow(Struct, frozen=True, gc=False):
         decoded: Hosts decode the result field by field, so one that is not of the wire's own types
             is held against its wire type before it goes out.
         actor: Where in the params the caller's identity stands; "" = nowhere.
-        beside: Fields that hosts send beside those of the wire type.
+        beside: Fields that hosts send beside those of the wire type, but for the identity.
         like: Another row, in whose form a handler gets the params unless it takes this row's own
             type.
     """
@@ -199,6 +199,11 @@ class MethodRow(Struct, frozen=True, gc=False):
     def verb(self) -> str:
         """The name without its group, such as `list` or `v2/list`."""
         return self.name.partition("/")[2]
+
+    @property
+    def sent_beside(self) -> tuple[str, ...]:
+        """Fields that may come with those of the wire type: the caller's identity is one."""
+        return (*self.beside, "actor") if self.actor == "actor" else self.beside
 
     @property
     def attribute(self) -> str:

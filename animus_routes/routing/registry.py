@@ -181,7 +181,7 @@ class Registry:
         if found is None or found.function is not registration.function:
             row = self.row_for(registration)
             wire = described_by(row.params) if row is not None and row.params else None
-            beside = row.beside if row is not None else ()
+            beside = row.sent_beside if row is not None else ()
             names = registration.context_names
             found = analyse(registration.function, wire, beside, context_names=names)
             self._signatures[registration.name] = found

@@ -9,6 +9,7 @@ import pytest
 from msgspec import Raw
 
 from animus_routes import App, Context, RpcError
+from animus_routes.handlers.context import Actor
 from animus_routes.structs import transport as structs
 from animus_routes.testing import TestClient
 from animus_routes.types import transport as types
@@ -43,6 +44,15 @@ def by_field_and_actor(project_root: str, actor: dict[str, Any] | None = None) -
     return f"{project_root} {actor}"
 
 
+def by_field_and_asked_for(project_root: str, actor: Actor | None) -> str:
+    return f"{project_root} {actor}"
+
+
+def by_actor(actor: Any) -> str:
+    assert actor is None or actor["user_id"] == "kim"
+    return "bound"
+
+
 def plain(params: dict[str, Any]) -> str:
     return str(params["project_root"])
 
@@ -63,6 +73,8 @@ FORMS: list[Callable[..., Any]] = [
     no_params,
     by_field,
     by_field_and_actor,
+    by_field_and_asked_for,
+    by_actor,
     plain,
     struct,
     model,
