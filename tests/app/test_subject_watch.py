@@ -13,6 +13,7 @@ from animus_routes import (
     NotSupported,
     PermissionDenied,
     QuotaExceeded,
+    RpcError,
     Unavailable,
 )
 from animus_routes.structs import subject as structs
@@ -92,6 +93,19 @@ def test_unwatch_ends_a_watch_by_its_id_as_text(as_request: bool) -> None:
             client.notify("subject/unwatch", params)
         list(stream)  # what was on its way, and then an end
         assert next(stream, None) is None
+
+
+def test_an_unwatch_by_a_malformed_actor_ends_nothing() -> None:
+    with TestClient(watching_app(None)) as client:
+        stream = client.stream("subject/watch")
+        next(stream)
+        params = {"watch_id": str(stream.request_id), "actor": "kim"}
+        client.notify("subject/unwatch", params)
+        with pytest.raises(RpcError, match="actor") as caught:
+            client.call("subject/unwatch", params)
+        assert caught.value.code == -32602
+        next(stream)
+        assert client.call("subject/unwatch", {**params, "actor": None}) == {"ok": True}
 
 
 def test_an_async_watch_streams() -> None:
