@@ -33,4 +33,4 @@ def main(arguments: list[str]) -> NoReturn:
         raise SystemExit(2)
     hold_collector()
     claim()
-    serve(load(target, cannot_serve))
+    serve(load(target, cannot_serve), told=True)

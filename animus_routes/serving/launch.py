@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from animus_routes.engine.exit import leave
-from animus_routes.engine.program import is_used
+from animus_routes.engine.program import BUILT, is_used
 from animus_routes.engine.stderr import say
 from animus_routes.engine.wire import claim, write_all
 from animus_routes.errors import ConfigurationError
@@ -82,18 +82,27 @@ def launch(app: Launched, arguments: list[str]) -> NoReturn:
             "--manifest, or `animus-routes call`."
         )
         leave(2)
-    serve(app)
+    serve(app, told=bool(BUILT))
 
 
-def serve(app: Launched) -> NoReturn:
-    """Serve until the host is done."""
+def serve(app: Launched, *, told: bool) -> NoReturn:
+    """Serve until the host is done.
+
+    Args:
+        app: Whose.
+        told: The host is told why it cannot be served. An author's own program ends as every
+            Python program does, with the reason on stderr.
+    """
     from animus_routes.engine.process import Process
 
     pair = claim()
     try:
         session = app.session()
     except ConfigurationError as error:
-        cannot_serve(str(error), f"{app.name} cannot be served: {_short(error)}")
+        if told:
+            cannot_serve(str(error), f"{app.name} cannot be served: {_short(error)}")
+        say(str(error))
+        leave(1)
     Process(session, *pair).serve()
 
 

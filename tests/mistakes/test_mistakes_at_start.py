@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from mistaken import APP, HANDLERS, IMPORTS, animus_routes, custom, loaded, subjects
 
-from animus_routes import ConfigurationError
+from animus_routes import ConfigurationError, RpcError
+from animus_routes.host import Plugin, PluginExitedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +51,7 @@ def do(lines: str) -> str:
 
 HINT = "m.py:5: 'subject/get': "
 MADE = "m.py:4: "
+RUN = '\nif __name__ == "__main__":\n    app.run()\n'
 FILTER = HANDLERS["list"].replace("filter: SubjectFilter", "filter: SubjectFilter, limit: int")
 ROUTER = 'router = Router()\n@router.method("{}")\ndef handler(id: str): ...\n'
 IS_A_CLASS = (
@@ -457,3 +459,17 @@ def test_an_option_of_a_decorator_that_cannot_be_is_told(
 ) -> None:
     source = custom(f'@app.method("x/do", {options})\ndef do(): ...\n')
     assert report(tmp_path, source) == [f"m.py:5: 'x/do': {said}"]
+
+
+@pytest.mark.parametrize("command", [[], ["-m", "animus_routes", "run"]])
+def test_a_host_is_told_by_run_and_finds_a_program_of_the_authors_ended(
+    tmp_path: Path, command: list[str]
+) -> None:
+    file = tmp_path / "plugin.py"
+    file.write_text(do("def handler(peer: __import__('socket').socket) -> str: ...") + RUN)
+    with Plugin.start([sys.executable, *command, str(file)], cwd=tmp_path) as plugin:
+        with pytest.raises(RpcError if command else PluginExitedError, match="'x/do'"):
+            plugin.initialize()
+        plugin.close_stdin()
+        assert plugin.wait() == 1
+        assert "'x/do'" in plugin.stderr_text()
