@@ -6,7 +6,15 @@ from typing import Any, Final
 
 from _stores.filling import AT, FEW
 
+Call = Callable[[str, Any], Any]
 Params = Callable[[int], Any]
+
+
+@dataclass(frozen=True)
+class After:
+    """The params of a call that goes on with what other calls have begun, which it makes first."""
+
+    asked: Callable[[Call, int], Any]
 
 
 @dataclass(frozen=True)
@@ -16,7 +24,13 @@ class Case:
     example: str
     title: str
     method: str
-    params: Params
+    params: Params | After
+
+    def asked(self, call: Call, number: int) -> Any:
+        """The params of the call with this number, for which others may have to be made before."""
+        if isinstance(self.params, After):
+            return self.params.asked(call, number)
+        return self.params(number)
 
 
 def dispatch(subject: str) -> dict[str, Any]:
@@ -39,7 +53,34 @@ def same(**params: Any) -> Params:
     return lambda _: params
 
 
-QUEUE: Final[tuple[tuple[str, str, Params], ...]] = (
+def fenced(of: str, **more: Any) -> After:
+    """An entry of its own that has just been leased."""
+
+    def asked(call: Call, number: int) -> Any:
+        envelope = {**dispatch(f"F-{of}-{number}"), "priority": "critical"}
+        call("queue/v2/enqueue", {"subject_dispatch": envelope})
+        lease = {"max": 1, "owner_id": "d", "workflow_ids": [f"w-{of}-{number}"]}
+        (leased,) = call("queue/v2/lease", lease)["leased"]
+        return {"execution": leased["execution"], **more}
+
+    return After(asked)
+
+
+@After
+def completed(call: Call, number: int) -> Any:
+    params = fenced("again", status="completed").asked(call, number)
+    call("queue/v2/completion", params)
+    return params
+
+
+@After
+def leased(call: Call, _number: int) -> Any:
+    (entry,) = call("queue/lease", {"max": 1})["leased"]
+    return {"entry_id": entry["entry_id"], "reason": "r"}
+
+
+Row = tuple[str, str, Params | After]
+QUEUE: Final[tuple[Row, ...]] = (
     ("stats", "stats", same()),
     ("list, first page", "list", same(limit=10)),
     ("list of the few that are held", "list", same(limit=10, status=["held"])),
@@ -66,12 +107,18 @@ QUEUE: Final[tuple[tuple[str, str, Params], ...]] = (
     ("lease of 1", "lease", same(max=1)),
     ("lease of 3", "lease", same(max=3)),
     ("lease with exclusions", "lease", same(max=1, exclude_subjects=["S-1", "S-2"])),
+    ("release_pending", "release_pending", leased),
     (
         "v2/enqueue, new",
         "v2/enqueue",
         lambda n: {"subject_dispatch": dispatch(f"V-{n}"), "idempotency_key": f"k{n}"},
     ),
     ("v2/lease of 3", "v2/lease", same(max=3, owner_id="d", workflow_ids=["a", "b", "c"])),
+    ("v2/lease/renew", "v2/lease/renew", fenced("renew")),
+    ("v2/lease/recover", "v2/lease/recover", fenced("recover", new_owner_id="e")),
+    ("v2/completion", "v2/completion", fenced("completion", status="completed")),
+    ("v2/completion, again", "v2/completion", completed),
+    ("v2/release_pending", "v2/release_pending", fenced("release", reason="r")),
 )
 RUN: Final = {"phase_id": "p"}
 
@@ -86,7 +133,7 @@ def known_step(number: int) -> dict[str, Any]:
     return {**RUN, "run_id": f"r{n}", "step_name": f"n{n}", "idempotency_key": f"k{n}"}
 
 
-DURABLE: Final[tuple[tuple[str, str, Params], ...]] = (
+DURABLE: Final[tuple[Row, ...]] = (
     (
         "begin_workflow_run",
         "begin_workflow_run",
@@ -107,7 +154,47 @@ def message(seq: int) -> dict[str, Any]:
 
 
 META: Final = {"created_at": AT, "updated_at": AT, "message_count": 1}
-CONVERSATIONS: Final[tuple[tuple[str, str, Params], ...]] = (
+
+
+def key(number: int, of: str) -> dict[str, Any]:
+    """An operation of the large conversation's owner in one of its small ones."""
+    return {"conversation_id": f"c{number % FEW}", "caller_key": f"{of}{number}", "as_user": "few"}
+
+
+def begun(of: str, *, leased: bool = False, **more: Any) -> After:
+    def asked(call: Call, number: int) -> Any:
+        own = key(number, of)
+        claim = call("conversation/operation_begin", {**own, "request_hash": "h"})["claim"]
+        held = {name: claim[name] for name in ("operation_id", "lease_token")} if leased else {}
+        return {**own, **held, **more}
+
+    return After(asked)
+
+
+def accepted(of: str, call: Call, number: int) -> dict[str, Any]:
+    """An operation whose user's message is taken, in a conversation of its own."""
+    own = {"conversation_id": f"{of}{number}", "caller_key": "k", "as_user": "few"}
+    call("conversation/create", {"id": own["conversation_id"], "owner": "few", "as_user": "few"})
+    claim = call("conversation/operation_begin", {**own, "request_hash": "h"})["claim"]
+    held = {**own, **{name: claim[name] for name in ("operation_id", "lease_token")}}
+    call("conversation/operation_accept_user", {**held, "user_seq": 0})
+    return held
+
+
+@After
+def answering(call: Call, number: int) -> Any:
+    held = accepted("answering", call, number)
+    fence = {name: held[name] for name in ("caller_key", "operation_id", "lease_token")}
+    own = {"id": held["conversation_id"], "as_user": "few"}
+    return {**own, "message": {**message(1), "role": "assistant"}, "operation_fence": fence}
+
+
+@After
+def ending(call: Call, number: int) -> Any:
+    return {**accepted("ending", call, number), "status": "completed", "assistant_seq": 1}
+
+
+CONVERSATIONS: Final[tuple[Row, ...]] = (
     ("create", "create", lambda n: {"id": f"new{n}"}),
     ("load_meta, small", "load_meta", same(id="c100")),
     ("load_meta, large", "load_meta", same(id="c0")),
@@ -125,6 +212,18 @@ CONVERSATIONS: Final[tuple[tuple[str, str, Params], ...]] = (
     ),
     ("list of one who sees few", "list", same(as_user="few")),
     ("delete, small", "delete", lambda n: {"id": f"c{200 + n}"}),
+    ("operation_begin", "operation_begin", lambda n: {**key(n, "begin"), "request_hash": "h"}),
+    ("operation_load", "operation_load", begun("load")),
+    ("operation_renew", "operation_renew", begun("renew", leased=True)),
+    (
+        "operation_bind_execution",
+        "operation_bind_execution",
+        begun("bind", leased=True, execution_hash="h"),
+    ),
+    ("operation_release", "operation_release", begun("release", leased=True)),
+    ("operation_accept_user", "operation_accept_user", begun("accept", leased=True, user_seq=0)),
+    ("append_message with a key", "append_message", answering),
+    ("operation_terminalize", "operation_terminalize", ending),
 )
 
 
@@ -132,12 +231,20 @@ def listed(**query: Any) -> Params:
     return same(limit=10, **query)
 
 
+def acting(user: str) -> dict[str, Any]:
+    return {"context": {"actor": {"user_id": user, "tenant_id": "t"}}}
+
+
 def owned(user: str, **query: Any) -> Params:
-    context = {"actor": {"user_id": user, "tenant_id": "t"}}
-    return same(context=context, filter={"limit": 50, **query})
+    return same(**acting(user), filter={"limit": 50, **query})
 
 
-TASKS: Final[tuple[tuple[str, str, Params], ...]] = (
+def own_task(of: int, **more: Any) -> Params:
+    """One of those that many tasks' owner has, which are all but every 25th and its multiples."""
+    return lambda n: {**acting("many"), "id": f"task:{of + n + n // 24 + 2}", **more}
+
+
+TASKS: Final[tuple[Row, ...]] = (
     ("list, first page", "list", listed()),
     ("list, late page", "list", listed(cursor="after-900")),
     ("get", "get", lambda n: {"id": f"task:{n + 1}"}),
@@ -159,12 +266,22 @@ TASKS: Final[tuple[tuple[str, str, Params], ...]] = (
     ("create", "create", lambda n: {"title": f"new {n}"}),
     ("update", "update", lambda n: {"id": f"task:{n + 100}", "patch": {"title": f"t{n}"}}),
     ("delete", "delete", lambda n: {"id": f"task:{n + 300}"}),
+    ("status", "status", lambda n: {"id": f"task:{n + 200}", "status": "blocked"}),
+    ("v2/get", "v2/get", own_task(0)),
+    (
+        "v2/create",
+        "v2/create",
+        lambda n: {**acting("many"), "kind": "task", "payload": {"title": f"own {n}"}},
+    ),
+    ("v2/update", "v2/update", own_task(0, patch={"labels_add": ["more"]})),
+    ("v2/status", "v2/status", own_task(100, status="done")),
+    ("v2/delete", "v2/delete", own_task(400)),
     ("owner of few", "v2/list", owned("few")),
     ("owner of many", "v2/list", owned("many")),
     ("owner of none", "v2/list", owned("nobody")),
     ("owner of many, status of few", "v2/list", owned("many", status=["in-progress"])),
 )
-LOGS: Final[tuple[tuple[str, str, Params], ...]] = (
+LOGS: Final[tuple[Row, ...]] = (
     ("store", "store", lambda n: {"entries": [log(n)]}),
     ("query, first page", "query", listed()),
     ("since, newest", "query", listed(since="2026-01-28T23:00:00Z")),
@@ -192,7 +309,7 @@ def log(number: int) -> dict[str, Any]:
 
 BIG: Final = {"project_id": "big"}
 SMALL: Final = {"project_id": "p2", "agent_id": "a0"}
-MEMORY: Final[tuple[tuple[str, str, Params], ...]] = (
+MEMORY: Final[tuple[Row, ...]] = (
     ("put", "put", lambda n: {"scope": BIG, "key": f"new{n}", "value": "some common words"}),
     ("put, again", "put", lambda n: {"scope": BIG, "key": "k1", "value": f"other {n}"}),
     ("get", "get", same(scope=BIG, key="k3")),
@@ -208,7 +325,7 @@ MEMORY: Final[tuple[tuple[str, str, Params], ...]] = (
         lambda n: {"scope": {"project_id": "p4", "agent_id": f"a{n % 9}"}},
     ),
 )
-JOURNAL: Final[tuple[tuple[str, str, Params], ...]] = (
+JOURNAL: Final[tuple[Row, ...]] = (
     ("save", "save", lambda n: {"run": {"workflow_id": f"new{n}", "status": "done", "blob": {}}}),
     ("load", "load", same(workflow_id="r5")),
     ("list, first page", "list", listed()),
@@ -236,7 +353,19 @@ JOURNAL: Final[tuple[tuple[str, str, Params], ...]] = (
     ("checkpoint_prune of a small run", "checkpoint_prune", same(workflow_id="r5", keep=1)),
     ("delete, small", "delete", lambda n: {"workflow_id": f"r{101 + 2 * n}"}),
 )
-TABLES: Final[Mapping[str, tuple[str, tuple[tuple[str, str, Params], ...]]]] = {
+
+
+def told(number: int) -> dict[str, Any]:
+    own = {"schema": "animus.daemon.event.v1", "id": f"e{number}", "seq": number, "data": {}}
+    return {"event": {**own, "timestamp": AT, "event_type": "task-done"}}
+
+
+NOTIFIER: Final[tuple[Row, ...]] = (
+    ("flush, nothing is due", "flush", same()),
+    ("notify, new", "notify", lambda n: told(200_000 + n)),
+    ("notify, known", "notify", told),
+)
+TABLES: Final[Mapping[str, tuple[str, tuple[Row, ...]]]] = {
     "queue_sql": ("queue", QUEUE),
     "durable_sql": ("durable", DURABLE),
     "conversations_sql": ("conversation", CONVERSATIONS),
@@ -244,6 +373,7 @@ TABLES: Final[Mapping[str, tuple[str, tuple[tuple[str, str, Params], ...]]]] = {
     "logs_sqlite": ("log_storage", LOGS),
     "memory_sqlite": ("memory", MEMORY),
     "journal_sqlite": ("journal", JOURNAL),
+    "notifier_apprise": ("notifier", NOTIFIER),
 }
 CASES: Final = tuple(
     Case(example, title, f"{prefix}/{verb}", params)

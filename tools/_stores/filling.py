@@ -230,11 +230,26 @@ def journal(path: Path, rows: int) -> None:
         made.db.executemany(store.CHECKPOINT, ((owner(n), n, "{}") for n in range(rows)))
 
 
+def notifier(path: Path, rows: int) -> None:
+    """Half is delivered, the rest waits for a time far away; some were given up."""
+    store = module("notifier_apprise")
+
+    def delivery(number: int) -> tuple[Any, ...]:
+        given_up = number % max(rows // FEW, 1) == 0
+        state = "dead" if given_up else "sent" if number % 2 else "pending"
+        return f"e{number}", "default", "{}", state, FAR_US
+
+    with closing(store.Outbox(path, store.Config()).connect()) as db, turn(db, 10):
+        insert = "INSERT INTO outbox (event_id, route, event, state, due) VALUES (?, ?, ?, ?, ?)"
+        db.executemany(insert, map(delivery, range(rows)))
+
+
 FILES: Final[dict[str, Callable[[Path, int], None]]] = {
     "tasks_sqlite": tasks,
     "logs_sqlite": logs,
     "memory_sqlite": memory,
     "journal_sqlite": journal,
+    "notifier_apprise": notifier,
 }
 FILLINGS: Final[dict[str, tuple[str, Callable[[Transaction, int], None]]]] = {
     "queue_sql": ("queue_sql", queue),

@@ -59,7 +59,7 @@ def ratio(case: Case, small: Plugin, large: Plugin, turn: int) -> dict[str, floa
 
 
 def timed(plugin: Plugin, case: Case, number: int) -> float:
-    params = case.params(number)
+    params = case.asked(plugin.call, number)
     started = time.perf_counter()
     try:
         plugin.call(case.method, params)

@@ -12,7 +12,10 @@ from uuid import uuid4
 from _stores.filling import EXAMPLES, NAME, SQL, file_of, fill
 from animus_routes.host import Plugin
 
-ENVIRONMENT: Final = {"PYTHONPATH": str(EXAMPLES.parent)}
+ENVIRONMENT: Final = {
+    "PYTHONPATH": str(EXAMPLES.parent),
+    "ANIMUS_APPRISE_URL": "json://127.0.0.1:9",  # the notifier's: nothing is due, so nothing goes there
+}
 
 
 @dataclass(frozen=True)
