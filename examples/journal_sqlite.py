@@ -14,7 +14,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -165,10 +164,10 @@ class Store:
         self.path = path
         self.database = Database(path, LAYOUT, wait_s=BUSY_S, wal=True, prepare=prepare)
 
-    @cached_property
+    @property
     def db(self) -> sqlite3.Connection:
         """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
-        return self.database.connection()
+        return self.database.own
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -275,8 +274,7 @@ def database_path(start: Path) -> Path:
 def lifespan(ctx: Context) -> Iterator[Store]:
     store = Store(database_path(Path(ctx.project_root).resolve()))
     yield store
-    if "db" in store.__dict__:
-        store.db.close()
+    store.database.close()
 
 
 def the_store(ctx: Context[Store]) -> Store:

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
@@ -416,10 +416,10 @@ class Store:
         self.keep_days = keep_days
         self.database = Database(path, LAYOUT, wait_s=BUSY_S, wal=True, prepare=prepare)
 
-    @cached_property
+    @property
     def db(self) -> sqlite3.Connection:
         """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
-        return self.database.connection()
+        return self.database.own
 
     def store(self, entries: list[wire.LogEntry]) -> int:
         rows = [row_of(f"entries.{n}", entry) for n, entry in enumerate(entries)]
@@ -464,8 +464,7 @@ def lifespan(ctx: Context) -> Iterator[Store]:
     path = Path(os.environ.get("ANIMUS_LOGS_DB") or root / ".animus" / "logs.sqlite3")
     store = Store(path, kept_days())
     yield store
-    if "db" in store.__dict__:
-        store.db.close()
+    store.database.close()
 
 
 def the_store(ctx: Context[Store]) -> Store:

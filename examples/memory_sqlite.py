@@ -18,7 +18,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final
 from unicodedata import normalize
@@ -235,10 +234,10 @@ class Store:
         self.root = root
         self.database = Database(path, LAYOUT, wait_s=BUSY_S, wal=True, prepare=prepare)
 
-    @cached_property
+    @property
     def db(self) -> sqlite3.Connection:
         """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
-        return self.database.connection()
+        return self.database.own
 
     def check_binding(self, project_id: str, db: sqlite3.Connection | None = None) -> None:
         """Refuse another project's id; before the first put, any id may be this project's."""
@@ -352,8 +351,7 @@ def lifespan(ctx: Context) -> Iterator[Store]:
     # A file inside the project may move with it; in a shared file, projects differ by their root.
     store = Store(path, (str(root.resolve()) if shared else ".") if bound else None)
     yield store
-    if "db" in store.__dict__:
-        store.db.close()
+    store.database.close()
 
 
 def the_store(ctx: Context[Store]) -> Store:

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from copy import copy
 from datetime import UTC, timedelta
-from functools import cached_property
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
@@ -337,14 +336,13 @@ class Store:
         self.database = Database(path, LAYOUT, wait_s=BUSY_S, wal=True, prepare=prepare)
         self.owner: str | None = None
 
-    @cached_property
+    @property
     def db(self) -> sqlite3.Connection:
         """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
-        return self.database.connection()
+        return self.database.own
 
     def of(self, owner: str) -> "Store":
         """The same tasks, as far as they are this owner's."""
-        _ = self.db  # one connection for all of them
         theirs = copy(self)
         theirs.owner = owner
         return theirs
@@ -538,8 +536,7 @@ def database_path(root: Path) -> Path:
 def lifespan(ctx: Context) -> Iterator[Store]:
     store = Store(database_path(Path(ctx.project_root)))
     yield store
-    if "db" in store.__dict__:
-        store.db.close()
+    store.database.close()
 
 
 def the_store(ctx: Context[Store]) -> Store:

@@ -29,6 +29,7 @@ class PostgreSQL:
     """One connection, which is made by its first transaction."""
 
     postgresql: Final = True
+    immutable: Final = False
     errors: Final = psycopg.Error
 
     def __init__(self, url: str, wait_s: float) -> None:

@@ -72,6 +72,8 @@ class Database:
         self._free: list[Link] = []
         self._prepared = prepare
         self._inode: int | None = None
+        self._own: sqlite3.Connection | None = None
+        self._stale = False
         self._makes_folder = isinstance(place, Path)
         parts = ("sqlite", "", f"/{place}") if isinstance(place, Path) else place.partition("://")
         self._dialect = parts[0].partition("+")[0]  # the driver is ours to choose
@@ -114,7 +116,15 @@ class Database:
         It waits for `wait_s`, too. Write in a `batteries.sqlite.turn`, and close it in the end.
         """
         with self.read() as transaction:
+            self._stale = transaction.link.immutable
             return transaction.link.lend(self.wait_s)
+
+    @property
+    def own(self) -> sqlite3.Connection:
+        """A `connection()` that is kept until `close`; a new one where others' changes are not seen."""
+        if self._own is None or self._stale:
+            self._own = self.connection()
+        return self._own
 
     def write_in_slices(self, work: Callable[[Transaction], bool]) -> None:
         """Repeat a short transaction while it returns True; whoever waits has its turn in between."""
@@ -171,7 +181,10 @@ class Database:
         return None
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close the connections that are not in use, and one's own."""
+        if self._own is not None:
+            self._own.close()
+            self._own = None
         while self._free:
             self._free.pop().close()
 

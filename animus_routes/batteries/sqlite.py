@@ -83,6 +83,7 @@ class SQLite:
         self.prepare = prepare
         self.makes_folder = makes_folder
         self.db: sqlite3.Connection | None = None
+        self.immutable = False
 
     def open(self, options: str = "") -> sqlite3.Connection:
         place = f"{self.path.absolute().as_uri()}?{options}" if options else self.path
@@ -119,8 +120,10 @@ class SQLite:
             if log.exists():
                 text = f"{self.path} can only be read where {log.name} beside it may be written"
                 raise sqlite3.OperationalError(text) from problem
-            # A log that nobody has, in a folder that cannot be written: nothing changes it here.
+            # A log that nobody has, in a folder that cannot be written: nothing changes it here, and
+            # whoever may write it elsewhere is not seen, so that it serves this transaction alone.
             self.close()
+            self.immutable = True
             self.db = self.open("immutable=1")
             self.db.execute("BEGIN")
 
@@ -158,7 +161,7 @@ class SQLite:
         """Whether it can serve another transaction; what is left of the last one is undone."""
         if self.db is not None and self.db.in_transaction:
             self.db.rollback()
-        return self.db is not None
+        return self.db is not None and not self.immutable
 
     def probe(self) -> None:
         """Change something in a transaction that is not kept: what is read-only begins one all the same."""

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from example_apps import example_app
 from example_host import EXAMPLES
-from read_only_folders import as_nobody, read_only
+from read_only_folders import as_nobody, nobody, read_only
 
 from animus_routes.testing import TestClient
 
@@ -47,7 +47,7 @@ STORES: Final = [
     Stored(
         "durable_sql",
         lambda name: ("durable/begin_workflow_run", {**RUN, "run_id": name, "inputs": {}}),
-        ("durable/query_run", {**RUN, "run_id": "first"}),
+        ("durable/recover_in_flight", {"since_epoch": 0}),
     ),
     Stored(
         "conversations_sql",
@@ -57,7 +57,7 @@ STORES: Final = [
     Stored(
         "tasks_sqlite",
         lambda name: ("task/create", {"title": name}),
-        ("task/get", {"id": "task:1"}),
+        ("task/list", {}),
     ),
     Stored(
         "logs_sqlite",
@@ -85,6 +85,7 @@ def stored(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Stored:
     monkeypatch.chdir(tmp_path)
+    Path(".animus").mkdir()  # a journal is in the nearest one
     found: Stored = request.param
     return found
 
@@ -118,6 +119,7 @@ def asked(place):
     return json.dumps(found)
 
 with tempfile.TemporaryDirectory() as other:
+    os.mkdir(f"{{other}}/.animus")
     asked(other)  # whatever is imported late is imported now
 """
     imports, work = program, f"print(asked({str(Path.cwd())!r}))"
@@ -132,17 +134,37 @@ with tempfile.TemporaryDirectory() as other:
 def test_what_is_in_it_is_read_and_nothing_is_written(stored: Stored, tmp_path: Path) -> None:
     with served(stored) as client:
         client.call(*stored.write("first"))
-        before = client.call(*stored.read)
+        before = read(client, stored)
     folder = tmp_path / ".animus"
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
     calls = [stored.read, stored.write("second"), ("health/check", None), stored.read]
     with read_only(folder):
         answer, refusal, health, again = asked_by_nobody(stored, calls)
+    answer.pop("fetched_at", None)
+    again.pop("fetched_at", None)
     assert answer == again == before
     assert "readonly" in refusal or "cannot be written" in refusal
     assert health["status"] == "degraded"
     assert "readonly" in health["last_error"]
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == files
+
+
+def read(client: TestClient, stored: Stored) -> Any:
+    found = client.call(*stored.read)
+    return {name: value for name, value in found.items() if name != "fetched_at"}
+
+
+def test_what_others_write_later_is_seen(stored: Stored, tmp_path: Path) -> None:
+    folder = tmp_path / ".animus"
+    found = []
+    with served(stored) as reader:
+        for name in ("first", "second"):
+            with served(stored) as writer:
+                writer.call(*stored.write(name))
+                found.append(read(writer, stored))
+            with read_only(folder), nobody():
+                assert read(reader, stored) == found[-1]
+    assert found[0] != found[1]
 
 
 def test_a_log_beside_it_is_refused_in_words(stored: Stored, tmp_path: Path) -> None:
