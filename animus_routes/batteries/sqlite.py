@@ -29,7 +29,8 @@ def take_turn(db: sqlite3.Connection, wait_s: float, sql: str = "BEGIN IMMEDIATE
     """
     until = time.monotonic() + wait_s
     (own_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
-    db.execute("PRAGMA busy_timeout = 0")
+    if own_ms:
+        db.execute("PRAGMA busy_timeout = 0")
     try:
         while True:
             try:
@@ -114,12 +115,14 @@ class SQLite:
             self.patiently("BEGIN", until)
             self.patiently("SELECT 1 FROM sqlite_schema LIMIT 1", until)  # now it sees one moment
         except sqlite3.OperationalError as problem:
-            log = self.path.with_name(f"{self.path.name}-wal")
             if code(problem) not in NOT_WRITABLE or not self.path.exists():
                 raise
-            if log.exists():
-                text = f"{self.path} can only be read where {log.name} beside it may be written"
-                raise sqlite3.OperationalError(text) from problem
+            for suffix in ("-wal", "-journal"):  # of changes that were made, or not made to the end
+                if (beside := self.path.with_name(f"{self.path.name}{suffix}")).exists():
+                    text = (
+                        f"{self.path} can only be read where {beside.name} beside it may be written"
+                    )
+                    raise sqlite3.OperationalError(text) from problem
             # A log that nobody has, in a folder that cannot be written: nothing changes it here, and
             # whoever may write it elsewhere is not seen, so that it serves this transaction alone.
             self.close()

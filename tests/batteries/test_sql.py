@@ -1,4 +1,5 @@
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -419,6 +420,28 @@ def test_a_log_that_cannot_be_opened_is_refused_in_words(tmp_path: Path) -> None
     with read_only(folder):
         said = read_as_nobody(f"sqlite:///{file}")
     assert "can only be read where notes.sqlite3-wal beside it may be written" in said
+
+
+def test_a_journal_of_a_change_that_was_not_made_to_the_end_is_refused_in_words(
+    tmp_path: Path,
+) -> None:
+    made, folder = tmp_path / "notes.sqlite3", tmp_path / "folder"
+    with opened(made) as notes:
+        write(notes, 1)
+    folder.mkdir()
+    with closing(sqlite3.connect(made, isolation_level=None)) as db:
+        db.execute("PRAGMA cache_size = 1")  # so that some of it is in the file already
+        db.execute("BEGIN IMMEDIATE")
+        text = "half done " * 1000
+        db.executemany("INSERT INTO notes VALUES (?, ?)", ((n, text) for n in range(2, 200)))
+        for suffix in ("", "-journal"):
+            shutil.copy(f"{made}{suffix}", folder)
+        db.execute("ROLLBACK")
+    with read_only(folder):
+        said = read_as_nobody(f"sqlite:///{folder / made.name}")
+    assert "can only be read where notes.sqlite3-journal beside it may be written" in said
+    with opened(folder / made.name) as notes:  # which undoes it
+        assert texts(notes) == ["built", "x"]
 
 
 # ---- URLs and drivers ---------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Stores in a folder that may not be written: they are read as they are, and say why they take nothing."""
+"""Stores that may not be written: they are read as they are, or say in words why they are not."""
 
 import json
 import sqlite3
@@ -12,6 +12,7 @@ from example_apps import example_app
 from example_host import EXAMPLES
 from read_only_folders import as_nobody, nobody, read_only
 
+from animus_routes import RpcError
 from animus_routes.testing import TestClient
 
 AT: Final = "2026-01-31T09:30:00Z"
@@ -175,6 +176,26 @@ def test_a_log_beside_it_is_refused_in_words(stored: Stored, tmp_path: Path) -> 
     with read_only(file.parent):
         (refusal,) = asked_by_nobody(stored, [stored.read])
     assert f"can only be read where {file.name}-wal beside it may be written" in refusal
+
+
+def test_one_of_a_newer_layout_is_refused_in_words_and_left_alone(
+    stored: Stored, tmp_path: Path
+) -> None:
+    with served(stored) as client:
+        client.call(*stored.write("first"))
+    (file,) = (tmp_path / ".animus").glob("*.sqlite3")
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("UPDATE animus_layouts SET version = 99")
+        db.commit()
+    before = file.read_bytes()
+    with served(stored) as client:
+        for call in (stored.read, stored.write("second")):
+            with pytest.raises(RpcError, match=r"is 99, newer than .* written by a newer version"):
+                client.call(*call)
+        health = client.call("health/check")
+        assert (health["status"], "is 99, newer" in health["last_error"]) == ("unhealthy", True)
+    assert file.read_bytes() == before
+    assert [found.name for found in file.parent.iterdir()] == [file.name]
 
 
 def left_by_a_process_that_was_killed(file: Path) -> None:
