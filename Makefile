@@ -8,7 +8,7 @@ READY = $(VENV)/.installed
 help:              ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
-.PHONY: help demo test lint format types codegen drift docs bench bench-stores check clean
+.PHONY: help demo test lint format types codegen drift docs dist bench bench-stores check clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
@@ -42,6 +42,10 @@ drift: $(READY)    ## fail if generated code differs from what the schemas produ
 
 docs: $(READY)     ## run every code block of README and docs
 	$(BIN)/python -m pytest tests/docs
+
+dist: $(READY)     ## build wheel and sdist, check them, try each in a fresh environment
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dist]'
+	$(BIN)/python tools/dist.py
 
 bench: $(READY)    ## measure against a loop without a framework
 	$(BIN)/python tools/bench.py
