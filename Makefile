@@ -45,7 +45,7 @@ docs: $(READY)     ## run every code block of README and docs
 
 dist: $(READY)     ## build wheel and sdist, check them, try each in a fresh environment
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dist]'
-	$(BIN)/python tools/dist.py
+	$(BIN)/python tools/distributions.py
 
 bench: $(READY)    ## measure against a loop without a framework
 	$(BIN)/python tools/bench.py

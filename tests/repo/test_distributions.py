@@ -5,7 +5,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-import dist
+import distributions
 from repo_files import REPO, files
 
 import animus_routes
@@ -31,7 +31,7 @@ def sdist(folder: Path, *names: str) -> Path:
 
 
 def test_the_version_stands_in_the_package_alone() -> None:
-    assert dist.version() == animus_routes.__version__
+    assert distributions.version() == animus_routes.__version__
     project = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))["project"]
     assert "version" not in project
     assert project["dynamic"] == ["version"]
@@ -39,8 +39,10 @@ def test_the_version_stands_in_the_package_alone() -> None:
 
 def test_a_wheel_has_the_package_and_its_licence_and_nothing_else(tmp_path: Path) -> None:
     licence = f"{STEM}.dist-info/licenses/LICENSE"
-    assert dist.of_wheel(wheel(tmp_path, *dist.WHEEL_HAS, licence)) == []
-    told = dist.of_wheel(wheel(tmp_path, *dist.WHEEL_HAS, "tests/x.py", "animus_routes/x.pyc"))
+    assert distributions.of_wheel(wheel(tmp_path, *distributions.WHEEL_HAS, licence)) == []
+    told = distributions.of_wheel(
+        wheel(tmp_path, *distributions.WHEEL_HAS, "tests/x.py", "animus_routes/x.pyc")
+    )
     assert told == [
         f"{STEM}-py3-none-any.whl has tests/x.py, which does not belong there",
         f"{STEM}-py3-none-any.whl has animus_routes/x.pyc, which does not belong there",
@@ -49,9 +51,11 @@ def test_a_wheel_has_the_package_and_its_licence_and_nothing_else(tmp_path: Path
 
 
 def test_an_sdist_has_what_the_next_person_builds_and_tests_with(tmp_path: Path) -> None:
-    assert dist.of_sdist(sdist(tmp_path, *dist.SDIST_HAS)) == []
-    assert dist.of_sdist(sdist(tmp_path, *dist.SDIST_HAS[1:], ".venv/bin/python")) == [
+    assert distributions.of_sdist(sdist(tmp_path, *distributions.SDIST_HAS)) == []
+    assert distributions.of_sdist(
+        sdist(tmp_path, *distributions.SDIST_HAS[1:], ".venv/bin/python")
+    ) == [
         f"{STEM}.tar.gz has .venv/bin/python, which does not belong there",
-        f"{STEM}.tar.gz has no {dist.SDIST_HAS[0]}",
+        f"{STEM}.tar.gz has no {distributions.SDIST_HAS[0]}",
     ]
-    assert set(dist.SDIST_HAS) <= set(files())
+    assert set(distributions.SDIST_HAS) <= set(files())

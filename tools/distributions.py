@@ -1,6 +1,6 @@
 """Builds wheel and sdist, checks them, and tries each as a user would.
 
-`python tools/dist.py [FOLDER]` leaves both in FOLDER, `dist/` unless it is given. It fails if their
+`python tools/distributions.py [FOLDER]` leaves both in FOLDER, `dist/` unless it is given. It fails if their
 metadata is not what an index takes, if they have too much or too little in them, or if README's first
 plugin does not run in a fresh environment that has nothing but one of them.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "docs"))
 
-from doc_blocks import Page, blocks  # noqa: E402 - the README's blocks, as the tests run them
+from doc_blocks import Page, blocks  # noqa: E402 - README's blocks, as the tests run them
 
 BOUND_S = 600.0
 WHEEL_HAS = ("animus_routes/py.typed", "animus_routes/cli/__init__.py")
@@ -36,7 +36,7 @@ SDIST_HAS = (
     "pyproject.toml",
     "schemas/SHA256SUMS",
     "tests/docs/doc_blocks.py",
-    "tools/dist.py",
+    "tools/distributions.py",
 )
 NEVER = re.compile(r"(^|/)(__pycache__|\.venv|\.git|[^/]+\.py[co])(/|$)")
 
