@@ -24,7 +24,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any, Final
 
-from animus_routes import App, Cancelled, Context, InvalidRequest, NotFound, Timeout, Unavailable
+from animus_routes import App, Context, InvalidRequest, NotFound, Timeout, Unavailable
 
 from msgspec import Meta, Struct
 from pydantic import BaseModel, Field
@@ -35,7 +35,6 @@ BATCH_FILES: Final = 64
 BATCH_BYTES: Final = 1024 * 1024
 SEARCH_S: Final = 5.0
 BATCH_S: Final = 0.25
-POLL_S: Final = 0.02
 SKIPPED: Final = frozenset({".git", ".hg", ".venv", "node_modules", "__pycache__", ".animus"})
 
 
@@ -204,20 +203,16 @@ class Matcher:
         marshal.dump(value, self.process.stdin)
         self.process.stdin.flush()
 
-    def answer(self, ctx: Context[Any], until: float) -> Any:
+    def answer(self, until: float) -> Any:
         """What comes back.
 
         Raises:
-            Cancelled: Nobody wants to know any more.
             Timeout: It takes too long.
             EOFError: The process has ended.
         """
         assert self.process.stdout is not None
-        while not select.select([self.process.stdout], [], [], POLL_S)[0]:
-            if ctx.cancelled:
-                raise Cancelled
-            if monotonic() > until:
-                raise Timeout("the search was given up: the pattern takes too long on some line")
+        if not select.select([self.process.stdout], [], [], max(until - monotonic(), 0))[0]:
+            raise Timeout("the search was given up: the pattern takes too long on some line")
         return marshal.load(self.process.stdout)  # noqa: S302 - ours
 
     def kill(self) -> None:
@@ -232,13 +227,16 @@ class Matchers:
         self.idle: list[Matcher] = []
 
     @contextmanager
-    def one(self) -> Iterator[Matcher]:
+    def one(self, ctx: Context[Any]) -> Iterator[Matcher]:
         matcher = self._take()
+        spare_it = ctx.on_cancel(matcher.process.kill)
         try:
             yield matcher
         except BaseException:
             matcher.kill()
             raise
+        finally:
+            spare_it()
         self.idle.append(matcher)
 
     def _take(self) -> Matcher:
@@ -306,12 +304,12 @@ def search(
     searched, problem = 0, None
     until = monotonic() + SEARCH_S
     try:
-        with ctx.state.one() as matcher:
+        with ctx.state.one(ctx) as matcher:
             for batch in batches(ctx.project_root, files):
                 until += BATCH_S
                 seconds = ceil(max(until - monotonic(), 0)) + 1
                 matcher.send((pattern, flags, limit - len(found), seconds, batch))
-                problem, count, more = matcher.answer(ctx, until)
+                problem, count, more = matcher.answer(until)
                 searched += count
                 found += more
                 if problem or len(found) > limit:
