@@ -1,6 +1,7 @@
 """An outbox keeps what it has taken, whoever is killed, and takes nothing twice."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from sql_databases import postgres
 from animus_routes import App, Context, Unavailable
 from animus_routes.batteries import outbox as module
 from animus_routes.batteries.outbox import Entry, Outbox
+from animus_routes.batteries.sql import Transaction
 from animus_routes.structs.plugin import TriggerEvent
 from animus_routes.testing import TestClient
 
@@ -65,6 +67,31 @@ def test_what_is_taken_waits_in_order_until_it_is_acknowledged(outbox: Outbox) -
 def test_several_are_taken_all_or_none(outbox: Outbox) -> None:
     with pytest.raises(TypeError):
         outbox.add_all([("a", 1), ("b", object())])
+    assert [*outbox.waiting()] == []
+
+
+def test_what_goes_with_them_happens_with_them_or_not_at_all(file: Path, outbox: Outbox) -> None:
+    def note(db: Transaction) -> None:
+        db.run("CREATE TABLE IF NOT EXISTS notes (text TEXT)")
+        db.run("INSERT INTO notes VALUES ('noted')")
+
+    def fail(db: Transaction) -> None:
+        note(db)
+        raise LookupError("no")
+
+    assert outbox.add_all([("a", 1)], also=note) == 1
+    with pytest.raises(LookupError):
+        outbox.add_all([("b", 2)], also=fail)
+    assert [*outbox.waiting()] == [Entry("a", 1)]
+    with closing(sqlite3.connect(file)) as db:
+        assert db.execute("SELECT count(*) FROM notes").fetchone() == (1,)
+
+
+def test_all_that_waits_is_told_though_it_is_acknowledged_meanwhile(outbox: Outbox) -> None:
+    ids = [f"e{n:03}" for n in range(250)]
+    outbox.add_all([(name, None) for name in ids])
+    told = [entry.id for entry in outbox.waiting() if outbox.acknowledge(entry.id)]
+    assert told == ids
     assert [*outbox.waiting()] == []
 
 
