@@ -126,13 +126,15 @@ def _call(asked: Asked, command: list[str], manifest: dict[str, Any]) -> int:
             check("", result)
         if asked.follow_s:
             _follow(plugin, asked.follow_s)
+        # A stream that fails later tells why on stderr, and hosts hear nothing of it.
+        failed = plugin.shutdown() > 0 and asked.checks
     if problems:
         from animus_routes.cli.advice import place_of
 
         place = place_of(asked.method, asked.app)
         for problem in dict.fromkeys(problems):
             say(f"{place}{problem}")
-    return 1 if problems else 0
+    return 1 if problems or failed else 0
 
 
 def _shake_hands(plugin: PluginProcess, asked: Asked, host_info: Any) -> None:

@@ -170,6 +170,9 @@ class Outcome(Protocol):
 class Failing(Protocol):
     """Failures as frames."""
 
+    unseen: bool
+    """A stream has failed after its ack, and the exit code has to say so."""
+
     def refuse(self, route: Route, request: Request, error: Exception) -> bytes:
         """The error frame for params that do not decode."""
         ...

@@ -98,7 +98,8 @@ class Process:
             self._end(standby)
         except MemoryError:
             os._exit(1)
-        code = 1 if connection.ended in FAILURES else 0
+        failed = connection.ended in FAILURES or connection.app.failures.unseen
+        code = 1 if failed else 0
         self._ending.forget(code)
         raise SystemExit(code)
 

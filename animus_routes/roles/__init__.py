@@ -79,9 +79,13 @@ class StreamRow(Struct, frozen=True, gc=False):
 
     def item_of(self, notification: str, params: Any) -> tuple[str | None, Any]:
         """The wire type of a notification's item, if it is one of this stream's, and the item."""
-        if self.adapter is None and self.key and isinstance(params, dict):
-            params = cast("dict[str, Any]", params).get(self.key)
-        return self.items.get(notification), params
+        if not isinstance(params, dict):
+            return self.items.get(notification), params
+        found = cast("dict[str, Any]", params)
+        if self.error_key and found.keys() == {"id", self.error_key}:
+            return None, found  # what broke it
+        whole = self.adapter is not None or not self.key
+        return self.items.get(notification), found if whole else found.get(self.key)
 
 
 class ItemAdapter(Protocol):

@@ -85,14 +85,19 @@ def _with_choices(invalid: Invalid, signature: Signature) -> Invalid:
     return Invalid(invalid.issues, malformed=invalid.malformed)
 
 
+def _place(route: Any) -> str:
+    """Where a route's handler is in the author's files; "" if it has none."""
+    signature = getattr(route, "signature", None)
+    if signature is None:
+        return ""
+    from animus_routes.serving.traces import shown_place
+
+    return shown_place(signature.function)
+
+
 def _placed(route: Any, error: BaseException) -> BaseException:
     """The error; a mistake of a handler's with its place in the author's files."""
-    signature = getattr(route, "signature", None)
-    if isinstance(error, Mistake) and signature is not None:
-        from animus_routes.serving.traces import shown_place
-
-        error.at(shown_place(signature.function))
-    return error
+    return error.at(_place(route)) if isinstance(error, Mistake) else error
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -122,6 +127,7 @@ class Failures:
 
     Attributes:
         developing: The host is an author's: a test, or this package's own command line.
+        unseen: Such a host has to be told, by the exit code, that a stream has failed after its ack.
         raised: What made a request fail on the author's side, by request id, for the test client;
             None = only logged.
         breaks: What broke streams after their ack, by request id, and the error as hosts read it;
@@ -134,6 +140,7 @@ class Failures:
         self.raised: dict[int | Raw, BaseException] | None = None
         self.breaks: dict[int | Raw, tuple[BaseException, bytes]] | None = None
         self.developing = False
+        self.unseen = False
         self._masks: Masks | None = None
         self._app = app
         self._context = context
@@ -259,9 +266,10 @@ class Failures:
 
         An exception handler may say it in other words, or that it was the cancellation.
         """
-        raised = self.translated(error, context or self._context(route, request))
+        raised = _placed(route, self.translated(error, context or self._context(route, request)))
         if not isinstance(raised, RpcError) or raised.code != CANCELLED:
             self.report(f"{route.name}, after it was cancelled", raised)
+            self.unseen = self.developing
 
     def stream_failed(
         self, route: Any, request: Request, error: BaseException, context: Any
@@ -270,6 +278,7 @@ class Failures:
 
         An exception handler may replace the error, but it is too late for a result.
         """
+        self.unseen = self.developing
         raised = _placed(route, self.translated(error, context))
         name = f"the stream of {route.name}"
         if isinstance(raised, RpcError):
@@ -285,7 +294,9 @@ class Failures:
     def unwritable(self, route: Any, request_id: int | Raw, error: BaseException) -> bytes:
         """-32603 for a result that cannot be encoded; for one that is too large, with its size."""
         if isinstance(error, TooLargeError):
-            self.report(f"the result of {route.name}", error)
+            self.report(
+                ": ".join(filter(None, (f"the result of {route.name}", _place(route)))), error
+            )
             self._remember(request_id, error)
             return self._written(request_id, INTERNAL_ERROR, str(error), {"category": "other"})
         return self._internal_error(
@@ -350,7 +361,7 @@ class Failures:
         except OSError:  # there are no more descriptors
             log(f"error {error_id} in {what}: {type(error).__qualname__}")
             return error_id
-        if isinstance(error, Mistake) and not has_authors_frames(error):
+        if isinstance(error, Mistake | TooLargeError) and not has_authors_frames(error):
             log(f"error {error_id} in {what}: {error}")
         else:
             log(f"error {error_id} in {what}\n{traceback_of(error)}")

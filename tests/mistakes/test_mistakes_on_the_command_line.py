@@ -387,6 +387,42 @@ ENDS = {
 }
 
 
+def test_54_what_is_too_large_is_told_in_plain_words(tmp_path: Path) -> None:
+    large = "{'id': 'x', 'change_kind': 'created', 'pad': 'x' * 9_000_000}"
+    watch = f'@app.method("subject/watch")\ndef watch() -> Any:\n    yield {large}\n'
+    result = '@app.method("x/do", extra=True)\ndef do(): return "x" * 9_000_000\n'
+    plugin(tmp_path, subjects(watch + result))
+    for method, place in (("x/do", "m.py:8: do: "), ("task/watch", "")):
+        done = called(tmp_path, method, "--follow", "0.5")
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert "TooLargeError" not in done.stderr
+        (line,) = [
+            line for line in done.stderr.splitlines() if "bytes" in line and "error -" not in line
+        ]
+        assert method in line
+        assert place in line
+
+
+@pytest.mark.parametrize("method", ["subject/watch", "trigger/watch"])
+@pytest.mark.parametrize("follow", [(), ("--follow", "0.5")], ids=["at-once", "followed"])
+def test_33_an_item_that_cannot_be_written_fails_the_call(
+    method: str, follow: tuple[str, ...], tmp_path: Path
+) -> None:
+    text = f'@app.method("{method}")\ndef watch() -> Any:\n    yield {{"event_id": {{object()}}}}\n'
+    made = 'App(kinds=["subject_backend", "trigger_backend"], name="m", version="1.0.0",\n'
+    made = f'app = {made} description="d", subject_kinds=["task"])\n'
+    source = subjects(text, app=made)
+    if method == "subject/watch":
+        source = source.replace(', "trigger_backend"', "")
+    plugin(tmp_path, source)
+    done = called(tmp_path, method, *follow)
+    assert done.returncode == 1
+    assert "watch: `$.event_id[0]` is a object, which cannot be written as JSON" in done.stderr
+    assert "a host cannot decode" not in done.stderr
+    assert called(tmp_path, method, *follow, "--no-check").returncode == 0
+
+
 @pytest.mark.parametrize(("line", "said"), ENDS.values(), ids=ENDS)
 def test_54_an_end_without_an_answer_is_told(line: str, said: str, tmp_path: Path) -> None:
     plugin(tmp_path, custom(f'@app.method("x/do")\ndef do():\n    {line}\n'))
