@@ -12,10 +12,12 @@ from animus_routes.engine.stderr import say
 from animus_routes.serving.launch import importing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import ModuleType
+    from collections.abc import Callable, Iterable, Iterator
+    from types import FrameType, ModuleType
 
 PYPROJECT: Final = "pyproject.toml"
+LOOKING_UP: Final = ("os", "collections.abc", __name__)
+WITHOUT: Final = "hosts ask for the manifest without"
 KEYS: Final = ("app",)  # of [tool.animus-routes]
 
 
@@ -230,6 +232,11 @@ def advice(error: BaseException) -> Iterator[str]:
             yield on_module(error.name)
     elif isinstance(error, KeyError) and _is_of_the_environment(error):
         yield on_variable(name, is_set=name in _withheld)
+    else:
+        # Read with a default, which is None if the author gave none.
+        for looked_for, place in _missed.items():
+            if looked_for in _withheld or "None" in str(error):
+                yield f"{place}: {on_variable(looked_for, is_set=looked_for in _withheld)}"
 
 
 def _is_of_the_environment(error: KeyError) -> bool:
@@ -246,14 +253,38 @@ def on_module(name: str) -> str:
 
 def on_variable(name: str, *, is_set: bool) -> str:
     """What to do about a variable that is read during the import."""
-    here = f"{name} is set here, but hosts ask" if is_set else "hosts ask"
+    here = f"{name} is set here, but " if is_set else ""
     return (
-        f"{here} for the manifest without {'it' if is_set else name}: read it in a handler or the "
-        "lifespan, and name it in env_required"
+        f"{here}{WITHOUT} {'it' if is_set else name}: read it in a handler or the lifespan, and "
+        "name it in env_required"
     )
 
 
 _withheld: set[str] = set()
+_missed: dict[str, str] = {}  # what an author's code has looked for in vain: where, first
+
+
+class _Variables(dict[Any, Any]):
+    """What `os.environ` keeps its variables in; it notes which are not there."""
+
+    def __missing__(self, key: Any) -> NoReturn:
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        default = None
+        while frame is not None and frame.f_globals.get("__name__") in LOOKING_UP:
+            default = default or frame.f_locals.get("default")
+            frame = frame.f_back
+        wanted = default is None or os.fsdecode(key) in _withheld
+        if wanted and frame is not None and not _is_installed(frame.f_code.co_filename):
+            here = working_directory().rstrip(os.sep) + os.sep
+            place = f"{frame.f_code.co_filename.removeprefix(here)}:{frame.f_lineno}"
+            _missed.setdefault(os.fsdecode(key), place)
+        raise KeyError(key)
+
+
+def _is_installed(file: str) -> bool:
+    """Is it Python's own, or of a package, rather than of the author's?"""
+    folders = (os.path.dirname(os.__file__), os.path.dirname(__file__), "<")  # noqa: PTH120 - as above
+    return file.startswith(folders) or "site-packages" in file
 
 
 def import_as_probed() -> None:
@@ -264,6 +295,17 @@ def import_as_probed() -> None:
         if name not in BASE_VARIABLES:
             _withheld.add(name)
             del os.environ[name]
+    kept: Any = os.environ
+    if hasattr(kept, "_data"):
+        kept._data = _Variables(kept._data)  # noqa: SLF001
+
+
+def missed(declared: Iterable[str]) -> Iterator[str]:
+    """What is said of variables that are set here, that the import has looked for, and hosts lack."""
+    known = [*declared]
+    for name, place in _missed.items():
+        if name in _withheld and name not in known:
+            yield f"{place}: {on_variable(name, is_set=True)}"
 
 
 def app_of(module: ModuleType, attribute: str, place: str) -> App:

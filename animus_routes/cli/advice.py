@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.host.variables import BASE_VARIABLES
-from animus_routes.loading import on_module, on_variable
+from animus_routes.loading import WITHOUT, on_module, on_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,13 +36,19 @@ def on_method(method: str, served: Sequence[str]) -> str:
     return f"it serves {', '.join(names[:SHOWN])}{more}"
 
 
-def on_import(report: str) -> str:
+def on_import(report: str, target: Sequence[str]) -> str:
     """What to do about an import that failed at the end of a traceback; "" if that says it all."""
     last = report.rstrip().rpartition("\n")[2]
     if found := re.fullmatch(r"ModuleNotFoundError: No module named '([\w.]+)'", last):
         return on_module(found[1])
     found = re.fullmatch(r"KeyError: '(\w+)'", last)
-    return on_variable(found[1], is_set=found[1] in os.environ) if found else ""
+    if found:
+        return on_variable(found[1], is_set=found[1] in os.environ)
+    if not report.startswith("Traceback"):
+        return ""
+    # In its own process, that command says what the import has looked for in vain.
+    said = _asked("manifest", *target)[1].splitlines()
+    return "\n".join(line for line in said if WITHOUT in line)
 
 
 def undeclared(source: str, declared: Sequence[str]) -> list[str]:
@@ -92,15 +98,23 @@ def _is_named(node: ast.expr, names: set[str]) -> bool:
     return found in names
 
 
-def place_of(method: str, target: Sequence[str]) -> str:
-    """`file:line: handler` of a method, as `routes` knows it; "" if that is not known."""
-    command = [sys.executable, "-m", "animus_routes", "routes", *target, "--json"]
+def _asked(*arguments: str) -> tuple[str, str]:
+    """What another command prints, and what it says; nothing if it cannot be run."""
+    command = [sys.executable, "-m", "animus_routes", *arguments]
     try:
         done = subprocess.run(
             command, capture_output=True, timeout=PLACES_TIMEOUT_S, check=False, text=True
         )
-        rows: list[dict[str, Any]] = json.loads(done.stdout)["routes"]
-    except (OSError, ValueError, LookupError, subprocess.TimeoutExpired):
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return "", ""
+    return done.stdout, done.stderr
+
+
+def place_of(method: str, target: Sequence[str]) -> str:
+    """`file:line: handler` of a method, as `routes` knows it; "" if that is not known."""
+    try:
+        rows: list[dict[str, Any]] = json.loads(_asked("routes", *target, "--json")[0])["routes"]
+    except (ValueError, LookupError):
         return ""
     for row in rows:
         if method in (row["method"], *row["aliases"]) and row["where"]:

@@ -87,7 +87,7 @@ def main(arguments: list[str]) -> int:
         from animus_routes.cli.advice import on_import
 
         report = _report(error)
-        fail(f"{report}\n{on_import(report)}".rstrip())
+        fail(f"{report}\n{on_import(report, asked.app)}".rstrip())
     except (HostError, ProtocolError) as error:
         fail(str(error))
 

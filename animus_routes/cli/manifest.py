@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from animus_routes.engine.stderr import say
 from animus_routes.engine.wire import claim
 from animus_routes.loading import (
     import_as_probed,
     load,
+    missed,
     named,
     only_target,
     warn_if_never_run,
@@ -23,4 +25,11 @@ def main(arguments: list[str]) -> NoReturn:
     target = only_target(arguments, "manifest [APP]")
     claim()
     import_as_probed()
-    print_manifest(load(target), lambda: warn_if_never_run(named(target or "")))
+    app = load(target)
+
+    def warn() -> None:
+        warn_if_never_run(named(target or ""))
+        for line in missed(found["name"] for found in app.manifest().get("env_required", [])):
+            say(line)
+
+    print_manifest(app, warn)

@@ -325,6 +325,46 @@ exec {python} -c 'import sys; sys.version_info = (3, 10, 1); sys.version = "3.10
 """
 
 
+IN_SETTINGS = "import os\nTOKEN = {}\n"
+WITHOUT = "settings.py:2: hosts ask for the manifest without MY_TOKEN: " + IN_A_HANDLER
+SET_HERE = "settings.py:2: MY_TOKEN is set here, but hosts ask for the manifest without it: "
+
+
+@pytest.mark.parametrize("read", ['os.getenv("MY_TOKEN")', 'os.environ.get("MY_TOKEN")'])
+@pytest.mark.parametrize("command", [["manifest", "m.py"], ["call", "m.py", "x/do"]])
+def test_48_a_variable_that_is_read_at_import_without_a_default_is_told_of(
+    read: str, command: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "settings.py").write_text(IN_SETTINGS.format(read))
+    plugin(tmp_path, custom('from settings import TOKEN\nHEADER = "Bearer " + TOKEN\n' + DO))
+    done = animus_routes(tmp_path, *command)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, WITHOUT)
+    done = animus_routes(tmp_path, *command, MY_TOKEN="t0ken")
+    *_, error, said = done.stderr.splitlines()
+    assert (done.returncode, said) == (1, SET_HERE + IN_A_HANDLER)
+    assert error.startswith("TypeError")
+    assert "t0ken" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("read", "more", "said"),
+    [
+        ('os.getenv("MY_TOKEN")', "", [SET_HERE + IN_A_HANDLER]),
+        ('os.environ.get("MY_TOKEN", "none")', "", [SET_HERE + IN_A_HANDLER]),
+        ('os.getenv("MY_TOKEN")', ', env_required=["MY_TOKEN"]', []),
+        ('os.environ.get("LOG_LEVEL", "info")', "", []),
+    ],
+)
+def test_48_an_import_that_does_without_a_variable_is_told_what_hosts_lack(
+    read: str, more: str, said: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "settings.py").write_text(IN_SETTINGS.format(read))
+    plugin(tmp_path, custom("import settings\n" + DO, more=more))
+    done = animus_routes(tmp_path, "manifest", "m.py", MY_TOKEN="t0ken")
+    assert (done.returncode, done.stderr.splitlines()) == (0, said)
+    assert json.loads(done.stdout)["name"] == "mistaken"
+
+
 def test_55_make_names_the_python_that_is_too_old(tmp_path: Path) -> None:
     python = tmp_path / "python3"
     python.write_text(STAND_IN.format(python=sys.executable))
