@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from animus_routes.app import App
-from animus_routes.engine.program import calls_run, working_directory
+from animus_routes.engine.program import working_directory
 from animus_routes.engine.stderr import say
 from animus_routes.serving.launch import importing
 
@@ -122,17 +122,20 @@ def _upwards(folder: str) -> Iterator[str]:
 
 
 def _table(path: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = (_toml(path) or {}).get("tool", {}).get("animus-routes")
+    return found
+
+
+def _toml(path: str) -> dict[str, Any] | None:
     import tomllib
 
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - as above
-            tools = tomllib.load(file).get("tool", {})
+            return tomllib.load(file)
     except OSError:
         return None
     except tomllib.TOMLDecodeError as error:
         raise NotAnApp(f"{os.path.relpath(path)} cannot be read: {error}") from None
-    found: dict[str, Any] | None = tools.get("animus-routes")
-    return found
 
 
 def find(place: str, attribute: str = "", folder: str = "") -> App:
@@ -150,12 +153,30 @@ def find(place: str, attribute: str = "", folder: str = "") -> App:
 
 def warn_if_never_run(target: Target) -> None:
     """A host starts the file itself, so that something in it has to call `run`."""
+    from animus_routes.describe.static import runs_of
+
     source = target.source() if target.is_file else None
-    if source is not None and not calls_run(source):
-        say(
-            f"{target.place}: nothing in it calls run(), such as app.run() at its end: a host that "
-            "starts this file gets nothing"
-        )
+    runs = None if source is None else runs_of(source)
+    if runs is None or runs.found or _is_a_script(target, runs.functions):
+        return
+    why_not = runs.why_not or "nothing in it calls run(), such as app.run() at its end"
+    say(f"{target.place}: {why_not}: a host that starts this file gets nothing")
+
+
+def _is_a_script(target: Target, functions: Iterable[str]) -> bool:
+    """Does the nearest pyproject.toml make a console script of one of the file's functions?"""
+    stem = os.path.basename(target.place).removesuffix(".py")  # noqa: PTH119 - as above
+    ends = tuple(f"{stem}:{function}" for function in functions)
+    folder = os.path.dirname(os.path.abspath(target.place))  # noqa: PTH100, PTH120 - as above
+    for above in _upwards(folder) if ends else ():
+        try:
+            found = _toml(os.path.join(above, PYPROJECT))  # noqa: PTH118 - as above
+        except NotAnApp:
+            return False
+        if found is not None:
+            scripts = found.get("project", {}).get("scripts", {})
+            return any(str(script).endswith(ends) for script in scripts.values())
+    return False
 
 
 def import_file(path: str) -> ModuleType:

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from animus_routes.engine.program import calls_run
+from animus_routes.describe.static import runs_of
 from animus_routes.host.process import host_environment
 
 if TYPE_CHECKING:
@@ -89,4 +89,4 @@ def interpreter() -> str:
 
 def is_program(target: Target) -> bool:
     """Does its file run the app itself?"""
-    return target.is_file and not target.attribute and calls_run(target.source() or "")
+    return target.is_file and not target.attribute and runs_of(target.source() or "").found

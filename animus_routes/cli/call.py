@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from animus_routes.cli.params import NotParamsError, is_params, read_params
-from animus_routes.engine.program import NEVER_RUN, calls_run
+from animus_routes.describe.static import runs_of
+from animus_routes.engine.program import NEVER_RUN
 from animus_routes.engine.stderr import say
 from animus_routes.engine.wire import write_all
 from animus_routes.errors import METHOD_NOT_FOUND, RpcError
@@ -53,7 +54,7 @@ class Asked(NamedTuple):
     def command(self) -> list[str]:
         """What starts it: the file itself, as hosts do, if its text says that it runs the app."""
         found = self.target
-        if found.is_file and not found.attribute and calls_run(found.source() or ""):
+        if found.is_file and not found.attribute and runs_of(found.source() or "").found:
             return [sys.executable, found.place]
         return self.by_name()
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SERVED_BY_FLAG: Final = frozenset({"--manifest", "-m"})
 MODULE: Final = "<module>"
 MACHINERY: Final = ("importlib.", "_frozen_importlib", "runpy")
-RUNS: Final = re.compile(r"^(?P<indent>[ \t]*).*?\b(?P<what>\w+)\.run\(", re.MULTILINE)
+RUNS: Final = re.compile(r"^(?P<indent>[ \t]*)[^#\n]*?\b(?P<what>\w+)\.run\(", re.MULTILINE)
 FUNCTION: Final = re.compile(r"^(?P<indent>[ \t]*)(?:async )?def (?P<name>\w+)", re.MULTILINE)
 PLAIN_IMPORT: Final = re.compile(r"^[ \t]*import ([\w., \t]+)", re.MULTILINE)
 TAKEN: Final = r"\bimport\b[^\n(]*(?:\([^)]*)?\b{name}\b|\b{module}\.{name}\("
@@ -248,11 +248,6 @@ def _text(frame: FrameType) -> str:
         names = frame.f_code.co_names
         runs = "app.run(" if "run" in names else ""
         return f"from . import {', '.join(names)}\n{runs}"
-
-
-def calls_run(text: str) -> bool:
-    """Does a program's text show a call of `run` on anything but a module?"""
-    return next(_runs(text), None) is not None
 
 
 def _runs(text: str) -> Iterator[str]:

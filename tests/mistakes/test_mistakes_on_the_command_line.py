@@ -94,6 +94,72 @@ def test_26_a_file_that_does_not_run_its_app_is_warned_of_and_served(tmp_path: P
     assert (done.returncode, done.stdout) == (0, "1\n")
 
 
+GETS_NOTHING = ": a host that starts this file gets nothing"
+NONE = "nothing in it calls run(), such as app.run() at its end"
+MAIN = "def main():\n    app.run()\n"
+MAIN_ALONE = "main() calls run(), and nothing calls main()"
+GUARDED = '\nif __name__ == "__main__":\n    main()\n'
+
+
+@pytest.mark.parametrize(
+    ("end", "why_not"),
+    [
+        ("# app.run()\n", NONE),
+        ('if __name__ == "__main__":\n    pass  # app.run()\n', NONE),
+        ('if __name__ == "__main__":\n    # app.run()\n    ...\n', NONE),
+        ('"""At its end: app.run()"""\n', NONE),
+        ('HELP = "call app.run()"\n', NONE),
+        ("import subprocess as sp\nsp.run(['true'])\n", NONE),
+        ('@app.method("x/db")\ndef db(): app.state.run()\n', NONE),
+        ('if __name__ == "main":\n    app.run()\n', "line 7 asks for __name__ == 'main', but it is '__main__'"),
+        ('if "__main_" == __name__:\n    app.run()\n', "line 7 asks for __name__ == '__main_', but it is '__main__'"),
+        ("if False:\n    app.run()\n", "line 7 is never true"),
+        (MAIN, MAIN_ALONE),
+        (MAIN + "class A:\n    def go(self): main()\n", MAIN_ALONE),
+    ],
+)  # fmt: skip
+def test_26_a_text_that_only_looks_as_if_it_ran_the_app_is_warned_of(
+    end: str, why_not: str, tmp_path: Path
+) -> None:
+    plugin(tmp_path, custom(DO, run=end))
+    for command in (["manifest", "m.py"], ["call", "m.py", "x/do"]):
+        done = animus_routes(tmp_path, *command)
+        assert (done.returncode, done.stderr) == (0, f"m.py: {why_not}{GETS_NOTHING}\n")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "app.run()\n",
+        MAIN + GUARDED,
+        MAIN + "raise SystemExit(main())\n",
+        "async def main():\n    app.run()\nimport asyncio\n" + GUARDED.replace("main()", "asyncio.run(main())"),
+        "def run():\n    app.run()\n" + MAIN.replace("app.run", "run") + GUARDED,
+        "class Program:\n    def go(self):\n        app.run()\nProgram().go()\n",
+        'if "__main__" == __name__:\n    app.run()\n',
+        'if __name__ in ("__main__", "x"):\n    app.run()\n',
+        'if __name__ != "__main__":\n    pass\nelse:\n    app.run()\n',
+        "try:\n    app.run()\nfinally:\n    pass\n",
+        "(lambda: app.run())()\n",
+        "def command(function): function()\n@command\ndef serve():\n    app.run()\n",
+        "def main(x=1):\n    go = app.run\n    go()\nmain()\n",
+    ],
+)  # fmt: skip
+def test_26_a_text_that_runs_the_app_in_any_way_is_not(end: str, tmp_path: Path) -> None:
+    plugin(tmp_path, custom(DO, run=end))
+    done = called(tmp_path, "x/do")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+
+
+def test_26_a_console_script_calls_its_function(tmp_path: Path) -> None:
+    plugin(tmp_path, custom(DO, run=MAIN))
+    table = tmp_path / "pyproject.toml"
+    table.write_text('[project.scripts]\nanimus-x = "m:main"\n')
+    assert animus_routes(tmp_path, "manifest", "m.py").stderr == ""
+    table.write_text('[project.scripts]\nanimus-x = "m:other"\n')
+    assert MAIN_ALONE in animus_routes(tmp_path, "manifest", "m.py").stderr
+
+
 def test_26_a_host_is_told_of_an_app_that_is_never_run(tmp_path: Path) -> None:
     plugin(tmp_path, custom(DO, run=""))
     done = subprocess.run(
