@@ -146,10 +146,18 @@ class Wire:
         try:
             return handler(frame)
         except Exception as error:  # noqa: BLE001 - a handler cannot end the loop
-            self.logger(f"the handler of '{frame.method}' failed", error)
+            from animus_routes.serving.failures import LOOK
+            from animus_routes.serving.traces import traceback_of
+
+            error_id = os.urandom(4).hex()
+            self.logger(f"error {error_id}: the handler of '{frame.method}' failed", error)
+            if self.logger is _log:  # somebody else's has the error itself
+                sys.stderr.write(f"{traceback_of(error)}\n")
             if "id" not in frame.model_fields_set:
                 return None
-            return error_response(frame.id, ErrorCode.INTERNAL_ERROR, "internal error")
+            said = f"internal error {error_id}; {LOOK}"
+            data = {"category": "other", "error_id": error_id}
+            return error_response(frame.id, ErrorCode.INTERNAL_ERROR, said, data)
 
     def _send(self, frame: Frame) -> None:
         with self._lock:

@@ -57,7 +57,10 @@ class Watch:
         self._loop = loop
         self._thread = thread
         self._at_work = at_work
+        self._free_at = monotonic()  # when it was last seen free
         self._asked_at: float | None = None
+        self._found_at = self._free_at  # when it was last woken for something
+        self._began_at = 0.0  # what it is at, as far as that can be told
         self._bounded: list[tuple[float, Call]] = []
         self._closing = False
         self._gate = allocate_lock()
@@ -106,6 +109,7 @@ class Watch:
             if not (self.stirred or self._closing):
                 self._gate.acquire()
             self.parked = False
+            self._free_at = self._found_at = monotonic()
         self._ended.release()
 
     def _busy(self) -> bool:
@@ -117,8 +121,8 @@ class Watch:
         if asked_at is None:
             self.reason = ""  # it may have come to life just as it was told
             self._ask(moment)
-        elif moment - asked_at >= BLOCKED_S:
-            self._tell(moment - asked_at)
+        elif moment - self._began_at >= BLOCKED_S and moment - asked_at >= BLOCKED_S - GLANCE_S:
+            self._tell(moment - self._began_at)
         while self._bounded and self._is_over(*self._bounded[0], moment):
             del self._bounded[0]
 
@@ -130,17 +134,21 @@ class Watch:
     def _ask(self, moment: float) -> None:
         frame = self._frame()
         if frame is None or _waits(frame):
+            self._free_at = moment
             return
         self._asked_at = moment
+        # What it was woken for has begun at once; else it was at some time between two glances.
+        woken = self._free_at == self._found_at
+        self._began_at = self._free_at if woken else (self._free_at + moment) / 2
         with suppress(RuntimeError):  # it is closed
             self._loop.call_soon_threadsafe(self._alive)
 
     def _alive(self) -> None:
         """On the loop: its sign of life."""
-        asked_at, self._asked_at = self._asked_at, None
-        if self.reason and asked_at is not None:
+        self._asked_at, self._free_at = None, monotonic()
+        if self.reason:
             self.reason = ""
-            log(f"the event loop runs again, after {monotonic() - asked_at:.1f} s")
+            log(f"the event loop runs again, after {self._free_at - self._began_at:.1f} s")
 
     def _tell(self, since_s: float) -> None:
         frame = self._frame()
