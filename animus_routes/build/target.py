@@ -89,4 +89,5 @@ def interpreter() -> str:
 
 def is_program(target: Target) -> bool:
     """Does its file run the app itself?"""
-    return target.is_file and not target.attribute and runs_of(target.source() or "").found
+    runs = runs_of(target.source() or "")
+    return target.is_file and not target.attribute and (runs.found or bool(runs.why_not))
