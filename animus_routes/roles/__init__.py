@@ -6,6 +6,7 @@ and the adaptations that the wire really needs. Nothing outside this package kno
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from msgspec import Struct
 from animus_routes.errors import Mistake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     ParamsAdapter = Callable[[dict[str, Any], str | None, "Registered"], dict[str, Any]]
     ResultAdapter = Callable[[Any, dict[str, Any], "Registered"], Any]
@@ -321,6 +322,18 @@ def agreeing(
     )
 
 
+# What stands for a list where a handler may return one.
+SEVERAL: Final[tuple[type[Collection[Any]], ...]] = (
+    list,
+    tuple,
+    set,
+    frozenset,
+    deque,
+    type({}.values()),
+    type({}.keys()),
+)
+
+
 def listed(key: str, **rest: Any) -> ResultAdapter:
     """A result adapter: a list is everything there is under `key`, None is nothing.
 
@@ -330,8 +343,8 @@ def listed(key: str, **rest: Any) -> ResultAdapter:
     """
 
     def adapt(result: Any, _params: dict[str, Any], _registered: Registered) -> Any:
-        if result is None or isinstance(result, list | tuple):
-            return {key: items_of(cast("list[Any] | None", result)), **rest}
+        if result is None or isinstance(result, SEVERAL):
+            return {key: items_of(result), **rest}
         found: Any = result
         if isinstance(result, dict):
             has_key(found, key)
@@ -340,7 +353,7 @@ def listed(key: str, **rest: Any) -> ResultAdapter:
     return adapt
 
 
-def items_of(result: Sequence[Any] | None) -> list[Any]:
+def items_of(result: Collection[Any] | None) -> list[Any]:
     """The items that a handler returned as a list.
 
     Raises:

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from animus_routes.errors import Invalid, Mistake, NotFound
 from animus_routes.roles import (
+    SEVERAL,
     ErrorRow,
     Like,
     MethodRow,
@@ -207,8 +208,8 @@ def _subjects(result: Any, _params: Params, _registered: Registered) -> Any:
     if is_generated(type(result)):
         return result
     found: Params = {"subjects": []}
-    if result is None or isinstance(result, list | tuple):
-        found["subjects"] = items_of(cast("list[Any] | None", result))
+    if result is None or isinstance(result, SEVERAL):
+        found["subjects"] = items_of(result)
     else:
         found = to_builtins(result)
         has_key(found, "subjects")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, structs
 
 from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes
-from animus_routes.roles import StreamRow
+from animus_routes.roles import SEVERAL, StreamRow
 from animus_routes.values import codecs
 from animus_routes.values.codecs import encode_into
 from animus_routes.values.hints import WRITTEN_WELL, is_generated, is_model, is_pydantic, members
@@ -35,7 +35,7 @@ class Classes(dict[type, bool]):
         return found
 
 
-PLAIN: Final = (type(None), int, str, dict, list, tuple)
+PLAIN: Final = (type(None), int, str, dict, *SEVERAL)
 ANY_PLAIN: Final = Classes(*PLAIN)
 ANYTHING: Final = Classes(object)
 

@@ -97,7 +97,14 @@ def _place(route: Any) -> str:
 
 def _placed(route: Any, error: BaseException) -> BaseException:
     """The error; a mistake of a handler's with its place in the author's files."""
-    return error.at(_place(route)) if isinstance(error, Mistake) else error
+    if not isinstance(error, Mistake):
+        return error
+    around = getattr(route, "middlewares", ())
+    if around and str(error).startswith("returned None"):
+        from animus_routes.handlers.middleware import forgetful
+
+        error.at(forgetful(around))
+    return error.at(_place(route))
 
 
 def _cause(error: BaseException) -> BaseException:

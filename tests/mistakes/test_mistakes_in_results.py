@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from mistaken import custom, loaded, subjects
+from mistaken import APP, IMPORTS, custom, loaded, subjects
 
 from animus_routes import ConfigurationError, RpcError
 from animus_routes.testing import TestClient
@@ -438,8 +438,104 @@ def test_56_middleware_that_returns_nothing_is_told_once(
         assert [client.call("x/do"), client.call("x/do")] == [None, None]
     assert capfd.readouterr().err == (
         "animus-routes: m.py:5: the middleware 'timed' returned None, though call_next gave "
-        "something: write `return call_next(ctx)`\n"
+        f"something: write `return {b}call_next(ctx)`\n"
     )
+
+
+UNAWAITED = "m.py:5: the middleware 'timed' called call_next(ctx) without `await`: write `return await call_next(ctx)`"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("return call_next(ctx)", UNAWAITED),
+        ("call_next(ctx)", UNAWAITED),
+        ("found = call_next(ctx)\n    return found", UNAWAITED),
+        (
+            "return other()",
+            UNAWAITED.partition(" called")[0]
+            + " returned a call of the async function 'other' without `await`",
+        ),
+    ],
+)  # fmt: skip
+def test_56_async_middleware_without_await_is_told_of_and_not_its_handler(
+    line: str, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        f"@app.middleware\nasync def timed(ctx, call_next):\n    {line}\nasync def other(): ...\n"
+        '@app.method("x/do")\nasync def do(): return 1\n'
+    )
+    with TestClient(loaded(tmp_path, custom(text))) as client, pytest.raises(RpcError) as caught:
+        client.call("x/do")
+    told = capfd.readouterr().err
+    assert caught.value.message.endswith(f": {said}")
+    assert told.rstrip().endswith(f": {said}")
+    assert len(told.splitlines()) == 1
+    assert "<locals>" not in told
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return await asyncio.wait_for(call_next(ctx), 5)",
+        "return await asyncio.create_task(call_next(ctx))",
+        "return (await asyncio.gather(call_next(ctx)))[0]",
+        "return 1",
+    ],
+)
+def test_async_middleware_may_await_in_any_way_or_not_at_all(line: str, tmp_path: Path) -> None:
+    text = (
+        f"import asyncio\n@app.middleware\nasync def timed(ctx, call_next):\n    {line}\n"
+        '@app.method("x/do")\nasync def do(): return 1\n'
+    )
+    with TestClient(loaded(tmp_path, custom(text))) as client:
+        assert client.call("x/do") == 1
+
+
+@pytest.mark.parametrize(("a", "b"), [("", ""), ("async ", "await ")])
+def test_56_what_middleware_does_not_return_is_not_its_handlers_fault(
+    a: str, b: str, tmp_path: Path
+) -> None:
+    text = (
+        f"@app.middleware\n{a}def timed(ctx, call_next):\n    {b}call_next(ctx)\n"
+        f'@app.method("subject/create")\n{a}def create(title: str):\n    return {{}}\n'
+    )
+    source = subjects(text)
+    for handler in ("list_tasks", "get_task", "update_task"):
+        source = source.replace(f"def {handler}", f"{a}def {handler}")
+    with TestClient(loaded(tmp_path, source)) as client, pytest.raises(RpcError) as caught:
+        client.call("task/create", {"title": "t"})
+    assert "m.py:5: timed: returned None" in caught.value.message
+
+
+SEVERAL = {
+    "values": "{{'a': {0}}}.values()",
+    "ordered": "OrderedDict(a={0}).values()",
+    "deque": "deque([{0}])",
+    "tuple": "({0},)",
+}
+
+
+@pytest.mark.parametrize("given", SEVERAL.values(), ids=SEVERAL)
+def test_what_several_items_come_in_stands_for_a_list(given: str, tmp_path: Path) -> None:
+    one = given.format("{'id': 'task:1', 'kind': 'task', 'title': 't'}")
+    text = (
+        "from collections import OrderedDict, deque\n"
+        f'@app.method("subject/list")\ndef list_tasks(filter: SubjectFilter):\n    return {one}\n'
+    )
+    with TestClient(loaded(tmp_path, subjects(text, without="list"))) as client:
+        (found,) = client.call("task/list")["subjects"]
+    assert (found["id"], found["status"]) == ("task:1", "ready")
+
+
+@pytest.mark.parametrize("given", ["{'w-1'}", "frozenset(['w-1'])", "{'w-1': 0}.keys()"])
+def test_a_set_of_ids_stands_for_a_list(given: str, tmp_path: Path) -> None:
+    made = APP.format(kind="workflow_journal", more="")
+    text = f'@app.method("journal/query_ids")\ndef ids(params): return {given}\n'
+    for verb in ("save", "load", "list", "delete"):
+        text += f'@app.method("journal/{verb}")\ndef {verb}(params): ...\n'
+    with TestClient(loaded(tmp_path, IMPORTS + made + text)) as client:
+        assert client.call("journal/query_ids", {})["ids"] == ["w-1"]
 
 
 @pytest.mark.parametrize(
