@@ -143,7 +143,7 @@ def _is_word(part: str) -> bool:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and value >= 1
+    return isinstance(value, int) and value >= 1 and not _is_flag(value)
 
 
 def _is_size(value: object) -> bool:
@@ -171,7 +171,7 @@ def _named(item: object) -> object:
 def _is_variable(item: object) -> bool:
     """A name, or what `EnvRequirement` says of one."""
     name = _named(item)
-    return isinstance(name, str) and _has_none_of(name, "=")
+    return isinstance(name, str) and _has_none_of(name, "=$")
 
 
 def _has_none_of(text: str, letters: str) -> bool:
@@ -183,11 +183,18 @@ def _is_name(name: object) -> bool:
     return not isinstance(name, str) or not name or name.translate(JOINTS).isalnum()
 
 
+def _is_made(given: object) -> bool:
+    """Is it what a call of a lifespan gives, rather than the lifespan?"""
+    names = ("__next__", "__anext__", "__await__", "__enter__", "__aenter__")
+    return not callable(given) and any(hasattr(given, name) for name in names)
+
+
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
 JOINTS: Final = dict.fromkeys(map(ord, "-_./@"))
+IS_MADE: Final = "is what a call of the function gave: write lifespan=f, not lifespan=f()"
 IS_EMPTY: Final = "is empty: hosts refuse a manifest without it"
 ARGUMENTS: Final[tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
     ("name", bool, IS_EMPTY),
@@ -197,7 +204,8 @@ ARGUMENTS: Final[tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
     ("version", lambda given: not given or _is_semver(given), "is not semver, such as '1.0.0'"),
     ("description", bool, IS_EMPTY),
     ("description", lambda given: not given or isinstance(given, str), "is not a string"),
-    ("lifespan", callable, "is not a function"),
+    ("lifespan", lambda given: callable(given) or _is_made(given), "is not a function"),
+    ("lifespan", lambda given: not _is_made(given), IS_MADE),
     ("concurrency", _is_count, "has to be a number, at least 1: that many handlers run at once"),
     ("notification_buffer_size", _is_size, "has to be a number, at least 0"),
     ("log_format", lambda given: given in ("text", "json"), "is neither 'text' nor 'json'"),

@@ -15,11 +15,18 @@ if TYPE_CHECKING:
     from animus_routes.routing.declaration import Declaration
 
 
+def _no_class(given: object) -> str:
+    made = type(given).__name__
+    if is_model(type(given)):
+        return f"App(settings={made}(...)) is an object, not its class: write settings={made}"
+    return f"App(settings={given!r:.80}) is not a class: a Struct, a dataclass or a pydantic model"
+
+
 def of_settings(app: Declaration) -> Iterator[str]:
     """What is wrong with the class; without the place, which is that of the app."""
     cls: Any = app.settings
     if not isinstance(cls, type) or not is_model(cls):
-        yield f"App(settings={cls!r:.80}) is not a class: a Struct, a dataclass or a pydantic model"
+        yield _no_class(cls)
         return
     named = f"App(settings={cls.__name__})"
     try:

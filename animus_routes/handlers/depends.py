@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from animus_routes.values.hints import extras
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 BARE_CONTEXTS: Final = frozenset({"ctx", "context"})  # what an unhinted context is usually called
 
@@ -58,9 +60,11 @@ class Depends:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
 
-    def misused(self) -> str | None:
-        """What is wrong with what it was given."""
+    def misused(self, beside: Sequence[object] = ()) -> str | None:
+        """What is wrong with what it was given, or with what else stands in its hint."""
         given: object = self.function
+        if sum(isinstance(other, Depends) for other in beside) > 1:
+            return "there are several Depends(...) in its hint, and it can be given by one alone"
         if callable(given):
             return None
         kind = type(given).__name__
@@ -69,3 +73,22 @@ class Depends:
         return (
             f"Depends(...) was given a {kind}, not a function: write Depends(f), not Depends(f())"
         )
+
+
+def misplaced(parameter: str, default: object, hint: Any) -> Iterator[str]:
+    """Markers that other frameworks accept as defaults, and what was meant as one, in the hint."""
+    kind = type(default)
+    if kind is Depends or kind.__module__ == "pydantic.fields":
+        name = kind.__name__.removesuffix("Info")
+        yield (
+            f"the default of parameter '{parameter}' is a {name}(...): "
+            f"write `{parameter}: Annotated[..., {name}(...)]`"
+        )
+    for extra in extras(hint):
+        if extra is Depends:
+            yield f"parameter '{parameter}': Depends in its hint is given no function: write Depends(f)"
+        elif isinstance(extra, FunctionType):
+            yield (
+                f"parameter '{parameter}': the function '{extra.__name__}' in its hint has no "
+                f"meaning there: write Depends({extra.__name__})"
+            )

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, get_origin, get_type_hints
 from msgspec import Struct
 
 from animus_routes.handlers.context import Context
-from animus_routes.handlers.depends import Dependency, Depends, taken, unfilled
+from animus_routes.handlers.depends import Dependency, Depends, misplaced, taken, unfilled
 from animus_routes.values.hints import bare, expanded, extras, is_object, wire_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from types import CodeType
 
 VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x04, 0x08, 0x20, 0x80, 0x200
@@ -302,7 +302,7 @@ def _sort_parameters(
         elif (known := taken(parameter.hint)) is not None:
             signature.dependencies = {**signature.dependencies, parameter.name: known}
         elif marker is not None:
-            if (misused := marker.misused()) is not None:
+            if (misused := marker.misused(extras(parameter.hint))) is not None:
                 signature.problems.append(f"parameter '{parameter.name}': {misused}")
                 continue
             dependency = resolve(marker.function, signature.problems, chain)
@@ -313,7 +313,8 @@ def _sort_parameters(
                     f"'{dependency.name}': make the handler async too"
                 )
         else:
-            signature.problems.extend(_of_default(parameter))
+            given = parameter.name, parameter.default, parameter.hint
+            signature.problems.extend(misplaced(*given))
             signature.problems.extend(_names(parameter))
             fields.append(parameter)
     signature.fields = fields
@@ -363,18 +364,6 @@ def resolve(
     is_async = (read.is_async and passed_on) or any(d.is_async for d in read.dependencies.values())
     given = read.contexts, read.dependencies
     return Dependency(function, name, is_async, read.is_generator, *given, read.certain)
-
-
-def _of_default(parameter: Parameter) -> Iterator[str]:
-    """Markers that other frameworks accept as defaults; here they belong in the hint."""
-    default: object = parameter.default
-    kind = type(default)
-    if kind is Depends or kind.__module__ == "pydantic.fields":
-        name = kind.__name__.removesuffix("Info")
-        yield (
-            f"the default of parameter '{parameter.name}' is a {name}(...): "
-            f"write `{parameter.name}: Annotated[..., {name}(...)]`"
-        )
 
 
 def _marker(parameter: Parameter) -> Depends | None:

@@ -375,6 +375,51 @@ def test_47_routers_for_another_plugin_may_be_left_alone(tmp_path: Path) -> None
     assert manifest_said(tmp_path, source + "import far\n") == []
 
 
+NO_FUNCTION = "Depends in its hint is given no function: write Depends(f)"
+BARE_FUNCTION = "the function 'dep' in its hint has no meaning there: write Depends(dep)"
+SEVERAL = "there are several Depends(...) in its hint, and it can be given by one alone"
+
+
+@pytest.mark.parametrize(
+    ("hint", "said"),
+    [
+        ("Annotated[int, Depends]", NO_FUNCTION),
+        ("Annotated[int | None, Depends]", NO_FUNCTION),
+        ("Annotated[int, dep]", BARE_FUNCTION),
+        ("Annotated[int, Depends(dep), Depends(dep)]", SEVERAL),
+    ],
+)
+def test_38_what_is_not_quite_a_dependency_is_told(hint: str, said: str, tmp_path: Path) -> None:
+    source = custom(f"def dep(): ...\n@app.method('x/do')\ndef do(d: {hint}): ...\n")
+    assert report(tmp_path, source) == [f"m.py:6: 'x/do': parameter 'd': {said}"]
+
+
+def test_a_lifespan_that_was_called_is_told(tmp_path: Path) -> None:
+    source = do("def do(): ...").replace("app = ", "def life(): yield\napp = ")
+    source = source.replace('description="d"', 'description="d", lifespan=life()')
+    (said,) = report(tmp_path, source)
+    assert said.startswith("m.py:5: App(lifespan=<generator object life at ")
+    assert said.endswith("is what a call of the function gave: write lifespan=f, not lifespan=f()")
+
+
+@pytest.mark.parametrize("given", ['env_required=["$A"]', "concurrency=True"])
+def test_a_value_that_is_nearly_right_is_told(given: str, tmp_path: Path) -> None:
+    source = custom('@app.method("x/do")\ndef do(): ...\n', more=f", {given}")
+    (said,) = report(tmp_path, source)
+    assert said.startswith("m.py:4: App(" + given.partition("=")[0])
+
+
+def test_25_an_object_of_the_settings_class_is_told(tmp_path: Path) -> None:
+    source = do("def do(): ...").replace(
+        "app = ", "import msgspec\nclass Settings(msgspec.Struct):\n    a: str = ''\napp = "
+    )
+    source = source.replace('description="d"', 'description="d", settings=Settings()')
+    said = (
+        "m.py:7: App(settings=Settings(...)) is an object, not its class: write settings=Settings"
+    )
+    assert report(tmp_path, source) == [said]
+
+
 @pytest.mark.parametrize("used", ["@app.lifespan", "@app.lifespan()"])
 def test_a_lifespan_is_no_decorator(used: str, tmp_path: Path) -> None:
     made = loaded(tmp_path, do("def do(): ...") + f"{used}\ndef life(): yield\n")
