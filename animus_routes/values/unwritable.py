@@ -122,6 +122,10 @@ SAYINGS: Final[tuple[tuple[Callable[[Any], bool], str], ...]] = (
         lambda value: isinstance(value, FUNCTIONS),
         "is the function '{name}', not what it gives: call it",
     ),
+    (
+        lambda value: isinstance(value, BaseException),
+        "is a {kind}, which is not given but raised: write `raise {kind}(...)`",
+    ),
     (lambda value: isinstance(value, type), "is the class {name}, not an object of it"),
     (lambda _value: True, "is a {kind}, which cannot be written as JSON"),
 )

@@ -124,6 +124,14 @@ def _in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             id="45-an-object-in-a-wire-type",
         ),
         pytest.param(
+            do("return [KeyError('x')]"),
+            "x/do",
+            WRITTEN.format(
+                "`$[0]` is a KeyError, which is not given but raised: write `raise KeyError(...)`"
+            ),
+            id="45-an-exception",
+        ),
+        pytest.param(
             do("return {'f': do}"),
             "x/do",
             WRITTEN.format("`$.f` is the function 'do', not what it gives: call it"),
