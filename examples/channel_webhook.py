@@ -369,10 +369,11 @@ def read_connections(path: Path) -> list[Connection]:
     """Read at each use, so that a change counts at once; without a file there are none."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Channels).connections
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, msgspec.DecodeError) as problem:
-        raise Unavailable(f"{path}: {problem}") from problem
+        reason = problem.strerror if isinstance(problem, OSError) else problem
+        raise Unavailable(f"{path}: {reason}") from problem
 
 
 def connection_of(path: Path, tenant_id: str, connection_id: str) -> Connection:

@@ -48,6 +48,7 @@ from animus_routes import (
     Unavailable,
 )
 from animus_routes.batteries.keepers import Keeper
+from animus_routes.batteries.places import unwritable
 from animus_routes.structs import environment as wire
 from animus_routes.timestamps import now, parse
 
@@ -715,6 +716,13 @@ async def reap_nodes(request: wire.ReapRequest) -> wire.ReapResponse:
             if not request.dry_run:
                 await remove(place)
     return response
+
+
+@app.health
+def health() -> str | None:
+    """Can an environment be made, where there is none yet?"""
+    place = base()
+    return unwritable(place / "environment" if place.exists() else place)
 
 
 if __name__ == "__main__":

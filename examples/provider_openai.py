@@ -24,6 +24,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from animus_routes import App, Context, InvalidRequest, NotFound, RpcError, Unavailable
+from animus_routes.batteries.places import unwritable
 from animus_routes.batteries.upstream import failure
 from animus_routes.errors import (
     ModelNotSupported,
@@ -117,6 +118,7 @@ async def resume(request: AgentRunRequest, ctx: Context[httpx.AsyncClient]) -> d
     return await Run(request, ctx, request.session_id, file, messages).serve()
 
 
+SESSIONS: Final = (".animus", "sessions")
 ASKED: Final[dict[str, asyncio.Future[InteractionResponse]]] = {}
 
 
@@ -141,8 +143,8 @@ def session_file(request: AgentRunRequest, ctx: Context, session: str) -> Path:
     """
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", session):
         raise InvalidRequest("session_id: letters, digits, '.', '_' and '-', 128 at most")
-    root = Path(request.project_root or ctx.project_root)
-    return root / ".animus" / "sessions" / f"openai-{session}.json"
+    root = request.project_root or ctx.project_root
+    return Path(root, *SESSIONS, f"openai-{session}.json")
 
 
 def save(file: Path, messages: list[Message]) -> None:
@@ -574,6 +576,12 @@ async def use(name: str, given: Any, allowed: frozenset[str], cwd: str) -> str:
     if not isinstance(given, dict) or not isinstance(given.get("path"), str):
         raise InvalidRequest("the arguments have to be an object with a text 'path'")
     return await asyncio.to_thread(TOOLS[name][0], cwd, given["path"])
+
+
+@app.health
+def health(ctx: Context) -> str | None:
+    """Can a session be kept?"""
+    return unwritable(Path(ctx.project_root, *SESSIONS, "session"))
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ from uuid import uuid4
 
 from animus_routes import App, Context, Env, InvalidRequest, RpcError, Timeout
 from animus_routes.batteries import children
+from animus_routes.batteries.places import unwritable
 from animus_routes.errors import Invalid
 from animus_routes.fences import check_receipt, collision_key, same_execution_generation
 from animus_routes.rules import PUBLICATION_RECEIPT, VERSION
@@ -854,6 +855,12 @@ def run_phase(
         metadata={},
         execution_fence=request.execution_fence,
     )
+
+
+@app.health
+def health(ctx: Context) -> str | None:
+    """Can the state of a run be kept?"""
+    return unwritable(folder_of(Path(ctx.project_root), "run"))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,9 @@ KEEPING: Final = [
     Keeping("trigger_cron", "CRON_STATE", "", {}),
     Keeping("trigger_files", "WATCHED_FILES_STATE", "", {}),
 ]
+# What these keep has no variable of its own.
+BELOW: Final = [Keeping("runner_local", "", "", {}), Keeping("provider_openai", "", "", {})]
+FOLDER: Final = Keeping("environment_local", "ANIMUS_LOCAL_ENVIRONMENTS", "", {})
 each = pytest.mark.parametrize("keeping", KEEPING, ids=str)
 
 
@@ -77,7 +80,7 @@ def test_a_ping_leaves_nothing_behind(keeping: Keeping, tmp_path: Path) -> None:
             assert plugin.call("health/check")["status"] == "healthy"
 
 
-@each
+@pytest.mark.parametrize("keeping", [*KEEPING, FOLDER], ids=str)
 def test_a_folder_that_cannot_be_written_degrades_health(keeping: Keeping, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
@@ -92,24 +95,28 @@ def test_a_folder_that_cannot_be_written_degrades_health(keeping: Keeping, tmp_p
             assert not error.message.startswith("internal error")
 
 
-@each
+@pytest.mark.parametrize("keeping", [*KEEPING, *BELOW, FOLDER], ids=str)
 def test_without_a_variable_it_is_the_projects_folder_that_stays_clean(
     keeping: Keeping, tmp_path: Path
 ) -> None:
-    with served(command(keeping), tmp_path) as plugin:
+    with served(command(keeping), tmp_path, env={"HOME": str(tmp_path)}) as plugin:
         assert plugin.call("$/ping") == {}
         assert plugin.call("health/check")["status"] == "healthy"
     assert list(tmp_path.iterdir()) == []
 
 
 # The journal is that of the nearest folder above that has one.
-@pytest.mark.parametrize("keeping", [k for k in KEEPING if k.example != "journal_sqlite"], ids=str)
+NEAR: Final = [found for found in KEEPING if found.example != "journal_sqlite"]
+
+
+@pytest.mark.parametrize("keeping", [*NEAR, *BELOW], ids=str)
 def test_a_project_that_nothing_can_be_made_in_is_served_and_unwell(
     keeping: Keeping, tmp_path: Path
 ) -> None:
     (tmp_path / ".animus").write_text("no folder")
     with served(command(keeping), tmp_path) as plugin:
-        assert plugin.call("health/check")["status"] in {"degraded", "unhealthy"}
+        found = plugin.call("health/check")
+        assert (found["status"], "cannot be made" in found["last_error"]) == ("degraded", True)
         if keeping.method:
             error = refused(plugin, keeping.method, keeping.params)
             assert str(tmp_path / ".animus") in error.message, error.message
