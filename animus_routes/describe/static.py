@@ -5,7 +5,7 @@ Read with the interpreter's own parser, since importing `ast` costs more than al
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +53,8 @@ def _is_a_handler(node: Any) -> bool:
 
 def _parts(node: Any) -> Iterator[Any]:
     for field in node._fields:
-        value = getattr(node, field, None)
-        for part in value if isinstance(value, list) else (value,):
+        value: object = getattr(node, field, None)
+        for part in cast("list[object]", value) if isinstance(value, list) else (value,):
             if hasattr(part, "_fields"):
                 yield part
 
