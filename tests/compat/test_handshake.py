@@ -56,6 +56,9 @@ def test_a_wire_answers_frame_by_frame_and_skips_what_is_none() -> None:
     assert second == {"jsonrpc": "2.0", "id": 1, "result": None}
     assert third["params"] == {"method": "news"}
     assert (fourth["id"], fourth["error"]["code"]) == (None, ErrorCode.INTERNAL_ERROR)
+    error_id = fourth["error"]["data"]["error_id"]
+    assert fourth["error"]["message"].startswith(f"internal error {error_id}; the traceback is on")
+    assert skipped[-1] == f"error {error_id}: the handler of 'boom' failed"
     assert "secret" not in output.getvalue()
     assert len(skipped) == 3
 
@@ -78,6 +81,22 @@ def test_the_process_s_own_wire_cannot_be_broken_by_a_print() -> None:
     )
     assert json.loads(done.stdout) == {"jsonrpc": "2.0", "id": 7, "result": {"a": "ö"}}
     assert "noise" in done.stderr
+
+
+def test_a_wire_of_its_own_has_the_traceback_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    output = io.StringIO()
+
+    def handler(_: RpcRequest) -> RpcResponse | None:
+        raise ValueError("inside")
+
+    line = '{"jsonrpc":"2.0","id":1,"method":"initialize"}'
+    create_wire(io.StringIO(f"{line}\nnonsense\n"), output).run(handler)
+    error = json.loads(output.getvalue())["error"]
+    told = capsys.readouterr().err
+    assert f"error {error['data']['error_id']}: the handler of 'initialize' failed" in told
+    assert told.count("Traceback") == 1
+    assert "ValueError: inside" in told
+    assert "inside" not in error["message"]
 
 
 def test_frames_are_written_whole() -> None:

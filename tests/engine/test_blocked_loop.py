@@ -5,12 +5,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from engine_host import INSTALLED, PLUGINS, WAIT_S, ping_s, stderr_with, switches
 
+from animus_routes.engine import watch
 from animus_routes.host import Plugin
 
 FILE = PLUGINS / "blocked.py"
@@ -116,3 +119,28 @@ def test_a_plugin_with_a_blocked_loop_ends_in_time(tmp_path: Path) -> None:
         plugin.close_stdin()
         plugin.wait(WAIT_S)
         assert monotonic() - start < WAIT_S
+
+
+@pytest.mark.parametrize(("seen_free", "began"), [(100.0, 100.0), (100.25, 100.375)])
+def test_the_time_counts_from_when_it_began_and_not_from_when_it_was_found(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    seen_free: float,
+    began: float,
+) -> None:
+    clock, asked = [100.0], list[Any]()
+    monkeypatch.setattr(watch, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(watch, "start_thread", lambda _: None)
+    monkeypatch.setattr(watch, "_waits", lambda _: clock[0] == seen_free)
+    loop: Any = SimpleNamespace(call_soon_threadsafe=asked.append)
+    eye: Any = watch.Watch(loop, get_ident(), lambda: True)
+    while not eye.reason:
+        clock[0] += watch.GLANCE_S
+        eye._look()
+    since_s = clock[0] - began
+    assert 1.0 <= since_s < 1.0 + watch.GLANCE_S
+    assert eye.reason.startswith(f"the event loop has been blocked for {since_s:.1f} s by ")
+    (alive,) = asked
+    clock[0] += 0.5
+    alive()
+    assert f"the event loop runs again, after {since_s + 0.5:.1f} s" in capfd.readouterr().err
