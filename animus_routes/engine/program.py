@@ -138,8 +138,8 @@ class _Finder:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != self._name:
             return None
-        self.withdraw()
-        specs = (finder.find_spec(name, path, target) for finder in sys.meta_path)
+        others = [finder for finder in sys.meta_path if finder is not self]
+        specs = (finder.find_spec(name, path, target) for finder in others)
         spec: Any = next((spec for spec in specs if spec is not None), None)
         if spec is not None:
             self._loader, spec.loader = spec.loader, self
@@ -148,7 +148,11 @@ class _Finder:
     def create_module(self, spec: Any) -> Any:
         return self._loader.create_module(spec)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)  # for who asks for the spec alone
+
     def exec_module(self, module: Any) -> None:
+        self.withdraw()
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         self._then()

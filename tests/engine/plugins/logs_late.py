@@ -10,6 +10,9 @@ assert "logging" not in sys.modules
 
 
 def warn(where: str) -> None:
+    import importlib.util
+
+    assert importlib.util.find_spec("logging") is not None
     import logging
 
     logging.getLogger(where).warning("with %s", os.environ["TOKEN"], extra={"key": "value"})
