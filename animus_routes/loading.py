@@ -38,6 +38,10 @@ def load(target: str | None, fails: Callable[[str, str], NoReturn] | None = None
         return find(*(named(target) if target else configured()))
     except NotAnApp as error:
         text = reason = str(error)
+    except SystemExit:
+        for line in missed(()):
+            say(line)
+        raise
     except Exception as error:  # noqa: BLE001 - whatever the author's module raises
         text, reason = told(error), in_short(error)
     return fail(text) if fails is None else fails(text, reason)

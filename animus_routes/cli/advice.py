@@ -44,7 +44,7 @@ def on_import(report: str, target: Sequence[str]) -> str:
     found = re.fullmatch(r"KeyError: '(\w+)'", last)
     if found:
         return on_variable(found[1], is_set=found[1] in os.environ)
-    if not report.startswith("Traceback"):
+    if not report.startswith("Traceback") and not re.match(r"\d+ problems? in the app:", report):
         return ""
     # In its own process, that command says what the import has looked for in vain.
     said = _asked("manifest", *target)[1].splitlines()

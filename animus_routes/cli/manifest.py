@@ -6,7 +6,9 @@ from typing import NoReturn
 
 from animus_routes.engine.stderr import say
 from animus_routes.engine.wire import claim
+from animus_routes.errors import ConfigurationError
 from animus_routes.loading import (
+    fail,
     import_as_probed,
     load,
     missed,
@@ -27,9 +29,14 @@ def main(arguments: list[str]) -> NoReturn:
     import_as_probed()
     app = load(target)
 
+    try:
+        declared = [found["name"] for found in app.manifest().get("env_required", [])]
+    except ConfigurationError as error:
+        fail("\n".join([str(error), *missed(())]))
+
     def warn() -> None:
         warn_if_never_run(named(target or ""))
-        for line in missed(found["name"] for found in app.manifest().get("env_required", [])):
+        for line in missed(declared):
             say(line)
 
     print_manifest(app, warn)

@@ -412,6 +412,31 @@ def test_48_a_variable_that_is_read_at_import_without_a_default_is_told_of(
     assert "t0ken" not in done.stderr
 
 
+@pytest.mark.parametrize("command", [["manifest", "m.py"], ["call", "m.py", "x/do"]])
+def test_48_a_variable_that_an_argument_of_the_app_needs_is_told_of(
+    command: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "settings.py").write_text(IN_SETTINGS.format('os.getenv("MY_TOKEN")'))
+    source = custom(DO).replace("app = ", "from settings import TOKEN\napp = ")
+    plugin(tmp_path, source.replace('version="1.0.0"', "version=TOKEN"))
+    done = animus_routes(tmp_path, *command, MY_TOKEN="1.0.0")
+    *_, problem, said = done.stderr.splitlines()
+    assert (done.returncode, said) == (1, SET_HERE + IN_A_HANDLER)
+    assert "App(version=...) is empty" in problem
+
+
+def test_48_an_import_that_exits_for_want_of_a_variable_is_told_what_hosts_lack(
+    tmp_path: Path,
+) -> None:
+    plugin(
+        tmp_path,
+        custom('import os, sys\nif not os.getenv("MY_TOKEN"): sys.exit("no token")\n' + DO),
+    )
+    done = animus_routes(tmp_path, "manifest", "m.py", MY_TOKEN="t0ken")
+    said = SET_HERE.replace("settings.py:2", "m.py:6") + IN_A_HANDLER
+    assert (done.returncode, done.stderr.splitlines()) == (1, [said, "no token"])
+
+
 @pytest.mark.parametrize(
     ("read", "more", "said"),
     [
