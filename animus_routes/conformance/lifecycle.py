@@ -17,8 +17,6 @@ from animus_routes.errors import CANCELLED, METHOD_NOT_FOUND, NOT_INITIALIZED
 from animus_routes.host.process import PluginTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from animus_routes.conformance.bench import Bench
     from animus_routes.conformance.wire import Answer, Wire
 
@@ -27,30 +25,32 @@ CALLED_BESIDE: Final = 40
 HOST: Final = {"name": "animus", "version": "0.7.0-rc.52"}
 ALL: Final = {"streaming": True, "progress": True, "cancellation": True}
 
-# What hosts of every age say; each is a whole set of params.
-VARIANTS: Final[Mapping[str, dict[str, Any]]] = {
-    "of protocol 1.0.0": {"protocol_version": "1.0.0", "host_info": HOST, "capabilities": ALL},
-    "without init_extensions": {
-        "protocol_version": "1.1.0",
-        "host_info": HOST,
-        "capabilities": ALL,
-    },
-    "with capabilities all false, and keys of tomorrow": {
-        "protocol_version": "1.9.0",
-        "host_info": {**HOST, "x_build": 7},
-        "capabilities": dict.fromkeys(ALL, False),
-        "init_extensions": {
-            "project_binding": {"project_root": "/", "repo_scope": "x"},
-            "memory_mcp_stdio_command": {"command": "/bin/animus"},
-            "x_tomorrow": [1, None],
+
+def variants(project: str) -> dict[str, dict[str, Any]]:
+    """What hosts of every age say; each is a whole set of params."""
+    return {
+        "of protocol 1.0.0": {"protocol_version": "1.0.0", "host_info": HOST, "capabilities": ALL},
+        "without init_extensions": {
+            "protocol_version": "1.1.0",
+            "host_info": HOST,
+            "capabilities": ALL,
         },
-        "x_tomorrow": {"a": []},
-    },
-}
+        "with capabilities all false, and keys of tomorrow": {
+            "protocol_version": "1.9.0",
+            "host_info": {**HOST, "x_build": 7},
+            "capabilities": dict.fromkeys(ALL, False),
+            "init_extensions": {
+                "project_binding": {"project_root": project, "repo_scope": "x"},
+                "memory_mcp_stdio_command": {"command": "/bin/animus"},
+                "x_tomorrow": [1, None],
+            },
+            "x_tomorrow": {"a": []},
+        },
+    }
 
 
 def _handshakes(bench: Bench) -> None:
-    for number, (what, params) in enumerate(VARIANTS.items()):
+    for number, (what, params) in enumerate(variants(str(bench.project)).items()):
         with bench.started() as wire:
             found = wire.ask("initialize", params, timeout_s=HANDSHAKE_S)
             expect(found.error is None, f"a handshake {what} is answered with {found}")
