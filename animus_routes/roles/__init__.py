@@ -323,14 +323,10 @@ def agreeing(
 
 
 # What stands for a list where a handler may return one.
-SEVERAL: Final[tuple[type[Collection[Any]], ...]] = (
-    list,
-    tuple,
-    set,
-    frozenset,
-    deque,
-    type({}.values()),
-    type({}.keys()),
+NONE: Final[dict[str, object]] = {}
+SEVERAL: Final = cast(
+    "tuple[type[Any], ...]",
+    (list, tuple, set, frozenset, deque, type(NONE.values()), type(NONE.keys())),
 )
 
 
