@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import uuid
@@ -140,6 +139,8 @@ class Bench:
         self.trace.clear()
         self.warnings.clear()
         self.wrote.clear()
+        if self._shared is not None:
+            self._shared.forget()
 
     @Once
     def manifest(self) -> dict[str, Any] | None:
@@ -205,10 +206,13 @@ class Bench:
             bare: Without the variables that the manifest asks for.
         """
         self.trace.note(f"started in {cwd or 'its folder'}")
+        given = self.environment(env)
+        if bare:
+            given = {name: value for name, value in given.items() if name not in self.variables}
         wire = Wire.start(
             self.candidate.command,
             cwd=cwd or self.project,
-            env=self.environment(env),
+            env=given,
             env_required=() if bare else self.variables,
             on_frame=self.trace.came,
         )
@@ -245,7 +249,7 @@ class Bench:
     @property
     def shared(self) -> Wire:
         """A process that checks share as long as it lives; a new one if it has died."""
-        if self._shared is not None and not is_running(self._shared.pid):
+        if self._shared is not None and not self._shared.is_running:
             self.end_shared()
         if self._shared is None:
             self._shared = self._sharing.enter_context(self._shareable())
@@ -264,8 +268,3 @@ class Bench:
         """The next check gets a process of its own."""
         self._shared = None
         self._sharing.close()
-
-
-def is_running(pid: int) -> bool:
-    """Is a child of ours running, and not merely unburied?"""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from animus_routes.conformance import ending, form, framing, lifecycle, start
+from animus_routes.conformance import ending, form, framing, lifecycle, methods, promises, start
 from animus_routes.conformance.checks import Case, Check
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     *start.CHECKS,
     *lifecycle.CHECKS,
     *framing.CHECKS[:-1],
+    *promises.CHECKS,
+    *methods.CHECKS,
     *ending.CHECKS,
     framing.CHECKS[-1],  # of all that was written until then
 )

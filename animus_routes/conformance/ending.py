@@ -112,8 +112,8 @@ def _nothing_left(bench: Bench) -> None:
     )
 
 
-def _check(name: str, title: str, source: str, run: Any) -> Check:
-    return Check(f"end.{name}", title, source, run, after=(HANDSHAKE,))
+def _check(name: str, title: str, source: str, run: Any, after: str = HANDSHAKE) -> Check:
+    return Check(f"end.{name}", title, source, run, after=(after,))
 
 
 CHECKS: Final = (
@@ -138,7 +138,11 @@ CHECKS: Final = (
     ),
     _check("sigterm", "SIGTERM ends it", "design 3; host 3", _sigterm),
     _check(
-        "busy", "It ends with a stream open", "host 2.3: a host that is dropped says nothing", _busy
+        "busy",
+        "It ends with a stream open",
+        "host 2.3: a host that is dropped says nothing",
+        _busy,
+        "end.end-of-input",
     ),
     _check(
         "nothing-left",

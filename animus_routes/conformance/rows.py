@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from animus_routes.conformance.shapes import texts_of
+from animus_routes.conformance.shapes import list_of, object_of, texts_of
 from animus_routes.roles import KINDS, role
 from animus_routes.routing.registry import Registry, covers
 
@@ -40,10 +40,12 @@ def _registry(kinds: tuple[str, ...], subject_kinds: tuple[str, ...]) -> Registr
 
 def is_method(bench: Bench, name: str) -> bool:
     """Is an advertised name a method, and no flag?"""
-    if name in LIFECYCLE or name.startswith("$") or "/" not in name:
+    if name in LIFECYCLE or name.startswith("$"):
         return False
-    listed = texts_of(bench.capabilities.get("methods"))
-    return row_of(bench, name) is not None or name in listed
+    if row_of(bench, name) is not None:
+        return True
+    tools = [object_of(tool).get("name") for tool in list_of(bench.capabilities.get("mcp_tools"))]
+    return name in tools or ("/" in name and name in texts_of(bench.capabilities.get("methods")))
 
 
 def advertised(bench: Bench) -> Iterator[str]:

@@ -147,7 +147,7 @@ def _agreement(bench: Bench) -> None:
 
 
 def _without_variables(bench: Bench) -> None:
-    names = [name for name in bench.variables if name not in bench.options.env]
+    names = bench.variables
     if not names:
         raise Skipped("its manifest asks for no variables")
     with bench.started(bare=True) as wire:

@@ -12,7 +12,7 @@ from animus_routes.conformance.outcomes import Failed
 from animus_routes.conformance.shapes import object_of
 from animus_routes.errors import RpcError
 from animus_routes.host.inbox import ProtocolError
-from animus_routes.host.process import PluginTimeoutError
+from animus_routes.host.process import HostError, PluginTimeoutError
 from animus_routes.host.running import PluginProcess
 
 if TYPE_CHECKING:
@@ -100,6 +100,11 @@ class Wire(PluginProcess):
     trace: Trace
     timeout_s: float
 
+    @property
+    def is_running(self) -> bool:
+        """Has the process not ended yet?"""
+        return self._process.poll() is None
+
     def send_raw(self, data: bytes, *, timeout_s: float = 30.0) -> None:
         """Write bytes, and record them."""
         self.trace.sent(data)
@@ -165,6 +170,12 @@ class Wire(PluginProcess):
         with contextlib.suppress(PluginTimeoutError):
             self.next_notification("no/such/notification", SETTLE_S)
         self.is_alive()
+
+    def forget(self) -> None:
+        """Answers that nobody took are no longer waited for."""
+        for key in self.unclaimed_ids:
+            with contextlib.suppress(HostError):
+                self._inbox.reply(key, 0.0, "")
 
     def end(self) -> None:
         """End it as the host does; stray lines are another check's."""

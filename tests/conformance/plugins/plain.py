@@ -56,6 +56,10 @@ def need(params: Any, name: Any, kind: Any = str) -> Any:
     return value
 
 
+def text(params: Any, name: Any) -> Any:
+    return "" if params.get(name) is None else need(params, name)
+
+
 class Tasks:
     def __init__(self) -> None:
         self.tasks: dict[str, Any] = {}
@@ -106,8 +110,8 @@ class Tasks:
             "title": need(params, "title"),
             "status": word(params.get("status", "ready")),
             "priority": PRIORITIES[priority] if isinstance(priority, str) else priority,
-            "labels": params.get("labels") or [],
-            "description": params.get("description") or params.get("body") or "",
+            "labels": need(params, "labels", list) if params.get("labels") else [],
+            "description": text(params, "description") or text(params, "body"),
             "created_at": now(),
             "updated_at": now(),
         }
