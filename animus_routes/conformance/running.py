@@ -12,7 +12,7 @@ from animus_routes.conformance.catalogue import CHECKS, cases
 from animus_routes.conformance.checks import Case
 from animus_routes.conformance.outcomes import Failed, Skipped
 from animus_routes.conformance.report import Report, Result, Verdict
-from animus_routes.conformance.rows import kind_of
+from animus_routes.conformance.rows import kind_of, serves
 from animus_routes.errors import RpcError
 from animus_routes.host.process import HostError
 
@@ -125,8 +125,7 @@ def _tried(bench: Bench, case: Case) -> Result:
     bench.begin()
     verdict, reason = Verdict.PASS, ""
     try:
-        if case.check.acts:
-            bench.may_act("this check")
+        _may_be_tried(bench, case.check)
         case.run(bench)
     except Skipped as skipped:
         verdict, reason = Verdict.SKIP, str(skipped)
@@ -143,6 +142,14 @@ def _tried(bench: Bench, case: Case) -> Result:
         frames=bench.trace.frames(),
         seconds=round(time.monotonic() - begun, 3),
     )
+
+
+def _may_be_tried(bench: Bench, check: Check) -> None:
+    missing = [name for name in check.methods if not serves(bench, name)]
+    if missing:
+        raise Skipped(f"it does not serve {missing[0]}")
+    if check.acts:
+        bench.may_act("this story")
 
 
 def _said(error: Exception) -> str:

@@ -15,7 +15,7 @@ Writer = Callable[[Report], str]
 
 def text(report: Report, *, frames: bool = False) -> str:
     """For a person; the frames of what failed, or of everything."""
-    lines = [line for result in report.results for line in _lines(result, frames=frames)]
+    lines = [line for result in report.results for line in lines_of(result, frames=frames)]
     counts = ", ".join(f"{len(report.of(v))} {v.lower()}" for v in Verdict)
     failed = ", ".join(result.id for result in report.failed)
     warned = sum(len(result.warnings) for result in report.results)
@@ -24,7 +24,8 @@ def text(report: Report, *, frames: bool = False) -> str:
     return "\n".join([*lines, f"{report.target}: {counts}{told} (seed {report.seed})", verdict, ""])
 
 
-def _lines(result: Result, *, frames: bool) -> Iterator[str]:
+def lines_of(result: Result, *, frames: bool) -> Iterator[str]:
+    """One result for a person."""
     yield f"{result.verdict:<4}  {result.id}  {result.title}"
     failed = result.verdict is Verdict.FAIL
     if result.reason:
