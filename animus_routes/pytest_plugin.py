@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(
 
     copy = config.getoption("animus_copy")
     options = Options(
-        allow_writes=config.getoption("animus_allow_writes"),
+        allow_writes=bool(config.getoption("animus_allow_writes")),
         copy=Path(copy).absolute() if copy else None,
     )
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from animus_routes.conformance.checks import Case
+
+
+Node = TypeVar("Node", bound=pytest.Collector | pytest.Item)
 
 
 class CheckFailedError(Exception):
@@ -39,14 +42,15 @@ class Checked(pytest.Collector):
     def collect(self) -> Iterable[CheckItem]:
         """A test for each check."""
         for case in cases(self.bench):
-            yield CheckItem.from_parent(self, name=case.id, case=case)
+            yield _made(CheckItem, self, name=case.id, case=case)
 
 
 class CheckItem(pytest.Item):
     """One check of one plugin."""
 
-    def __init__(self, *, case: Case, **rest: Any) -> None:
-        super().__init__(**rest)
+    def __init__(self, name: str, parent: Any = None, *, case: Case, **rest: Any) -> None:
+        base: Any = super()
+        base.__init__(name, parent, **rest)
         self.case = case
 
     def runtest(self) -> None:
@@ -82,5 +86,10 @@ def items_of(session: pytest.Session, target: str, options: Options) -> list[Che
     bench = Bench(candidate(target), options)
     bench.__enter__()
     session.config.add_cleanup(lambda: bench.__exit__(None, None, None))
-    plugin = Checked.from_parent(session, name=target, nodeid=target, bench=bench)
+    plugin = _made(Checked, session, name=target, nodeid=target, bench=bench)
     return list(plugin.collect())
+
+
+def _made(cls: type[Node], parent: pytest.Collector, **options: Any) -> Node:
+    """A node of pytest, whose constructors take whatever they are given."""
+    return cast("Node", cast("Any", cls).from_parent(parent, **options))

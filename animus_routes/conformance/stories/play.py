@@ -41,7 +41,7 @@ class Play:
 
     def ask(self, method: str, params: Any = None, timeout_s: float | None = None) -> Answer:
         """Call a method by the name that hosts use, and take whatever is answered."""
-        given = {} if params is None else filled(self.bench, params)
+        given: Any = {} if params is None else filled(self.bench, params)
         return self.wire.ask(called(self.bench, method), given, timeout_s=timeout_s)
 
     def call(self, method: str, params: Any = None, timeout_s: float | None = None) -> Any:

@@ -179,7 +179,7 @@ V2: Final = ("queue/v2/enqueue", "queue/v2/lease", "queue/v2/completion", "queue
 
 STORIES: Final = (
     story(
-        "queue",
+        "queued",
         "An entry is added once, held, released and dropped, whatever process is asked",
         "host 4.5: a new process for each call",
         _life,

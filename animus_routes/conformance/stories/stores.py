@@ -253,7 +253,7 @@ STORIES: Final = (
         "config/write",
     ),
     story(
-        "notifier",
+        "notified",
         "A notification is taken, and a flush answered",
         "host 4.4: flush on every tick, whatever the schema says",
         _notifier,

@@ -54,11 +54,11 @@ def _life(play: Play) -> None:
     meta = object_of(play.call("conversation/load_meta", of(play)).get("meta"))
     expect(meta.get("id") == play.name, f"conversation/load_meta gives {meta!r:.200}")
     _compared(play, meta)
-    other_user = {
+    other_user: Params = {
         **CONVERSATIONS,
         "actor": {"user_id": f"{USER}-2", "claims": [], "tenant_id": "t-2"},
     }
-    strange = {**other_user, "tenant_id": "t-2", "as_user": f"{USER}-2", "id": play.name}
+    strange: Params = {**other_user, "tenant_id": "t-2", "as_user": f"{USER}-2", "id": play.name}
     answer = play.ask("conversation/load_meta", strange)
     expect(
         answer.error is not None or object_of(answer.result).get("meta") is None,

@@ -27,8 +27,8 @@ ERROR: Final = "agent/error"
 
 def prompt(play: Play, method: str = "agent/run", **more: Any) -> Params:
     """What a host sends for a run; the author's own values come last."""
-    given = object_of(next(iter(play.bench.options.values.get(method, ())), {}))
-    sent = {
+    given = _named(play, method)
+    sent: Params = {
         "prompt": "Answer with the single word ready.",
         "model": "",
         "cwd": "<project>",
@@ -37,6 +37,11 @@ def prompt(play: Play, method: str = "agent/run", **more: Any) -> Params:
         "approvals": False,
     }
     return {**{k: v for k, v in sent.items() if v != ""}, **given, **more}
+
+
+def _named(play: Play, method: str) -> Params:
+    """The params that the author names for a method, if there are any."""
+    return object_of(next(iter(play.bench.options.values.get(method, ())), None))
 
 
 def ran(play: Play, method: str, params: Params) -> Params:
@@ -236,7 +241,7 @@ def _accept(control: socket.socket) -> None:
 
 
 def _trigger(play: Play) -> None:
-    given: Params = object_of(next(iter(play.bench.options.values.get("trigger/watch", ())), {}))
+    given = _named(play, "trigger/watch")
     with play.another() as other:
         opened = other.wire.request("trigger/watch", given)
         begun = time.monotonic()
@@ -286,7 +291,7 @@ STORIES: Final = (
         "agent/resume",
     ),
     story(
-        "environment",
+        "commands",
         "Commands run where they were prepared, and are stopped in time",
         "host 4.11: exec, stdin, timeout_secs; teardown may be sent twice",
         _environment,
