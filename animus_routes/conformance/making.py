@@ -33,15 +33,17 @@ WRONG: Final[dict[str, list[Any]]] = {
     "array": ["x", {}],
     "object": ["x", [1]],
 }
-# A field that hosts leave out, or write in another form, though the schema says otherwise.
+# A field that the method's own name says as well, or that the handshake has said.
 LENIENT: Final = frozenset(
     {
         ("subject/create", "kind"),
-        ("subject/update", "patch"),
         ("subject/v2/create", "kind"),
         ("config/load", "project_root"),
     }
 )
+
+# A field that hosts leave out, and write in the schema's form otherwise.
+MAY_BE_ABSENT: Final = frozenset({("subject/update", "patch")})
 
 
 class Expected(StrEnum):
@@ -211,12 +213,15 @@ def made(bench: Bench, method: str) -> Iterator[Made]:
     for params, what in list(found.optional())[: bench.options.examples]:
         yield Made(params, Expected.EITHER, what)
     for params, field, what in found.mistakes():
-        sure = _is_refused(row, params) and not _is_lenient(row, field)
+        sure = _is_refused(row, params) and not _is_lenient(row, field, absent=field not in params)
         yield Made(params, Expected.REFUSE if sure else Expected.EITHER, what)
 
 
-def _is_lenient(row: MethodRow | None, field: str) -> bool:
-    return row is not None and ((row.name, field) in LENIENT or row.stops == field)
+def _is_lenient(row: MethodRow | None, field: str, *, absent: bool) -> bool:
+    if row is None:
+        return False
+    named = (row.name, field)
+    return row.stops == field or named in LENIENT or (absent and named in MAY_BE_ABSENT)
 
 
 def _is_refused(row: MethodRow | None, params: Any) -> bool:

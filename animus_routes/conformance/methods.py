@@ -5,36 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.conformance.checks import Check
+from animus_routes.conformance.codes import ABSENT, UNAVAILABLE, ordinary
 from animus_routes.conformance.decoding import undecodable
 from animus_routes.conformance.making import Expected, Made, made
 from animus_routes.conformance.outcomes import Skipped, expect, fail
 from animus_routes.conformance.rows import advertised, reads, row_of
 from animus_routes.conformance.start import HANDSHAKE
-from animus_routes.errors import (
-    INTERNAL_ERROR,
-    INVALID_PARAMS,
-    INVALID_REQUEST,
-    METHOD_NOT_FOUND,
-    METHOD_NOT_SUPPORTED,
-    PARSE_ERROR,
-)
+from animus_routes.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from animus_routes.conformance.bench import Bench
-    from animus_routes.conformance.wire import Answer
     from animus_routes.roles import MethodRow
-
-ABSENT: Final = frozenset({METHOD_NOT_FOUND, METHOD_NOT_SUPPORTED})
-UNAVAILABLE: Final = "unavailable"
-# What hosts expect of these groups beside the ordinary codes (facts 5).
-OWN_CODES: Final[Mapping[str, range]] = {
-    "workflow/": range(-32199, -32099),
-    "queue/": range(-32299, -32199),
-    "durable/": range(-32399, -32299),
-    "memory/": range(-32499, -32399),
-}
 
 
 def each(bench: Bench) -> Iterable[str]:
@@ -69,7 +52,7 @@ def _accepted(bench: Bench, method: str, row: MethodRow | None, one: Made) -> No
     answer = bench.shared.ask(method, one.params)
     if answer.code in ABSENT:
         raise Skipped(f"it is not served, which is another check's: {answer}")
-    _ordinary(method, answer, one.what)
+    ordinary(method, answer, one.what)
     if answer.error is None:
         if said := undecodable(row, method, answer.result):
             fail(f"{said}; it was called with {one.what}")
@@ -79,16 +62,6 @@ def _accepted(bench: Bench, method: str, row: MethodRow | None, one: Made) -> No
         fail(f"{method} refuses {one.what}, {one.params!r:.200}: {answer}")
     elif answer.code == INTERNAL_ERROR and not answer.category:
         bench.warnings.append(f"{one.what} is answered with {answer}, and no category")
-
-
-def _ordinary(method: str, answer: Answer, what: str) -> None:
-    """Hosts take other codes for the sign of a dying process: they start it anew, and ask again."""
-    own = OWN_CODES.get(f"{method.partition('/')[0]}/", range(0))
-    expect(
-        answer.error is None or PARSE_ERROR <= answer.code <= INVALID_REQUEST or answer.code in own,
-        f"{method} with {what} is answered with {answer}: hosts take a code outside -32700 to -32600 "
-        "for a dying process, start it anew and ask again",
-    )
 
 
 def _refuses(bench: Bench, method: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.conformance.checks import Check
+from animus_routes.conformance.codes import ABSENT
 from animus_routes.conformance.outcomes import Skipped, expect, fail
 from animus_routes.conformance.overlay import real
 from animus_routes.conformance.rows import advertised, called, reads, roles_of, row_of, serves
 from animus_routes.conformance.shapes import object_of
 from animus_routes.conformance.start import HANDSHAKE
-from animus_routes.errors import METHOD_NOT_FOUND, METHOD_NOT_SUPPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from animus_routes.conformance.bench import Bench
     from animus_routes.roles import Role, Together
 
-ABSENT: Final = frozenset({METHOD_NOT_FOUND, METHOD_NOT_SUPPORTED})
 CANCELS: Final = "agent/cancel"
 # What a schema says of the plugin -> the method that it is about.
 FLAGS: Final[Mapping[str, Mapping[str, str]]] = {

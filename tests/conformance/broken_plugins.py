@@ -14,6 +14,11 @@ EXIT: Final = '        elif method == "exit":\n'
 UNWATCH: Final = '        elif method == "subject/unwatch":\n'
 PAGE: Final = '        page = {"subjects"'
 ANSWER: Final = 'write({"id": frame["id"], "result"'
+SEEDED: Final = """\
+        self.tasks: dict[str, Any] = {"task:0": {"id": "task:0", "kind": KIND, "title": "seed"}}
+        self.tasks["task:0"].update(status="done", labels=[], created_at=now(), updated_at=now())
+        self.tasks["task:0"]["priority"] = 2
+"""
 BRIEF: Final = '        if "id" not in frame:\n'
 
 
@@ -104,4 +109,16 @@ BROKEN: Final = (
           ('"supports_pagination": True', '"supports_pagination": "yes"')),
     plain("a title may be missing", "method.refuses", "with no title is answered with a result",
           ('"title": need(params, "title"),', '"title": str(params.get("title")),')),
+    plain("a subject of another kind", "story.subject-ids", "task/list gives task:0 of kind bug",
+          ("        self.tasks: dict[str, Any] = {}\n", SEEDED.replace("KIND", '"bug"'))),
+    plain("a delete that deletes nothing", "story.subjects", "after subject/delete, subject/get still finds it",
+          ('task = self.tasks.pop(self.find(params)["id"])', "task = self.find(params)")),
+    plain("a cursor that goes back", "story.subject-paging", "twice",
+          ('page["next_cursor"] = str(end)', 'page["next_cursor"] = str(end - 1)')),
+    plain("p1 is low", "story.subject-words", "its priority is 1",
+          ('"p1": 3,', '"p1": 1,')),
+    plain("an unwatch that is answered", "story.watch-ends", "is a notification, and answered",
+          (UNWATCH, f'{UNWATCH}            write({{"id": None, "error": {{"code": -32601, "message": "no"}}}})\n')),
+    plain("a watch without its id", "story.watch", "subject/changed has the id",
+          ('"params": {"id": watch, "event": event}', '"params": {"id": str(watch), "event": event}')),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Check plugins for the tests of this folder, several at once."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,8 @@ PLAIN = PLUGINS / "plain.py"
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 AT_ONCE = 4
+PROVES = bool(os.environ.get("ANIMUS_PROVE"))
+"""All that `make prove` tries: every mutation, and of a broken story every other story, too."""
 INSTALLED = {"PYTHONPATH": str(ROOT)}
 
 
@@ -55,11 +58,13 @@ def python(file: Path) -> str:
     return f"{sys.executable} '{file}'"
 
 
-def checked(file: Path, **options: Any) -> Report:
+def checked(target: Path | str, **options: Any) -> Report:
     """A plugin's report; writes are allowed, the time for an answer is short."""
     word = options.pop("word", "")
     given = {"allow_writes": True, "timeout_s": 5.0, "examples": 6, **options}
-    return check(python(file), Options(**given), word=word)
+    return check(
+        python(target) if isinstance(target, Path) else target, Options(**given), word=word
+    )
 
 
 def failed(report: Report) -> dict[str, str]:

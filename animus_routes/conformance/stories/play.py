@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.conformance.checks import Check
+from animus_routes.conformance.codes import ABSENT, UNAVAILABLE, ordinary
 from animus_routes.conformance.decoding import undecodable, undecodable_item
 from animus_routes.conformance.outcomes import Skipped, expect, fail
 from animus_routes.conformance.overlay import filled
 from animus_routes.conformance.rows import called, row_of
 from animus_routes.conformance.start import HANDSHAKE
-from animus_routes.errors import INVALID_PARAMS, METHOD_NOT_FOUND, METHOD_NOT_SUPPORTED
+from animus_routes.errors import INVALID_PARAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -56,9 +57,9 @@ class Play:
 
     def result(self, method: str, answer: Answer) -> Any:
         """The result of an answer; raises as `call` does."""
-        if answer.code in {METHOD_NOT_FOUND, METHOD_NOT_SUPPORTED}:
+        if answer.code in ABSENT:
             raise Skipped(f"{method} is advertised and not served, which is another check's")
-        if answer.category == "unavailable":
+        if answer.category == UNAVAILABLE:
             raise Skipped(f"what is behind it is not there: {answer}")
         expect(answer.error is None, f"{method} is answered with {answer}")
         if said := undecodable(row_of(self.bench, method), method, answer.result):
@@ -81,6 +82,7 @@ class Play:
             Failed: It finds something.
         """
         answer = self.ask(method, params)
+        ordinary(method, answer, "what is gone")
         expect(answer.error is not None or not answer.result, f"{why}, {method} still finds it")
 
     def item(self, method: str, notification: str, timeout_s: float = ITEM_S) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from animus_routes.conformance.codes import ordinary
 from animus_routes.conformance.outcomes import Skipped, expect, fail
 from animus_routes.conformance.rows import called, serves
 from animus_routes.conformance.shapes import object_of
@@ -58,6 +60,9 @@ def _life(play: Play) -> None:
     if serves(play.bench, "subject/status"):
         done = play.call("subject/status", {"id": one["id"], "status": "done"})
         expect(done["status"] == "done", f"set to done, its status is {done['status']}")
+        again = play.call("subject/get", {"id": one["id"]})
+        expect(again["status"] == "done", "subject/get does not see what subject/status did")
+        _strange(play, "subject/status", {"id": one["id"], "status": "no-such-status"})
     if serves(play.bench, "subject/next"):
         waiting = object_of(play.call("subject/next"))
         expect(
@@ -67,6 +72,15 @@ def _life(play: Play) -> None:
     if serves(play.bench, "subject/delete"):
         deleted(play, one)
         play.gone("subject/get", {"id": one["id"]}, "after subject/delete")
+
+
+def _strange(play: Play, method: str, params: dict[str, Any]) -> None:
+    """What the backend may know or not: whatever it makes of it has to decode."""
+    answer = play.ask(method, params)
+    if answer.error is None:
+        play.result(method, answer)
+    else:
+        ordinary(method, answer, "a word that it does not know")
 
 
 def _updated(play: Play, one: Subject) -> None:
@@ -81,7 +95,10 @@ def _updated(play: Play, one: Subject) -> None:
     expect(again["status"] == "in-progress", "subject/get does not see what subject/update did")
     if play.name not in again.get("labels", ()):
         play.bench.warnings.append("a label that subject/update adds is not there afterwards")
-    play.call("subject/update", {"id": one["id"], "patch": {"assignee": play.name}})
+    play.refused("subject/update", {"id": one["id"], "patch": "done"}, "with a patch that is text")
+    given = play.call("subject/update", {"id": one["id"], "patch": {"assignee": play.name}})
+    if given.get("assignee") != play.name:
+        play.bench.warnings.append("an assignee that subject/update sets is not there afterwards")
     bare = play.call("subject/update", {"id": one["id"], "patch": {"assignee": None}})
     expect(
         not bare.get("assignee"),
@@ -93,8 +110,10 @@ def _paging(play: Play) -> None:
     mine = [created(play, f"{play.name} {number}") for number in range(FEW)]
     wanted = {one["id"] for one in mine}
     seen: list[str] = []
-    for page in pages(play, {"limit": 2}):
+    limit = 2
+    for page in pages(play, {"limit": limit}):
         seen += [one["id"] for one in page]
+        _short(play, page, limit)
     twice = {one for one in seen if seen.count(one) > 1} & wanted
     expect(not twice, f"paging through subject/list gives {', '.join(sorted(twice))} twice")
     lost = wanted - set(seen)
@@ -105,6 +124,16 @@ def _paging(play: Play) -> None:
         others = {one["status"] for one in listed} - {"done"}
         expect(not others, f"subject/list of what is done gives what is {', '.join(others)}")
     deleted(play, *mine)
+
+
+def _short(play: Play, page: list[Subject], limit: int) -> None:
+    if len(page) <= limit or not serves(play.bench, "subject/schema"):
+        return
+    schema = object_of(play.ask("subject/schema").result)
+    expect(
+        not schema.get("supports_pagination"),
+        f"subject/list with limit {limit} gives {len(page)}, and its schema says that it pages",
+    )
 
 
 def _ids(play: Play) -> None:
@@ -163,12 +192,28 @@ def _watch(play: Play) -> None:
         )
         told = object_of(event.get("event")).get("id")
         expect(told == one["id"], f"{one['id']} was created, {CHANGED} tells of {told}")
+        _every_change(other, one)
         other.wire.notify("subject/unwatch", {"watch_id": str(opened)})
         other.wire.settled()
         while _took(other):
             pass
-        deleted(other, one) if serves(play.bench, "subject/delete") else created(other)
+        late = created(other)
         _nothing_more(other)
+        deleted(other, late)
+
+
+def _every_change(play: Play, one: Subject) -> None:
+    """What else becomes of it is told in words that hosts know."""
+    calls: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("subject/update", {"patch": {"labels_add": ["x"]}}),
+        ("subject/status", {"status": "done"}),
+        ("subject/delete", {}),
+    )
+    for method, params in calls:
+        if serves(play.bench, method):
+            play.call(method, {"id": one["id"], **params})
+            with suppress(PluginTimeoutError):
+                play.item("subject/watch", CHANGED, QUIET_S)
 
 
 def _took(play: Play) -> bool:
