@@ -237,6 +237,8 @@ def _option(arguments: list[str], name: str, default: float) -> float:
     try:
         value = float(arguments[place + 1])
     except (IndexError, ValueError):
+        value = -1.0
+    if not value >= 0:
         _wrong(f"{name} needs a number of seconds")
     del arguments[place : place + 2]
     return value

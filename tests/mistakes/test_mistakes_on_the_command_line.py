@@ -391,6 +391,16 @@ exec {python} -c 'import sys; sys.version_info = (3, 10, 1); sys.version = "3.10
 """
 
 
+@pytest.mark.parametrize("option", ["--timeout", "--follow"])
+@pytest.mark.parametrize("given", [["-1"], ["nan"], ["soon"], []])
+def test_a_number_of_seconds_that_is_none_is_told(
+    option: str, given: list[str], tmp_path: Path
+) -> None:
+    plugin(tmp_path, custom(DO))
+    done = called(tmp_path, "x/do", option, *given)
+    assert (done.returncode, done.stderr) == (2, f"{option} needs a number of seconds\n")
+
+
 IN_SETTINGS = "import os\nTOKEN = {}\n"
 WITHOUT = "settings.py:2: hosts ask for the manifest without MY_TOKEN: " + IN_A_HANDLER
 SET_HERE = "settings.py:2: MY_TOKEN is set here, but hosts ask for the manifest without it: "
