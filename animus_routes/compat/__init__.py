@@ -192,4 +192,21 @@ def __getattr__(name: str) -> object:
                 value: object = getattr(found, name)
                 globals()[name] = value
                 return value
+    return _not_the_sdk_s(name)
+
+
+def _not_the_sdk_s(name: str) -> object:
+    """A wire type that 0.1 had here, though the SDK has not."""
+    for crate in (*ROLES, "plugin"):
+        found = __import__(f"animus_routes.types.{crate}", fromlist=[name])
+        if name in found.__all__:
+            import warnings
+
+            warnings.warn(
+                f"{__name__}.{name} will go with the next release: import it from {found.__name__}",
+                DeprecationWarning,
+                stacklevel=3,
+            )
+            value: object = getattr(found, name)
+            return value
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

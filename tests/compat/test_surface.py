@@ -128,6 +128,11 @@ def test_the_top_level_has_the_sdk_s_61_names_and_says_so_of_others() -> None:
         _ = compat.Nothing
 
 
+def test_types_that_are_not_the_sdk_s_stay_for_one_release() -> None:
+    with pytest.warns(DeprecationWarning, match=r"from animus_routes\.types\.workflow_runner"):
+        assert isinstance(compat.PhaseStarted, type)
+
+
 def test_generated_modules_are_the_sdk_s_eleven_each_loaded_when_asked_for() -> None:
     assert len(generated.__all__) == 11
     code = (

@@ -164,6 +164,8 @@ class Page:
         if file is None:
             raise WrongBlockError(block, "the first line must name the file, such as `# tasks.py`")
         path = self.folder / file["name"]
+        if path.is_symlink():
+            raise WrongBlockError(block, f"{file['name']} is a file of the repository's own")
         before = path.read_text("utf-8") + "\n\n" if file["more"] else ""
         path.write_text(before + block.text, "utf-8")
         return path
