@@ -17,7 +17,7 @@ from pydantic_core import core_schema
 from animus_routes.timestamps import RFC3339, now, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
@@ -53,7 +53,7 @@ __all__ = [
 
 
 @contextmanager
-def no_plugins() -> Iterator[None]:
+def no_plugins() -> Generator[None]:
     """While a model is built, pydantic does not look for plugins of its own."""
     if PLUGIN_LOADER in sys.modules:
         yield
