@@ -133,7 +133,7 @@ class Outcome(NamedTuple):
     again: bool = False  # it was certainly not taken, so it may be sent once more
 
 
-class Outbox:
+class Sender:
     """Messages on their way out, each recorded before it is sent, and never sent twice.
 
     One process sends, the one that holds the lock on a file beside the database; the system gives
@@ -225,7 +225,7 @@ class Outbox:
                     self._send(message)
                     continue
             except Unavailable as problem:  # the database; it is tried again
-                print(f"the outbox waits: {problem}", file=sys.stderr)
+                print(f"the sender waits: {problem}", file=sys.stderr)
             self._woken.wait(LOOK_S)
             self._woken.clear()
 
@@ -451,7 +451,7 @@ class Channel:
         self.path = settings.database or root / ".animus" / "channel.sqlite3"
         self.db = Database(self.path, Layout("channel", 1, "inbound", build), wal=True)
         lock = self.path.with_name(f"{self.path.name}.sender")
-        self.outbox = Outbox(self.db, lock, lambda message: connect(self.connections, message))
+        self.sender = Sender(self.db, lock, lambda message: connect(self.connections, message))
 
     def known(self, scope: wire.ChannelScope) -> Connection:
         """The connection that is meant; only where there is one, there is a database."""
@@ -473,9 +473,9 @@ class Channel:
 def lifespan(ctx: Context, settings: Settings) -> Iterator[Channel]:
     channel = Channel(Path(ctx.project_root), settings)
     if channel.path.exists():  # something may have been left to send
-        channel.outbox.wake()
+        channel.sender.wake()
     yield channel
-    channel.outbox.stop()
+    channel.sender.stop()
 
 
 def the_channel(ctx: Context[Channel]) -> Channel:
@@ -530,12 +530,12 @@ def receive(message: wire.ChannelMessage, channel: Here) -> wire.ChannelReceiveR
 def send(request: wire.ChannelSendParams, ctx: Context, channel: Here) -> wire.ChannelDelivery:
     """Record the message, have it sent, and say how far it got within the time that hosts wait."""
     channel.known(request.scope)
-    message = channel.outbox.add(request)
+    message = channel.sender.add(request)
     until = time.monotonic() + ANSWER_S
     while message.moves and time.monotonic() < until:
         if ctx.wait(POLL_S):
             break
-        message = channel.outbox.get(request)
+        message = channel.sender.get(request)
     return message.delivery
 
 
@@ -543,12 +543,12 @@ def send(request: wire.ChannelSendParams, ctx: Context, channel: Here) -> wire.C
 def status(request: wire.ChannelStatusParams, channel: Here) -> wire.ChannelDelivery:
     """How far a message got, as the provider tells it now."""
     channel.known(request.scope)
-    message = channel.outbox.get(request)
+    message = channel.sender.get(request)
     if message.state in {"accepted", "delivered"} and message.provider_message_id:
         outcome = looked_up(channel.connections, message)
         if outcome is not None:
-            channel.outbox.settle(message, outcome)
-            message = channel.outbox.get(request)
+            channel.sender.settle(message, outcome)
+            message = channel.sender.get(request)
     return message.delivery
 
 
