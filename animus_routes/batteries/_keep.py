@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 from time import monotonic
 
 TYPE_CHECKING = False  # of `typing`, which would take longer than all of the rest
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from animus_routes.batteries._processes import Tree
+else:
+    import _signal as signal  # the other one makes enums, which takes longer than all of this
 
 END_PATIENCE_S = 0.3  # between SIGTERM and SIGKILL once the plugin has gone
 KILLED_S = 2.0  # until what was sent SIGKILL is gone
