@@ -8,7 +8,7 @@ READY = $(VENV)/.installed
 help:              ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
-.PHONY: help demo test lint format types codegen drift docs dist bench bench-stores prove check clean
+.PHONY: help demo test lint format types codegen drift docs site dist bench bench-stores prove check clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
@@ -42,6 +42,10 @@ drift: $(READY)    ## fail if generated code differs from what the schemas produ
 
 docs: $(READY)     ## run every code block of README and docs
 	$(BIN)/python -m pytest tests/docs
+
+site: $(READY)     ## build the documentation site with its reference; a broken link is an error
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[site]'
+	$(BIN)/python tools/docs_site.py
 
 dist: $(READY)     ## build wheel and sdist, check them, try each in a fresh environment
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dist]'
