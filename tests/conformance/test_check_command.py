@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -109,3 +110,40 @@ def test_a_command_line_in_any_language_is_started_as_it_is(tmp_path: Path) -> N
     (tmp_path / "plain.py").symlink_to(PLAIN)
     code, out, _ = run(f"{sys.executable} plain.py", *QUICK, cwd=tmp_path)
     assert code == 0, out
+
+
+def test_progress_is_shown_on_a_terminal_alone(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "animus_routes", "check", str(PLAIN), "-k", "lifecycle.ping"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            timeout=60,
+            check=False,
+        )
+        shown = os.read(ours, 4096)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 0
+    assert b"1/1 lifecycle.ping" in shown
+    assert shown.endswith(b"\r\x1b[K")
+    assert b"\x1b" not in done.stdout
+
+
+def test_an_id_without_its_prefix_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "bare.py"
+    seeded = '{"7": {"id": "7", "kind": KIND, "title": "bare", "status": "ready", "priority": 1}}'
+    text = PLAIN.read_text("utf-8").replace("tasks: dict[str, Any] = {}", f"tasks: Any = {seeded}")
+    text = text.replace(
+        "        self.last = 0\n",
+        '        self.last = 0\n        self.tasks["7"].update(created_at=now(), updated_at=now())\n',
+    )
+    file.write_text(text, "utf-8")
+    code, out, _ = run(str(file), "-k", "subject-ids")
+    assert code == 0, out
+    assert "warning: ids such as 7 have no <kind>: prefix" in out
+    assert "control socket" in out
