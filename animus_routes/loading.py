@@ -71,16 +71,23 @@ class Target(NamedTuple):
         """Is it a file, and not a module?"""
         return self.place.endswith(".py") or os.sep in self.place
 
-    def source(self) -> str | None:
-        """Its text, as far as it is found without an import."""
+    def file(self) -> str | None:
+        """Its file, as far as it is found without an import."""
         stem = self.place if self.is_file else self.place.replace(".", os.sep)
         ends = ("",) if self.is_file else (".py", f"{os.sep}__init__.py", f"{os.sep}__main__.py")
         for end in ends:
             path = os.path.join(self.folder or working_directory(), stem + end)  # noqa: PTH118 - as below
             if os.path.isfile(path):  # noqa: PTH113 - as below
-                with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as below
-                    return file.read()
+                return path
         return None
+
+    def source(self) -> str | None:
+        """The text of that file."""
+        path = self.file()
+        if path is None:
+            return None
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as below
+            return file.read()
 
 
 def named(target: str, folder: str = "") -> Target:

@@ -18,6 +18,8 @@ COMMANDS = {
     "call": "start an app as a host does, call one method, show what comes back",
     "check": "try whether a plugin, in any language, works with the real host",
     "build": "make the one file that a host installs",
+    "install": "build that file, and have the host install it",
+    "schema": "print an app's methods, params, results and errors as an OpenRPC document",
     "explain": "what the protocol says of a method, a type or a kind: animus-routes explain NAME",
 }
 ANSWERS = frozenset({"-h", "--help"})

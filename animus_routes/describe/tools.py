@@ -36,11 +36,11 @@ def input_schema(signature: Signature, descriptions: dict[str, str]) -> dict[str
         hint = bare(signature.fields[0].hint)
         if hint is NOTHING or is_open(hint):
             return {"type": "object"}
-        return {"type": "object", **_inline(_schema(hint))}
+        return {"type": "object", **_inline(schema_of(hint))}
     properties: dict[str, Any] = {}
     defs: dict[str, Any] = {}
     for field in signature.fields:
-        schema = {} if field.hint is NOTHING else _schema(field.hint)
+        schema = {} if field.hint is NOTHING else schema_of(field.hint)
         defs.update(schema.pop("$defs", {}))
         if field.name in descriptions:
             schema["description"] = descriptions[field.name]
@@ -60,7 +60,7 @@ def _is_json(field: Parameter) -> bool:
     return isinstance(field.default, str | int | float | bool | list | dict | type(None))
 
 
-def _schema(hint: Any) -> dict[str, Any]:
+def schema_of(hint: Any) -> dict[str, Any]:
     """One hint's schema, with its definitions under `$defs`."""
     if needs_pydantic(hint):
         from pydantic import TypeAdapter
@@ -68,7 +68,15 @@ def _schema(hint: Any) -> dict[str, Any]:
         schema: dict[str, Any] = TypeAdapter(hint).json_schema()
         return schema
     (found,), defs = msgspec.json.schema_components([hint], ref_template="#/$defs/{name}")
+    for schema in (found, *defs.values()):
+        _open(schema)
     return {**found, "$defs": dict(defs)} if defs else dict(found)
+
+
+def _open(schema: dict[str, Any]) -> None:
+    """What keeps unknown keys under the name "" is an object that may have more of them."""
+    if schema.get("properties", {}).pop("", None) is not None:
+        schema["additionalProperties"] = True
 
 
 def _inline(schema: dict[str, Any]) -> dict[str, Any]:

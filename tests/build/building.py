@@ -36,7 +36,7 @@ def tasks() -> list[Subject]:
 
 @app.method("subject/get")
 def task(id: str) -> Subject | None:
-    return None
+    return next((found for found in tasks() if found.id in {{id, f"task:{{id}}"}}), None)
 """
 RUN = """
 
