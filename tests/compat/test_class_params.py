@@ -333,6 +333,24 @@ def test_a_stream_that_fails_before_its_first_item_is_an_error_answer() -> None:
             assert error.value.code == -32603
 
 
+def test_a_tail_that_cannot_begin_is_an_error_answer_and_one_that_breaks_says_so() -> None:
+    class Broken(Everything):
+        def tail(self, params: Any, ctx: Any) -> Any:
+            if params.limit:
+                yield ENTRY
+            raise OSError("cannot go on")
+
+    with client_of(Broken(["store"]), "log_storage_backend") as client:
+        with pytest.raises(RpcError) as error:
+            client.call("log_storage/tail", {})
+        assert error.value.code == -32603
+        assert client.call("log_storage/tail", {"limit": 1}) == {"tailing": True}
+        first = client.next_notification("log_storage/event")
+        last = client.next_notification("log_storage/event", after=1)
+    assert first.params["entry"]["id"] == "1"
+    assert last.params["error"]["code"] == -32603
+
+
 def test_errors_of_this_project_s_may_be_raised() -> None:
     class Refuses(Everything):
         def put(self, params: Any, ctx: Any) -> Any:
