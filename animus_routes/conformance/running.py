@@ -82,6 +82,9 @@ def _results(
         if progress is not None:
             progress(number, len(wanted), case.id)
         yield result_of(bench, case, tried)
+    names = {case.id for case in wanted}
+    # What others were skipped for is told, although nobody asked for it.
+    yield from (r for r in tried.values() if r.verdict is Verdict.FAIL and r.id not in names)
 
 
 def result_of(bench: Bench, case: Case, tried: dict[str, Result]) -> Result:
@@ -131,6 +134,10 @@ def _tried(bench: Bench, case: Case) -> Result:
         verdict, reason = Verdict.SKIP, str(skipped)
     except (Failed, HostError, RpcError) as failed:
         verdict, reason = Verdict.FAIL, _said(failed)
+    except (LookupError, TypeError, ValueError, AttributeError) as strange:
+        # What came has another shape than a check reads: the plugin's fault, and not the end of all.
+        verdict = Verdict.FAIL
+        reason = f"what it answers cannot be read: {type(strange).__name__}: {strange}"
     return Result(
         id=case.id,
         title=case.check.title,

@@ -11,6 +11,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from conformance_runs import PLAIN, ROOT
 
+from animus_routes.conformance import Options, Verdict
+from animus_routes.conformance.bench import Bench
+from animus_routes.conformance.candidate import candidate
+from animus_routes.conformance.checks import Case, Check
+from animus_routes.conformance.running import result_of
+
 QUICK = ("-k", "start.")
 
 
@@ -147,3 +153,26 @@ def test_an_id_without_its_prefix_is_a_warning(tmp_path: Path) -> None:
     assert code == 0, out
     assert "warning: ids such as 7 have no <kind>: prefix" in out
     assert "control socket" in out
+
+
+def test_what_a_chosen_check_is_skipped_for_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "tools.py"
+    text = PLAIN.read_text("utf-8")
+    file.write_text(
+        text.replace('"streaming": True,', '"streaming": True, "mcp_tools": 7,'), "utf-8"
+    )
+    code, out, err = run(str(file), "-k", "lifecycle.ping")
+    assert (code, err) == (1, "")
+    assert "skipped: start.handshake failed" in out
+    assert out.endswith("FAIL: start.handshake\n")
+
+
+def test_a_check_that_stumbles_fails_with_what_it_stumbled_over() -> None:
+    def stumbles(_bench: Bench) -> None:
+        raise KeyError("leased")
+
+    check = Check("x.y", "title", "source", stumbles)
+    with Bench(candidate(str(PLAIN)), Options()) as bench:
+        result = result_of(bench, Case(check), {})
+    assert result.verdict is Verdict.FAIL
+    assert result.reason == "what it answers cannot be read: KeyError: 'leased'"
