@@ -56,3 +56,15 @@ def test_what_is_built_is_checked(tmp_path: Path) -> None:
     done = command(tmp_path, "build", "tasks.py", "--check", "--out", ".")
     assert (done.returncode, done.stdout) == (1, "")
     assert "FAIL" in done.stderr
+
+
+def test_an_archive_has_no_lines(tmp_path: Path) -> None:
+    """What it is made of by chance is not taken for the ends of the lines before it."""
+    (tmp_path / "tasks.py").write_text(app_with())
+    assert command(tmp_path, "build", "tasks.py", "--out", ".").returncode == 0
+    file = tmp_path / NAME
+    for more, code in ((b"PK\3\4\x14\0 \r\n", 0), (b"exit\r\n", 1)):
+        file.write_bytes(file.read_bytes() + more)
+        done = command(tmp_path, "check", str(file), "-k", "form.first-line")
+        assert done.returncode == code, done.stdout + done.stderr
+        file.write_bytes(file.read_bytes().removesuffix(more))
