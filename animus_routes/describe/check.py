@@ -260,6 +260,8 @@ def _of_meant(signature: Signature) -> Iterator[str]:
     for place, field in enumerate(signature.fields):
         if field.hint is not NOTHING or field.has_default:
             continue
+        if any(f"of parameter '{field.name}' cannot" in said for said in signature.problems):
+            continue  # it has one, which cannot be resolved
         if field.name in BARE_CONTEXTS:
             yield unfilled(field.name, hinted=False)
         elif field.name in ("self", "cls") and place == 0:

@@ -41,6 +41,29 @@ def runs_of(text: str) -> Runs:
     return _Reading(tree).judged()
 
 
+def hands_on(text: str | bytes, names: set[str]) -> bool:
+    """Does a program give one of these names to something, wherever that is, as a value?
+
+    A decorator `@router.method` does not, `app.include(router)` inside an `if` does.
+    """
+    try:
+        tree = compile(text, "", "exec", ONLY_AST)
+    except (SyntaxError, ValueError, RecursionError):
+        return True
+    waiting: list[Any] = [tree]
+    while waiting:
+        node = waiting.pop()
+        inner = _name(node) == "Attribute" and _name(node.value) in ("Name", "Attribute")
+        waiting.extend(_parts(node.value if inner else node))
+        if _is_read(node) and names & {getattr(node, "id", ""), getattr(node, "attr", "")}:
+            return True
+    return False
+
+
+def _is_read(node: Any) -> bool:
+    return _name(getattr(node, "ctx", None)) == "Load"
+
+
 def _name(node: Any) -> str:
     return type(node).__name__
 

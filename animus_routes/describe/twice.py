@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from animus_routes.describe.static import hands_on
 from animus_routes.handlers.signature import location
 from animus_routes.routing.router import Registration, routers
 
@@ -57,7 +59,8 @@ def left_out(app: Router) -> list[Router]:
 def forgotten(app: Router) -> list[Router]:
     """Those of them that the app's own module makes or imports, by name or with their module.
 
-    A module that has another router which is included may have some for other plugins, too.
+    A module that has another router which is included may have some for other plugins, too, and one
+    that the program gives to something is included on another day, or by a function.
     """
     module = sys.modules.get(app.written.module)
     named = list(vars(module).values()) if module is not None and _is_loaded(app) else []
@@ -65,7 +68,22 @@ def forgotten(app: Router) -> list[Router]:
     spaces -= {router.written.namespace for router in routers() if router.is_included}
     spaces.add(app.written.namespace)
     found = left_out(app)
-    return [r for r in found if r.written.namespace in spaces or any(r is value for value in named)]
+    found = [r for r in found if r.written.namespace in spaces or any(r is v for v in named)]
+    return [r for r in found if not _is_handed_on(r, app)]
+
+
+def _is_handed_on(router: Router, app: Router) -> bool:
+    modules = [sys.modules.get(one.written.module) for one in (router, app)]
+    spaces = [vars(module) for module in modules if module is not None]
+    names = {name for space in spaces for name, value in space.items() if value is router}
+    return any(hands_on(_text(file), names) for file in {router.written.file, app.written.file})
+
+
+def _text(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except (OSError, ValueError):
+        return b""
 
 
 def _is_loaded(router: Router) -> bool:

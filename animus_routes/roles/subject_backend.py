@@ -33,6 +33,7 @@ STATUSES = ("ready", "in-progress", "blocked", "done", "cancelled")
 PRIORITIES = {"none": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}
 # As the host's own help, and the tools that agents read, name them.
 LEVELS = {**PRIORITIES, "p0": 4, "p1": 3, "p2": 2, "p3": 1}
+DIGITS = 20  # more than any whole number on the wire has
 GLOB = "*"
 INSIDE = ("filter", "payload")  # what the params of some calls wrap
 CONTEXT = "subject.SubjectRequestContext"
@@ -141,8 +142,13 @@ def _worded(fields: Params) -> Params:
         fields["status"] = [_status_word(word) for word in cast("Words", status)]
     if isinstance(priority, str):
         word = priority.strip().lower()
-        fields["priority"] = int(word) if word.isdecimal() else LEVELS.get(word, priority)
+        fields["priority"] = int(word) if _is_short(word) else LEVELS.get(word, priority)
     return fields
+
+
+def _is_short(word: str) -> bool:
+    """Is it a number that `int` reads? It refuses thousands of digits."""
+    return word.isdecimal() and len(word) < DIGITS
 
 
 def _status_word(word: object) -> object:

@@ -375,6 +375,25 @@ def test_47_routers_for_another_plugin_may_be_left_alone(tmp_path: Path) -> None
     assert manifest_said(tmp_path, source + "import far\n") == []
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        "from other import here\nif os.environ.get('MORE'):\n    app.include(here)\n",
+        "import other\nif os.environ.get('MORE'):\n    app.include(other.here)\n",
+        "from other import here\ndef more(): [app.include(one) for one in (here,)]\n",
+    ],
+    ids=["by-its-name", "with-its-module", "in-a-function"],
+)
+def test_47_a_router_that_is_included_on_some_days_is_no_mistake(more: str, tmp_path: Path) -> None:
+    source = f"import os\n{do('def do(): ...')}{more}"
+    assert manifest_said(tmp_path, source) == []
+
+
+def test_a_context_that_is_misspelt_is_told_in_one_line(tmp_path: Path) -> None:
+    (said,) = report(tmp_path, do("def do(ctx: 'Contxt'): ..."))
+    assert "of parameter 'ctx' cannot be resolved: name 'Contxt' is not defined" in said
+
+
 NO_FUNCTION = "Depends in its hint is given no function: write Depends(f)"
 BARE_FUNCTION = "the function 'dep' in its hint has no meaning there: write Depends(dep)"
 SEVERAL = "there are several Depends(...) in its hint, and it can be given by one alone"

@@ -53,6 +53,7 @@ def test_a_priority_in_no_such_words_is_refused_with_all_of_them(tasks: Plugin) 
     for params, path in (
         ({"title": "t", "priority": "p4"}, "priority"),
         ({"title": "t", "priority": "urgent"}, "priority"),
+        ({"title": "t", "priority": "9" * 5000}, "priority"),
     ):
         with pytest.raises(RpcError) as caught:
             tasks.call("task/create", params)
