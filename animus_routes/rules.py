@@ -237,7 +237,11 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
         held("subject", "queue_lease", "repository"),
     ),
     "SubjectGeneration": RECEIPT_SUBJECT,
-    "QueueLeaseFence": (filled("entry_id", "owner_id"), positive("generation")),
+    "QueueLeaseFence": (
+        filled("entry_id", "owner_id"),
+        positive("generation"),
+        time("expires_at"),
+    ),
     "RepositoryReservation": (
         filled("repository"),
         ref("base_ref", "head_ref"),
@@ -304,6 +308,7 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
         same("observed_remote_sha", "commit_sha"),
         same("pull_request.head_sha", "commit_sha"),
         ref("remote_ref"),
+        time("issued_at"),
     ),
     # Configuration
     "WorkflowPublicationConfig": (

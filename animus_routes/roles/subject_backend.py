@@ -6,7 +6,7 @@ in other forms than the schema's is normalised here, and so is what handlers may
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec import structs
 
@@ -249,8 +249,14 @@ def _schema(registered: Registered) -> Params:
 # as the whole v2 request; either way the context is held first, and words are the wire's.
 
 
+# By verb, what v1's params are in, and what stands beside it; of the other verbs, all stands beside.
+WRAPPED: Final = {"list": ("filter", ()), "create": ("payload", ("kind",))}
+BESIDE: Final = ("id", "kind", "patch", "status")
+
+
 def _list_v2(params: Params, kind: str | None, registered: Registered) -> Params:
-    found = _object(params.get("filter") or {}, "filter")
+    given = params.get("filter")
+    found = _object({} if given is None else given, "filter")
     return _held(params) | {"filter": _filter(found, kind, registered)}
 
 
@@ -282,13 +288,13 @@ def _held(params: Params, _kind: object = None, _registered: object = None) -> P
     return params
 
 
-def _apart(held: ParamsAdapter) -> ParamsAdapter:
+def _apart(held: ParamsAdapter, verb: str) -> ParamsAdapter:
     """In v1's form: the context is in `ctx.actor`, and what the call wraps is unwrapped."""
+    wrapper, own = WRAPPED.get(verb, (None, BESIDE))
 
     def apart(params: Params, kind: str | None, registered: Registered) -> Params:
         found = held(params, kind, registered)
-        inner: Params = found.pop("filter", None) or found.pop("payload", None) or {}
-        own = ("id", "kind", "patch", "status")
+        inner: Params = found[wrapper] if wrapper is not None else {}
         return {name: found[name] for name in own if name in found} | inner
 
     return apart
@@ -303,7 +309,7 @@ def _v2(row: MethodRow, name: str, held: ParamsAdapter) -> MethodRow:
         required=False,
         decoded=True,
         adapt_params=held,
-        like=Like(row.name, _apart(held)),
+        like=Like(row.name, _apart(held, row.verb)),
         actor="context.actor",
     )
 

@@ -256,6 +256,8 @@ def test_hosts_answer_the_rest_themselves(verb: str) -> None:
     ("verb", "change", "path"),
     [
         ("list", {"filter": 7}, "filter"),
+        ("list", {"filter": []}, "filter"),
+        ("list", {"filter": 0}, "filter"),
         ("create", {"payload": "x"}, "payload"),
         ("create", {"payload": {"title": "t", "priority": "soon"}}, "payload.priority"),
         ("update", {"patch": []}, "patch"),
@@ -264,6 +266,16 @@ def test_hosts_answer_the_rest_themselves(verb: str) -> None:
 def test_what_a_call_wraps_has_to_be_an_object(verb: str, change: Any, path: str) -> None:
     params = PARAMS[verb] | {"context": CONTEXT} | change
     assert paths(refusal(noting(verb, []), f"task/v2/{verb}", params)) == [path]
+
+
+@pytest.mark.parametrize("stray", [{"id": "task:5"}, 7, [1]])
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_a_call_has_no_use_for_changes_nothing(verb: str, stray: Any) -> None:
+    seen: list[Any] = []
+    others = dict.fromkeys(("filter", "payload"), stray)
+    with TestClient(noting(verb, seen)) as client:
+        client.call(f"task/v2/{verb}", {**others, **PARAMS[verb], "context": CONTEXT})
+    assert seen == [(V1[verb], ACTOR, "task")]
 
 
 SEVERAL = ("task", "ticket.*")

@@ -80,6 +80,7 @@ CASES: dict[str, tuple[Json, list[tuple[str, Any]]]] = {
             ("subject.generation", 0),
             ("subject.qualified_id", "TASK-1"),
             ("queue_lease.owner_id", ""),
+            ("queue_lease.expires_at", "2026-02-30T00:00:00Z"),
             ("repository.head_ref", "main"),
         ],
     ),
@@ -87,7 +88,15 @@ CASES: dict[str, tuple[Json, list[tuple[str, Any]]]] = {
         SUBJECT,
         [("qualified_id", ":TASK-1"), ("qualified_id", "task: "), ("generation", 0)],
     ),
-    "execution.QueueLeaseFence": (LEASE, [("entry_id", ""), ("owner_id", " "), ("generation", 0)]),
+    "execution.QueueLeaseFence": (
+        LEASE,
+        [
+            ("entry_id", ""),
+            ("owner_id", " "),
+            ("generation", 0),
+            ("expires_at", "2026-02-30T00:00:00Z"),
+        ],
+    ),
     "execution.RepositoryReservation": (
         RESERVATION,
         [
@@ -198,6 +207,7 @@ CASES: dict[str, tuple[Json, list[tuple[str, Any]]]] = {
     "workflow_runner.PublicationReceipt": (
         RECEIPT,
         [
+            ("issued_at", "2026-02-30T00:00:00Z"),
             ("schema", "animus.publication-receipt.v2"),
             ("version", 0),
             ("workflow_id", ""),
