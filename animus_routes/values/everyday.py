@@ -59,18 +59,22 @@ def _maker(hint: Any) -> tuple[Any, Callable[[Any], Any]] | None:
     cls: Any = get_origin(hint) or hint
     if not _is_class(cls):
         return None
+    if cls is object:
+        return Any, _as_it_is
     if cls is os.PathLike:
         from pathlib import Path
 
         return str, Path
-    if issubclass(cls, re.Pattern):
-        return str, re.compile
-    if issubclass(cls, PATHS) or _is_text(cls):
-        return str, cls
+    if issubclass(cls, (re.Pattern, PATHS)) or _is_text(cls):
+        return str, re.compile if issubclass(cls, re.Pattern) else cls
     for base, plain in BASES:
         if issubclass(cls, base):
             return _read_as(cls, plain, get_args(hint)), _made_by(cls, get_args(hint))
     return None
+
+
+def _as_it_is(given: Any) -> Any:
+    return given
 
 
 def _read_as(cls: Any, plain: Any, args: tuple[Any, ...]) -> Any:

@@ -101,14 +101,16 @@ def _said(path: str, value: Any, error: Exception, write: Callable[[Any], object
     if hasattr(value, "__await__") and hasattr(value, "close"):
         value.close()  # or Python complains about it in words of its own
     call = name.rpartition(".")[2]
-    return f"{what} {saying.format(kind=type(value).__qualname__, name=name, call=call)}"
+    kind = type(value).__qualname__
+    article = "an" if kind[:1].lower() in "aeiou" else "a"
+    return f"{what} {saying.format(kind=kind, article=article, name=name, call=call)}"
 
 
 def _keys(value: object) -> Iterable[object]:
     return cast("Mapping[object, object]", value) if isinstance(value, Mapping) else ()
 
 
-# The first that fits; {kind}: its type, {name}: its own name, {call}: the last part of that.
+# The first that fits; {kind}: its type, {article}: before that, {name}: its own name, {call}: the last part of that.
 SAYINGS: Final[tuple[tuple[Callable[[Any], bool], str], ...]] = (
     (
         lambda value: hasattr(value, "__await__"),
@@ -127,5 +129,5 @@ SAYINGS: Final[tuple[tuple[Callable[[Any], bool], str], ...]] = (
         "is a {kind}, which is not given but raised: write `raise {kind}(...)`",
     ),
     (lambda value: isinstance(value, type), "is the class {name}, not an object of it"),
-    (lambda _value: True, "is a {kind}, which cannot be written as JSON"),
+    (lambda _value: True, "is {article} {kind}, which cannot be written as JSON"),
 )

@@ -292,6 +292,11 @@ class Bill(Struct):
         (HttpUrl, "http://a.example/b"),
         (list[HttpUrl], ["http://a.example/b"]),
         (Bill, {"file": "/a", "url": "http://a.example/b"}),
+        (object, [1, {"a": None}]),
+        (object | None, "a"),
+        (dict[str, object], {"a": [1], "b": None}),
+        (list[object], [1, "a", {}]),
+        (tuple[object, ...], [1, "a"]),
     ],
 )
 def test_everyday_types_are_read_and_written(hint: Any, sent: Any) -> None:

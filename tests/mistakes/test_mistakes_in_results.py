@@ -120,7 +120,7 @@ def _in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(
             do("return Subject(id='1', kind='task', title='t', custom={'a b': object()})"),
             "x/do",
-            WRITTEN.format("`$.custom['a b']` is a object, which cannot be written as JSON"),
+            WRITTEN.format("`$.custom['a b']` is an object, which cannot be written as JSON"),
             id="45-an-object-in-a-wire-type",
         ),
         pytest.param(
@@ -184,7 +184,7 @@ def test_an_item_that_cannot_be_written_is_told_where_it_was_sent(
         list(client.stream("subject/watch"))
     told = capfd.readouterr().err
     assert 'ctx.emit({"d": object()})' in told
-    assert "m.py:5: watch: `$.d` is a object, which cannot be written as JSON" in told
+    assert "m.py:5: watch: `$.d` is an object, which cannot be written as JSON" in told
     assert "animus_routes/" not in told
 
 

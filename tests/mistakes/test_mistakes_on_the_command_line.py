@@ -559,7 +559,7 @@ def test_33_an_item_that_cannot_be_written_fails_the_call(
     plugin(tmp_path, source)
     done = called(tmp_path, method, *follow)
     assert done.returncode == 1
-    assert "watch: `$.event_id[0]` is a object, which cannot be written as JSON" in done.stderr
+    assert "watch: `$.event_id[0]` is an object, which cannot be written as JSON" in done.stderr
     assert "a host cannot decode" not in done.stderr
     assert called(tmp_path, method, *follow, "--no-check").returncode == 0
 
