@@ -72,7 +72,7 @@ def _read(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         key: ast.expr | None = None
         if isinstance(node, ast.Subscript) and _is_named(node.value, {"environ"}):
-            key = node.slice
+            key = node.slice if isinstance(node.ctx, ast.Load) else None
         elif isinstance(node, ast.Call) and node.args and _reads(node.func):
             key = node.args[0]
         name = constants.get(key.id) if isinstance(key, ast.Name) else None

@@ -261,6 +261,9 @@ def test_48_a_manifest_is_made_with_the_variables_of_a_hosts_probe(tmp_path: Pat
     assert "MY_TOKEN" not in done.stderr
 
 
+MY_TOKEN_IS_READ = "MY_TOKEN is set here, but not named in env_required: hosts do not pass it on"
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -274,12 +277,19 @@ def test_49_a_variable_that_hosts_do_not_pass_on_is_told(line: str, tmp_path: Pa
     text = f'import os\nNAME = "MY_TOKEN"\n@app.method("x/do")\ndef do(): return {line}\n'
     plugin(tmp_path, custom(text))
     done = called(tmp_path, "x/do", MY_TOKEN="1")
-    said = "MY_TOKEN is set here, but not named in env_required: hosts do not pass it on"
+    said = MY_TOKEN_IS_READ
     assert done.stderr.splitlines()[0] == said
     assert said not in called(tmp_path, "x/do").stderr
     plugin(tmp_path, custom(text, more=', env_required=["MY_TOKEN"]'))
     done = called(tmp_path, "x/do", MY_TOKEN="1")
     assert (done.stdout, done.stderr) == ('"1"\n', "")
+
+
+@pytest.mark.parametrize("line", ['os.environ["MY_TOKEN"] = "2"', 'del os.environ["MY_TOKEN"]'])
+def test_49_a_variable_that_is_set_or_taken_away_is_not_read(line: str, tmp_path: Path) -> None:
+    text = f'import os\n@app.method("x/do")\ndef do():\n    {line}\n    return 1\n'
+    plugin(tmp_path, custom(text))
+    assert MY_TOKEN_IS_READ not in called(tmp_path, "x/do", MY_TOKEN="1").stderr
 
 
 def test_50_a_required_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
