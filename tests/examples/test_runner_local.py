@@ -167,17 +167,18 @@ def test_a_manual_phase_waits_until_the_run_is_resumed(plugin: Plugin, tmp_path:
 
 
 def test_a_run_that_was_killed_goes_on_after_its_last_phase(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pid")
-    fd = os.open(tmp_path / "pid", os.O_RDONLY | os.O_NONBLOCK)
+    os.mkfifo(tmp_path / "alive")
+    fd = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
     one, _ = TWO["phases"]
-    workflow(tmp_path, {"phases": [one, {"id": "two", "run": "echo $$ > pid; exec sleep 600"}]})
+    two = {"id": "two", "run": "exec > alive; echo started; exec sleep 600"}
+    workflow(tmp_path, {"phases": [one, two]})
     with opened(tmp_path) as plugin:
         plugin.request("workflow/execute", {"task_id": "T1", "workflow_ref": "standard"})
         run = plugin.next_notification("$/progress").params["value"]["workflow_id"]
-        orphan = int(heard(fd))
+        assert heard(fd) == b"started\n"
         plugin.kill()
+    assert heard(fd) == b""  # what it ran has ended with it
     os.close(fd)
-    os.kill(orphan, signal.SIGKILL)
     workflow(tmp_path, TWO)
     with opened(tmp_path) as plugin:
         done = plugin.call("workflow/execute", {"workflow_id": run})
