@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.engine.exit import FORKED, end_child
 from animus_routes.engine.frames import MAX_OUTBOUND_BYTES, TooLargeError
@@ -46,10 +46,10 @@ class Emitter:
         "_encode",
         "_expect",
         "_expected",
+        "_extra",
         "_last",
         "_lock",
         "_ready",
-        "_room",
         "_scope",
         "_size",
         "_waiting",
@@ -72,7 +72,8 @@ class Emitter:
         self._encode, self._write, self._ready = run.encode, run.write, run.ready
         self._before, self._after = run.around
         self._between = self._after + self._before
-        self._room = MAX_OUTBOUND_BYTES - len(self._between)
+        # What flushes counts whole frames: more than a pipe holds would wait for its reader twice.
+        self._extra = len(self._between)
         self._waiting: list[bytes] = []
         self._size = 0  # of what waits; may be off by what two threads emit at once
         self._expected = False  # the standby is going to flush
@@ -124,7 +125,7 @@ class Emitter:
         Raises:
             StopIteration: The generator's.
         """
-        scope, waiting, room = self._scope, self._waiting, self._room
+        scope, waiting, extra = self._scope, self._waiting, self._extra
         encode, write, ready = self._encode, self._write, self._ready
         while not scope.cancelled:
             item = next(items)
@@ -136,9 +137,9 @@ class Emitter:
                 if type(item) is not ready:
                     raise
                 data = encode(item)
-            size = len(data)
-            if size > room:
-                self._refuse(size)
+            size = len(data) + extra
+            if size > MAX_OUTBOUND_BYTES:
+                raise TooLargeError("an item", size)
             waiting.append(data)
             self._size = size = self._size + size
             if size > FLUSH_BYTES or not self._expected:
@@ -147,16 +148,13 @@ class Emitter:
     def emit(self, item: Any) -> None:
         """Send one item, unless the stream is cancelled."""
         data = self._encode(item)
-        size = len(data)
-        if size > self._room:
-            self._refuse(size)
+        size = len(data) + self._extra
+        if size > MAX_OUTBOUND_BYTES:
+            raise TooLargeError("an item", size)
         self._waiting.append(data)
         self._size = size = self._size + size
         if size > FLUSH_BYTES or not self._expected:
             self._press(size)
-
-    def _refuse(self, size: int) -> NoReturn:
-        raise TooLargeError("an item", size + len(self._between))
 
     def _press(self, size: int) -> None:
         """Write what is waiting, or have somebody do that if no more comes."""
