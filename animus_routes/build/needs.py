@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote, urlparse
 
-import animus_routes
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -151,8 +149,3 @@ def folder_of(dist: Distribution) -> Path | None:
     """The folder with a distribution's metadata, whose name has its version."""
     found = getattr(dist, "_path", None)
     return Path(found) if isinstance(found, Path) and found.is_dir() else None
-
-
-def package_folder() -> Path:
-    """Where the framework itself is."""
-    return Path(animus_routes.__file__).parent

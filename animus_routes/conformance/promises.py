@@ -37,7 +37,6 @@ FLAGS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "channel/schema": {"supports_delivery_status": "channel/status"},
 }
-NEEDED_LEASES: Final = 5
 
 
 def _served(bench: Bench) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from animus_routes.conformance.shapes import list_of, object_of, texts_of
 from animus_routes.roles import KINDS, role
-from animus_routes.routing.registry import Registry, covers
+from animus_routes.routing.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,9 +81,3 @@ def kind_of(bench: Bench, method: str) -> str:
         if any(row.name == method for row in one.methods):
             return one.kind
     return ""
-
-
-def subject_kind_of(method: str, bench: Bench) -> str | None:
-    """The subject kind in a method's name, if it is one that the plugin serves."""
-    kind = method.partition("/")[0]
-    return kind if any(covers(known, kind) for known in bench.subject_kinds) else None
