@@ -17,6 +17,8 @@ COMMANDS = {
     "routes": "show every method: handler, params, result, what is missing",
     "call": "start an app as a host does, call one method, show what comes back",
     "check": "try whether a plugin, in any language, works with the real host",
+    "record": "pass a conversation between a host and a plugin through, into a file",
+    "replay": "play a recorded conversation to a plugin, and tell what differs",
     "build": "make the one file that a host installs",
     "install": "build that file, and have the host install it",
     "schema": "print an app's methods, params, results and errors as an OpenRPC document",

@@ -103,6 +103,22 @@ def _options(asked: argparse.Namespace) -> Options:
     """
     from animus_routes.conformance import Options
 
+    return Options(
+        **folders_and_variables(asked),
+        allow_writes=asked.allow_writes,
+        values=_values(asked.values),
+        seed=asked.seed,
+        examples=asked.examples,
+        timeout_s=asked.timeout,
+    )
+
+
+def folders_and_variables(asked: argparse.Namespace) -> dict[str, Any]:
+    """Where a plugin is started, and with which variables.
+
+    Raises:
+        ValueError: It cannot be meant.
+    """
     for folder in (asked.copy, asked.project):
         if folder is not None and not folder.is_dir():
             raise ValueError(f"there is no folder {folder}")
@@ -111,16 +127,11 @@ def _options(asked: argparse.Namespace) -> Options:
     for pair in asked.env:
         if not pair.partition("=")[1]:
             raise ValueError(f"--env {pair}: write NAME=VALUE")
-    return Options(
-        allow_writes=asked.allow_writes,
-        copy=asked.copy and asked.copy.absolute(),
-        project=asked.project and asked.project.absolute(),
-        env=dict(pair.split("=", 1) for pair in asked.env),
-        values=_values(asked.values),
-        seed=asked.seed,
-        examples=asked.examples,
-        timeout_s=asked.timeout,
-    )
+    return {
+        "copy": asked.copy and asked.copy.absolute(),
+        "project": asked.project and asked.project.absolute(),
+        "env": dict(pair.split("=", 1) for pair in asked.env),
+    }
 
 
 def _values(file: Path | None) -> dict[str, list[Any]]:

@@ -28,7 +28,7 @@ class Masks:
 
         What is neither text nor JSON becomes what it is written as.
         """
-        forms = self._secrets()
+        forms = self.forms()
         if value is None or not forms:
             return value
         if isinstance(value, str):
@@ -37,7 +37,8 @@ class Masks:
 
         return _masked_json(forms, to_builtins(value))
 
-    def _secrets(self) -> list[str]:
+    def forms(self) -> list[str]:
+        """What is masked: every form that text may have of a value."""
         values = [os.environ.get(name, "").strip() for name in self._names]
         if values != self._values:
             long = {form for value in values if len(value) >= SHORTEST for form in _forms(value)}
@@ -61,6 +62,8 @@ def _masked_json(forms: list[str], value: Any) -> Any:
     if isinstance(value, dict):
         found = cast("dict[str, object]", value).items()
         return {_without(forms, key): _masked_json(forms, item) for key, item in found}
+    if isinstance(value, int | float) and str(value) in forms:
+        return MASK
     return value
 
 

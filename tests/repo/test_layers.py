@@ -28,6 +28,7 @@ FLOORS = (
     ("app",),
     ("testing", "compat", "batteries", "loading", "backends"),
     ("conformance",),
+    ("dev",),
     ("build",),
     ("pytest_plugin", "cli"),
     ("_frozen",),

@@ -1,0 +1,327 @@
+"""`animus-routes record`: nothing of a conversation changes, everything of it is in the file."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from animus_routes.dev.masking import Masking
+from animus_routes.dev.recording import BadRecordingError, Recorder, Recording, new_file, read
+from animus_routes.host import Plugin
+
+BOUND_S = 30
+ROUTES = [sys.executable, "-m", "animus_routes"]
+SECRET = 'sesame/"öffne" dich 12'
+
+PLUGIN = """
+import os
+
+from animus_routes import App
+
+app = App(
+    kind="custom",
+    name="animus-custom-recorded",
+    version="1.0.0",
+    description="Under test",
+    env_required=[{"name": "RECORDED_TOKEN", "sensitive": True}, "RECORDED_PLACE"],
+)
+
+
+@app.method("recorded/echo")
+def echo(params: dict) -> dict:
+    return {**params, "token": os.environ.get("RECORDED_TOKEN"), "place": os.environ.get("RECORDED_PLACE")}
+
+
+if __name__ == "__main__":
+    app.run()
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> list[str]:
+    file = tmp_path / "recorded.py"
+    file.write_text(PLUGIN)
+    return [sys.executable, str(file)]
+
+
+def recorded(
+    folder: Path, command: list[str], sent: bytes, *options: str, env: dict[str, str] | None = None
+) -> tuple[subprocess.CompletedProcess[bytes], Recording]:
+    done = subprocess.run(
+        [*ROUTES, "record", "-o", "got.jsonl", *options, "--", *command],
+        cwd=folder,
+        input=sent,
+        capture_output=True,
+        timeout=BOUND_S,
+        check=False,
+        env=env,
+    )
+    return done, read(folder / "got.jsonl")
+
+
+def lines_of(recording: Recording, sender: str) -> list[bytes]:
+    return [e.line for e in recording.entries if e.sender == sender and e.line is not None]
+
+
+def test_bytes_of_any_kind_pass_through_and_are_kept(tmp_path: Path) -> None:
+    frames = [
+        b'{"jsonrpc": "2.0",  "id": 1, "method": "a/b"}\r',
+        b"",
+        b"not json",
+        b'"bad \xff utf-8"',
+        b'{"half": ',
+        "\ufeff{}".encode(),
+        b'{"x": 1e999, "y": 123456789012345678901234567890}',
+        b"[" * 3000 + b"]" * 3000,
+        b'{"long": "' + b"x" * 3_000_000 + b'"}',
+        b'{"no newline": true}',
+    ]
+    sent = b"\n".join(frames)
+    done, recording = recorded(tmp_path, ["cat"], sent)
+    assert (done.returncode, done.stdout) == (0, sent)
+    kept = [line.strip(b"\r") for line in frames]
+    for sender in ("host", "plugin"):
+        assert lines_of(recording, sender) == kept
+        last = [entry for entry in recording.entries if entry.sender == sender][-2:]
+        assert (last[0].unfinished, last[1].closed) == (True, True)
+    assert recording.entries[-1].exit_code == 0
+
+
+def test_times_never_go_back_and_an_answer_follows_its_request(
+    tmp_path: Path, plugin: list[str]
+) -> None:
+    command = [*ROUTES, "record", "-o", "got.jsonl", "--", *plugin]
+    with Plugin.start(command, cwd=tmp_path) as process:
+        process.initialize()
+        for number in range(50):
+            assert process.call("recorded/echo", {"n": number})["n"] == number
+        requests = [process.request("recorded/echo", {"n": n}) for n in range(50)]
+        assert [process.reply(one)["n"] for one in requests] == [*range(50)]
+    entries = read(tmp_path / "got.jsonl").entries
+    assert [e.at for e in entries] == sorted(e.at for e in entries)
+    frames = [(str(e.sender), json.loads(e.line)) for e in entries if e.line is not None]
+    seen = [(sender, frame["id"]) for sender, frame in frames if "id" in frame]
+    assert len(seen) == len(set(seen)) == 2 * 102
+    for sender, request in seen:
+        assert sender == "host" or seen.index(("host", request)) < seen.index((sender, request))
+
+
+def test_secrets_are_masked_in_the_file_and_never_on_the_wire(
+    tmp_path: Path, plugin: list[str]
+) -> None:
+    env = {**os.environ, "RECORDED_TOKEN": SECRET, "RECORDED_PLACE": "garden"}
+    command = [*ROUTES, "record", "-o", "got.jsonl", "--mask", "**.api_key", "--", *plugin]
+    params = {"said": f"it is {SECRET}!", "api_key": {"a": 1}, "list": [{"api_key": 7}]}
+    with Plugin.start(command, cwd=tmp_path, env=env) as process:
+        process.initialize()
+        expected = {**params, "token": SECRET, "place": "garden"}
+        assert process.call("recorded/echo", params) == expected
+        escaped = "".join(f"\\u{ord(c):04x}" for c in SECRET)
+        head = '{"jsonrpc":"2.0","id":9,"method":"recorded/echo","params":{"x":"'
+        process.send_raw(f'{head}{escaped}"}}}}\n'.encode())
+        assert process.reply(9)["x"] == SECRET
+        process.send_raw(f"no frame, and {SECRET}\n".encode())
+        process.call("$/ping")
+    text = (tmp_path / "got.jsonl").read_text()
+    assert "sesame" not in text
+    assert "\\u0073\\u0065" not in text
+    recording = read(tmp_path / "got.jsonl")
+    assert recording.header.masked_variables == ["RECORDED_TOKEN"]
+    (answer,) = [
+        json.loads(line)["result"]
+        for line in lines_of(recording, "plugin")
+        if b'"garden"' in line and b"list" in line
+    ]
+    assert answer == {
+        "said": "it is ***!",
+        "api_key": "***",
+        "list": [{"api_key": "***"}],
+        "token": "***",
+        "place": "garden",
+    }
+
+
+def test_without_a_manifest_names_that_sound_secret_are_masked(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "MY_API_KEY": "sesame", "PLACE": "garden"}
+    done, recording = recorded(tmp_path, ["sh", "-c", "cat"], b"sesame in the garden\n", env=env)
+    assert done.stdout == b"sesame in the garden\n"
+    assert lines_of(recording, "host") == [b"*** in the garden"]
+    assert b"MY_API_KEY is masked" in done.stderr
+
+
+def test_a_number_that_is_a_secret_is_masked_too() -> None:
+    os.environ["RECORDED_PIN"] = "123456"
+    try:
+        masking = Masking(variables=["RECORDED_PIN"])
+        assert masking.line(b'{"pin": 123456, "n": 12}') == b'{"pin":"***","n":12}'
+        assert masking.line(b'{"pin" : 1234}') == b'{"pin" : 1234}'
+    finally:
+        del os.environ["RECORDED_PIN"]
+
+
+@pytest.mark.parametrize("place", ["api_key", "params..x", "", "results.x"])
+def test_a_place_that_is_none_is_wrong_usage(tmp_path: Path, place: str) -> None:
+    done = subprocess.run(
+        [*ROUTES, "record", "--mask", place, "--", "cat"],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=BOUND_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 2
+    assert b"names no place in a frame" in done.stderr
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_the_manifest_passes_through_and_makes_no_file(tmp_path: Path, plugin: list[str]) -> None:
+    command = [*ROUTES, "record", "-o", "got.jsonl", "--", *plugin, "--manifest"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, timeout=BOUND_S, check=True, env={}
+    )
+    assert json.loads(done.stdout)["name"] == "animus-custom-recorded"
+    assert not (tmp_path / "got.jsonl").exists()
+
+
+def test_every_run_has_a_file_of_its_own(tmp_path: Path) -> None:
+    for number in range(3):
+        recorded(tmp_path, ["sh", "-c", f"echo {number}; exit {number}"], b"")
+    found = [read(tmp_path / f"got{end}.jsonl").entries for end in ("", "-2", "-3")]
+    assert [entries[-1].exit_code for entries in found] == [0, 1, 2]
+    assert (tmp_path / "got.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("script", "code"), [("exit 7", 7), ("kill -9 $$", -9), ("kill -15 $$", -15)]
+)
+def test_it_ends_as_the_plugin_does(tmp_path: Path, script: str, code: int) -> None:
+    done, recording = recorded(tmp_path, ["sh", "-c", f"echo said; {script}"], b"")
+    assert (done.returncode, done.stdout) == (code, b"said\n")
+    assert recording.entries[-1].exit_code == code
+
+
+def test_signals_reach_the_plugin_once(tmp_path: Path) -> None:
+    program = (
+        "import signal, sys, time\n"
+        "got = []\n"
+        "for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):\n"
+        "    signal.signal(number, lambda n, _: got.append(n) or print(n, flush=True))\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()\n"
+        "print(got, flush=True)\n"
+    )
+    command = [*ROUTES, "record", "-o", "got.jsonl", "--", sys.executable, "-c", program]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            process.send_signal(number)
+            assert process.stdout.readline() == f"{int(number)}\n"
+        process.stdin.close()
+        assert process.stdout.read() == "[15, 2, 1]\n"
+        assert process.wait(BOUND_S) == 0
+
+
+def ended(pid: int) -> bool:
+    deadline = time.monotonic() + BOUND_S
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+    return False
+
+
+def test_a_killed_recorder_leaves_whole_lines_and_no_plugin(
+    tmp_path: Path, plugin: list[str]
+) -> None:
+    command = [*ROUTES, "record", "-o", "got.jsonl", "--", *plugin]
+    process = Plugin.start(command, cwd=tmp_path)
+    try:
+        process.initialize()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for number in range(200):
+            process.request("recorded/echo", {"n": number, "long": "x" * 5000})
+        process.call("recorded/echo")
+    finally:
+        process.kill()
+    assert len(children) == 1
+    assert ended(int(children[0]))
+    recording = read(tmp_path / "got.jsonl")
+    assert len(lines_of(recording, "host")) > 2
+    assert recording.entries[-1].exit_code is None
+
+
+def test_a_full_disk_does_not_end_the_conversation(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*ROUTES, "record", "-o", "/dev/full", "--", "cat"],
+        cwd=tmp_path,
+        input=b"a\nb\n",
+        capture_output=True,
+        timeout=BOUND_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, b"a\nb\n")
+    assert done.stderr.count(b"cannot be written: No space left") == 1
+    assert b"8 lines are missing" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["record"], 2, "record what?"),
+        (["record", "--", "no-such-command"], 2, "no-such-command is not there"),
+        (["record", "-o", "no/such/folder/x", "--", "cat"], 1, "no/such/folder/x: No such file"),
+        (["record", "--what", "--", "cat"], 2, "unrecognized arguments: --what"),
+    ],
+)
+def test_what_cannot_be_recorded_is_told(
+    tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    done = subprocess.run(
+        [*ROUTES, *arguments],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=False,
+    )
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_last_line_that_is_cut_off_is_left_out(tmp_path: Path) -> None:
+    fd, path = new_file(tmp_path / "x.jsonl")
+    with Recorder(fd, ["p"]) as recorder:
+        recorder.line("host", b"{}")
+        recorder.line("plugin", b"{}")
+    path.write_bytes(path.read_bytes()[:-5])
+    assert lines_of(read(path), "host") == [b"{}"]
+    assert lines_of(read(path), "plugin") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no whole line"),
+        ('{"a": 1}\n', "its first line"),
+        ('{"animus_recording":9,"command":[],"cwd":"","started_at":""}\n', "has format 9"),
+        ('{"animus_recording":1,"command":[],"cwd":"","started_at":""}\n{"x":1}\n', "line 2"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_told_where(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "x.jsonl").write_text(text)
+    with pytest.raises(BadRecordingError, match=said):
+        read(tmp_path / "x.jsonl")
