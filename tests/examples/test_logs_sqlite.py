@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from example_host import EXAMPLES, refused, run, served
+from log_calls import entry, found, is_quiet, store, tail, tailed
 
 from animus_routes import RpcError
-from animus_routes.host import Plugin, PluginTimeoutError
+from animus_routes.host import Plugin
 
 LOGS = [sys.executable, str(EXAMPLES / "logs_sqlite.py")]
 DATABASE = Path(".animus") / "logs.sqlite3"
 NOT_FREE = "the database was not free within 0.5 s"
-Entry = dict[str, Any]
 
 # The first layout, as it was made before words without spaces were found.
 OLD = """
@@ -73,51 +73,6 @@ ASKED = {
 def plugin(tmp_path: Path) -> Iterator[Plugin]:
     with served(LOGS, tmp_path) as plugin:
         yield plugin
-
-
-def entry(name: str, **fields: Any) -> Entry:
-    return {
-        "id": name,
-        "ts": "2026-01-31T09:30:00Z",
-        "level": "info",
-        "source": "daemon",
-        "target": "daemon.main",
-        "message": name,
-        **fields,
-    }
-
-
-def store(plugin: Plugin, *entries: Entry) -> None:
-    assert plugin.call("log_storage/store", {"entries": entries}) == {"stored": len(entries)}
-
-
-def found(plugin: Plugin, **query: Any) -> list[str]:
-    """The ids of all pages, of which each holds what is before the one before it."""
-    ids: list[str] = []
-    while True:
-        page = plugin.call("log_storage/query", query)
-        ids[:0] = [entry["id"] for entry in page["entries"]]
-        if "next_cursor" not in page:
-            return ids
-        query["cursor"] = page["next_cursor"]
-
-
-def tail(plugin: Plugin, **query: Any) -> int:
-    request = plugin.request("log_storage/tail", query)
-    assert plugin.reply(request) == {"tailing": True}
-    return request
-
-
-def tailed(plugin: Plugin, request: int, count: int) -> list[str]:
-    events = [plugin.next_notification("log_storage/event").params for _ in range(count)]
-    assert {event["id"] for event in events} == {request}
-    return [event["entry"]["id"] for event in events]
-
-
-def is_quiet(plugin: Plugin) -> bool:
-    with pytest.raises(PluginTimeoutError):
-        plugin.next_notification("log_storage/event", timeout_s=0.3)
-    return True
 
 
 def test_the_frames_of_the_host_are_answered_as_it_decodes_them(plugin: Plugin) -> None:
