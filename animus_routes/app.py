@@ -9,9 +9,10 @@ from animus_routes.errors import ConfigurationError
 from animus_routes.routing.declaration import Declaration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from animus_routes.serving.session import Session
+    from animus_routes.waking import Source
 
 
 class App(Declaration):
@@ -47,7 +48,12 @@ class App(Declaration):
     """
 
     def watch_by_polling(
-        self, *, every_s: float = 30.0, longest_s: float = 300.0, full_every: int = 10
+        self,
+        *,
+        every_s: float | Callable[[Any], float] = 30.0,
+        longest_s: float = 300.0,
+        full_every: int = 10,
+        woken_by: Source | None = None,
     ) -> None:
         """Serve `subject/watch` by listing subjects and comparing them with those of the time before.
 
@@ -59,16 +65,27 @@ class App(Declaration):
         `subject/list` runs on the watch's own thread, beside other handlers (an async one on the event loop).
 
         Args:
-            every_s: The pause between two polls, in seconds, give or take a tenth.
+            every_s: The pause between two polls, in seconds, give or take a tenth; or what gives it for the
+                app's settings: `lambda settings: settings.poll_s`.
             longest_s: The longest pause after failures.
             full_every: Every so many polls, everything is listed.
+            woken_by: What hears of changes, by a webhook perhaps: gives a context manager that is entered
+                while somebody watches, for a context and a function. Whoever calls that function makes
+                watches ask at once, and for everything if it says `full=True`; what comes within a second is
+                one poll. If entering fails, that is logged once, and tried again after each poll.
 
         Raises:
             ValueError: One of them is 0 or less.
         """
         from animus_routes.polling import watch_by_polling
 
-        watch_by_polling(self, every_s=every_s, longest_s=longest_s, full_every=full_every)
+        watch_by_polling(
+            self,
+            every_s=every_s,
+            longest_s=longest_s,
+            full_every=full_every,
+            woken_by=woken_by,
+        )
 
     def check(self) -> None:
         """Is this app complete and consistent?

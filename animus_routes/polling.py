@@ -24,10 +24,11 @@ from animus_routes.structs.subject import Subject, SubjectWatchRequest
 from animus_routes.values.codecs import encode, to_builtins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.route import Route
+    from animus_routes.waking import Source
 
 JITTER: Final = 0.1  # of a pause, either way: not every plugin asks at the same moment
 TIMES: Final = ("created_at", "updated_at")
@@ -43,6 +44,7 @@ class Seen(Struct):
     subject: bytes
     rest: bytes
     status: str
+    native_status: str | None
     updated_at: str
 
     def is_changed(self, now: Seen, began: tuple[int, str]) -> bool:
@@ -53,13 +55,19 @@ class Seen(Struct):
 
 
 def watch_by_polling(
-    app: Declaration, *, every_s: float, longest_s: float, full_every: int
+    app: Declaration,
+    *,
+    every_s: float | Callable[[Any], float],
+    longest_s: float,
+    full_every: int,
+    woken_by: Source | None,
 ) -> None:
     """See `App.watch_by_polling`."""
-    if min(every_s, longest_s) <= 0 or full_every < 1:
+    if (not callable(every_s) and every_s <= 0) or longest_s <= 0 or full_every < 1:
         raise ValueError(
             "watch_by_polling: pauses are longer than 0 s, and `full_every` is 1 or more"
         )
+    sources = None if woken_by is None else _sources(woken_by)
 
     @app.method("subject/watch")
     def watch(request: SubjectWatchRequest, ctx: Context[Any]) -> Iterator[dict[str, Any]]:
@@ -67,22 +75,61 @@ def watch_by_polling(
         asked: dict[str, Any] = to_builtins(request.filter) or {}
         if request.kind is not None:
             asked["kind"] = [request.kind]
+        usual_s = every_s(ctx.settings) if callable(every_s) else every_s
         poll = Poll(app, ctx, {k: v for k, v in asked.items() if k not in {"cursor", "limit"}})
-        number, failures = 0, 0
-        while not ctx.cancelled:
-            pause_s = every_s
-            try:
-                yield from poll.changes(full=number % full_every == 0)
-            except Exception as error:  # noqa: BLE001 - of the author's list: the next poll may do
-                failures += 1
-                pause_s = min(every_s * 2.0**failures, max(longest_s, every_s))
-                pause_s = max(pause_s, _wanted_s(error))
-                if failures == 1:
-                    ctx.log("warn", f"a poll failed: {error}", again_in_s=round(pause_s, 1))
-            else:
-                number, failures = number + 1, 0
-            if ctx.wait(pause_s * uniform(1 - JITTER, 1 + JITTER)):  # noqa: S311
-                return
+        pauses = Pauses(usual_s, longest_s)
+        number, full = 0, False
+        words = None if sources is None else sources.begin(ctx)
+        try:
+            while not ctx.cancelled:
+                try:
+                    yield from poll.changes(full=full or number % full_every == 0)
+                except Exception as error:  # noqa: BLE001 - of the author's list: the next poll may do
+                    pause_s = pauses.after(error, ctx)
+                else:
+                    number, full, pause_s = number + 1, False, pauses.usual()
+                if words is not None and not pauses.failures:
+                    full = words.wait(ctx, pause_s)
+                elif ctx.wait(pause_s):
+                    return
+        finally:
+            if sources is not None and words is not None:
+                sources.end(words)
+
+
+class Pauses:
+    """How long to wait for the next poll, in seconds.
+
+    Args:
+        usual_s: After one that did not fail.
+        longest_s: After failures, of which the first is logged.
+    """
+
+    def __init__(self, usual_s: float, longest_s: float) -> None:
+        self.failures = 0
+        self._usual_s, self._longest_s = usual_s, max(longest_s, usual_s)
+
+    def usual(self) -> float:
+        self.failures = 0
+        return self._usual_s * (1 + uniform(-JITTER, JITTER))  # noqa: S311
+
+    def after(self, error: Exception, ctx: Context[Any]) -> float:
+        self.failures += 1
+        pause_s, wanted_s = (
+            min(self._usual_s * 2.0**self.failures, self._longest_s),
+            _wanted_s(error),
+        )
+        if self.failures == 1:
+            again_s = round(max(pause_s, wanted_s), 1)
+            ctx.log("warn", f"a poll failed: {error}", again_in_s=again_s)
+        spread = uniform(-JITTER, JITTER)  # noqa: S311
+        return max(pause_s * (1 + spread), wanted_s * (1 + abs(spread)))  # never before its time
+
+
+def _sources(woken_by: Source) -> Any:
+    from animus_routes.waking import Sources
+
+    return Sources(woken_by)
 
 
 class Poll:
@@ -99,11 +146,13 @@ class Poll:
         self._asked = asked
         self._known: dict[str, Seen] | None = None
         self._latest: str | None = None
+        self._sure: str | None = None  # when the first of several pages was read, by its own clock
+        self._labels: dict[str, str | None] | None = None
         kinds = [*asked.get("kind", ()), *app.subject_kinds]
         routes = {route.name: route for route in app.registry.routes()}
-        self._list, self._get = (
+        self._list, self._get, self._schema = (
             routes.get(f"{kinds[0]}/{verb}") or routes[f"subject/{verb}"]
-            for verb in ("list", "get")
+            for verb in ("list", "get", "schema")
         )
 
     def changes(self, *, full: bool) -> Iterator[dict[str, Any]]:
@@ -113,6 +162,7 @@ class Poll:
         if not full and self._latest is not None:
             asked = {**asked, "updated_since": self._latest}
         began = instant(timestamps.now())
+        self._sure = None
         found = {subject["id"]: subject for subject in self._listed(asked)}
         if known is None:
             self._known = {name: _seen(subject) for name, subject in found.items()}
@@ -122,17 +172,20 @@ class Poll:
             before, now = known.get(subject["id"]), _seen(subject)
             known[subject["id"]] = now
             if before is None or before.is_changed(now, began):
-                yield _event(before, now, subject)
+                yield self._event(before, now, subject)
         if full:
             for name in [name for name in known if name not in found]:
                 yield self._vanished(name, known)
         self._keep_latest(found)
 
     def _keep_latest(self, found: Mapping[str, Any]) -> None:
+        """What changed while several pages were read may be in none: it is asked for again."""
         times = [subject["updated_at"] for subject in found.values()]
-        self._latest = max(
-            [*times, *([self._latest] if self._latest else [])], key=instant, default=None
-        )
+        latest = max(times, key=instant, default=None)
+        if latest is not None and self._sure is not None:
+            latest = min(latest, self._sure, key=instant)
+        if latest is not None:
+            self._latest = max(latest, self._latest or latest, key=instant)
 
     def _vanished(self, name: str, known: dict[str, Seen]) -> dict[str, Any]:
         """It is not listed any more: gone, or no longer what the filter asks for."""
@@ -141,7 +194,29 @@ class Poll:
         except NotFound:
             last = decode(known.pop(name).subject)
             return {"id": name, "change_kind": "deleted", "subject": last}
-        return _event(known.pop(name), _seen(subject), subject)
+        return self._event(known.pop(name), _seen(subject), subject)
+
+    def _event(self, before: Seen | None, now: Seen, subject: dict[str, Any]) -> dict[str, Any]:
+        event = {"id": subject["id"], "change_kind": "updated", "subject": subject}
+        if before is None:
+            return {**event, "change_kind": "created"}
+        if before.native_status != now.native_status:
+            labels = self._dispatch_labels()
+            was, is_now = (labels.get(seen.native_status or "") for seen in (before, now))
+            event["previous_native_status"] = before.native_status
+            event["previous_dispatch_label"] = was
+            if was != is_now:
+                event["change_kind"] = "dispatch-label-changed"
+        if before.status != now.status:
+            event["change_kind"] = "status-changed"
+        return {name: value for name, value in event.items() if value is not None}
+
+    def _dispatch_labels(self) -> dict[str, str | None]:
+        """By native status, as the app's schema says; asked for when there is a first use for it."""
+        if self._labels is None:
+            hints = self._call(self._schema, {}).get("status_dispatch_hints", ())
+            self._labels = {hint["native_status"]: hint.get("dispatch_label") for hint in hints}
+        return self._labels
 
     def _listed(self, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
         cursor: str | None = None
@@ -151,6 +226,7 @@ class Poll:
             cursor = page.get("next_cursor")
             if not cursor or self._ctx.cancelled:
                 return
+            self._sure = self._sure or page["fetched_at"]
 
     def _call(self, route: Route, params: dict[str, Any]) -> Any:
         """What the handler answers, as a host decodes it."""
@@ -189,11 +265,5 @@ def _whole(subject: Any) -> dict[str, Any]:
 
 def _seen(subject: dict[str, Any]) -> Seen:
     rest = {name: value for name, value in subject.items() if name not in TIMES}
-    return Seen(encode(subject), encode(rest), subject["status"], subject["updated_at"])
-
-
-def _event(before: Seen | None, now: Seen, subject: dict[str, Any]) -> dict[str, Any]:
-    kind = "created" if before is None else "updated"
-    if before is not None and before.status != now.status:
-        kind = "status-changed"
-    return {"id": subject["id"], "change_kind": kind, "subject": subject}
+    status, native = subject["status"], subject.get("native_status")
+    return Seen(encode(subject), encode(rest), status, native, subject["updated_at"])

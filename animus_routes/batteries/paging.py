@@ -2,12 +2,14 @@
 
 page = paginate(found, filter)
 return SubjectList(subjects=page.items, next_cursor=page.next_cursor)
+
+`cursor_of` and `read_cursor` make and read cursors for lists that are elsewhere: in a database, behind HTTP.
 """
 
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -16,9 +18,15 @@ from animus_routes.errors import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Page", "paginate"]
+__all__ = ["Page", "cursor_of", "paginate", "read_cursor"]
 
 T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as DefaultTypeVar
+
+    P = DefaultTypeVar("P", default=Any)
+else:
+    P = TypeVar("P")
 
 MOST: Final = 1000
 
@@ -61,7 +69,7 @@ def paginate(
     """
     size = max(1, min(limit if request.limit is None else request.limit, MOST))
     given = request.cursor is not None
-    after = _read(request.cursor) if request.cursor is not None else None
+    after = read_cursor(request.cursor) if request.cursor is not None else None
     found = list(items)
     start = 0
     if key is not None and given:
@@ -76,18 +84,30 @@ def paginate(
     page = found[start : start + size]
     if start + size >= len(found):
         return Page(page, None)
-    return Page(page, _written(start + size if key is None else key(page[-1])))
+    return Page(page, cursor_of(start + size if key is None else key(page[-1])))
 
 
-def _written(after: Any) -> str:
-    return urlsafe_b64encode(msgspec.json.encode(after)).decode().rstrip("=")
+def cursor_of(place: Any) -> str:
+    """A cursor that stands for a place in a list, of JSON. Hosts hand it back as it came."""
+    return urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
-def _read(cursor: str) -> Any:
+def read_cursor(cursor: str, type: type[P] = cast("Any", Any)) -> P:  # noqa: A002, B008 - msgspec's word
+    """The place that a cursor stands for.
+
+    Args:
+        cursor: As it came from a host.
+        type: What msgspec decodes the place as.
+
+    Raises:
+        InvalidRequest: It is none that `cursor_of` made of such a place.
+    """
     try:
-        return msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError as error:  # of the one as of the other
+        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        found: P = msgspec.json.decode(text, type=type)
+    except (ValueError, msgspec.ValidationError, RecursionError) as error:
         raise _refused(cursor) from error
+    return found
 
 
 def _refused(cursor: str | None) -> InvalidRequest:

@@ -67,6 +67,7 @@ WORDS: Final = (
     "errors",
     "errorMessages",
 )
+FIELDS: Final = ("field", "code", "message")  # of an error beside the message, as GitHub has them
 
 
 @contextmanager
@@ -204,8 +205,18 @@ def _said(found: Any) -> str:
         return "; ".join(filter(None, map(_said, parts)))
     if isinstance(found, dict):
         fields: Any = found  # pyright: ignore[reportUnknownVariableType]
-        return next((said for word in WORDS if (said := _said(fields.get(word)))), "")
+        said = next((said for word in WORDS if (said := _said(fields.get(word)))), "")
+        return said + _of_fields(fields.get("errors"), said)
     return ""
+
+
+def _of_fields(errors: Any, said: str) -> str:
+    """Which fields are wrong, where a list says so beside the message: `: title missing_field`."""
+    found: list[Any] = errors[:3] if isinstance(errors, list) else []  # pyright: ignore[reportUnknownVariableType]
+    named: list[dict[str, Any]] = [one for one in found if isinstance(one, dict)]
+    texts = [" ".join(str(one[name]) for name in FIELDS if one.get(name)) for one in named]
+    parts = [text for text in texts if text and text not in said]
+    return f": {'; '.join(parts)}" if parts else ""
 
 
 def _of_answer(name: str, error: Any) -> NamedError | None:

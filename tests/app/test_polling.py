@@ -89,8 +89,9 @@ def subject_app() -> App:
 
 @pytest.mark.parametrize("name", ["every_s", "longest_s", "full_every"])
 def test_a_watch_that_would_never_rest_is_refused(name: str) -> None:
+    options: dict[str, Any] = {name: 0}
     with pytest.raises(ValueError, match="longer than 0 s"):
-        subject_app().watch_by_polling(**{name: 0})
+        subject_app().watch_by_polling(**options)
 
 
 def app_over(tracker: Tracker, *, is_async: bool = False, **options: Any) -> App:

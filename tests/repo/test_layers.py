@@ -24,6 +24,7 @@ FLOORS = (
     ("handlers",),
     ("routing",),
     ("describe",),
+    ("waking",),
     ("serving", "polling"),
     ("app",),
     ("testing", "compat", "batteries", "loading", "backends"),
