@@ -55,6 +55,10 @@ TAMPERED: Final = (
         answered("v2/completion", "result['outcome'] = result['outcome'].replace('stale_fence', 'applied')"),
     ),
     Tampered(
+        "queue_sql", "story.expired", "queue/v2/lease/renew says applied, and not stale_fence",
+        answered("lease/renew", "result['outcome'] = 'applied'"),
+    ),
+    Tampered(
         "queue_sql", "story.put-back", "gets another workflow id",
         answered("v2/lease", "for one in result['leased']:\n    one['execution']['workflow_id'] = one['entry']['workflow_id'] = params['workflow_ids'][0]"),
     ),
@@ -134,7 +138,13 @@ TAMPERED: Final = (
     ),
     Tampered(
         "runner_local", "story.workflow", "does not hand back the fence",
-        answered("workflow/execute", "result.pop('execution_fence', None)"),
+        "def asked(method, params):\n"
+        "    params.get('execution_fence', {}).pop('repository', None)\n"
+        + answered("workflow/execute", "result.pop('execution_fence', None)"),
+    ),
+    Tampered(
+        "runner_local", "story.workflow", "a `publication_receipt` that does not hold: workflow_id",
+        answered("workflow/execute", "result['publication_receipt']['workflow_id'] = 'another'"),
     ),
     Tampered(
         "transport_http", "story.transport", "nobody listens there",

@@ -1,6 +1,7 @@
 """What the examples work on: a project, a model on the loopback, variables, and params."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,20 +23,37 @@ SENT = {
     "text": "hello",
 }
 NOBODY = "http://127.0.0.1:1/"
-PHASES = {"phases": [{"id": "one", "run": "echo 1"}, {"id": "two", "run": "echo 2"}]}
+PHASES = {"phases": [{"id": "one", "run": "echo 1"}, {"id": "two", "run": "mktemp made-XXXXXX"}]}
+REPOSITORY = "example.com/acme/app"
 FENCE = {
     "schema": "animus.execution-fence.v1",
     "version": 1,
     "workflow_id": "wf-check",
     "workflow_generation": 1,
+    "subject": {"qualified_id": "task:T1", "generation": 1},
+    "queue_lease": {
+        "entry_id": "e-1",
+        "owner_id": "daemon-a",
+        "generation": 1,
+        "expires_at": "2036-11-25T12:30:00Z",
+    },
+    "repository": {
+        "repository": REPOSITORY,
+        "base_ref": "refs/heads/main",
+        "head_ref": "refs/heads/animus/T1",
+    },
+}
+DISPATCH = {
+    "subject": {"kind": "task", "id": "T1", "title": "Make a file"},
+    "workflow_ref": "standard",
+    "trigger_source": "ready-queue",
+    "requested_at": "2026-11-25T12:00:00Z",
 }
 TICKS = {"tick": {"cron": "* * * * * *"}}
 VALUES: dict[str, dict[str, list[Any]]] = {
     "channel_webhook": {"channel/send": [SENT]},
     "runner_local": {
-        "workflow/execute": [
-            {"task_id": "T1", "workflow_ref": "standard", "execution_fence": FENCE}
-        ]
+        "workflow/execute": [{"subject_dispatch": DISPATCH, "execution_fence": FENCE}]
     },
 }
 
@@ -47,7 +65,22 @@ def project(folder: Path) -> Path:
     (animus / "local-workflows" / "standard.json").write_text(json.dumps(PHASES), "utf-8")
     channels = {"connections": [{**SCOPE, "url": NOBODY, "token": "secret"}]}
     (animus / "channels.json").write_text(json.dumps(channels), "utf-8")
+    published(animus.parent)
     return animus.parent
+
+
+def published(project: Path) -> None:
+    """Make a project a clone of a repository at its side, by the name that it has elsewhere."""
+    origin = project.with_name("origin.git")
+    for command in (
+        f"init --quiet --bare --initial-branch=main {origin}",
+        "init --quiet --initial-branch=main",
+        "-c user.name=a -c user.email=a@example.com commit --quiet --allow-empty -m one",
+        f"remote add origin https://{REPOSITORY}",
+        f"config url.{origin}.insteadOf https://{REPOSITORY}",
+        "push --quiet origin main",
+    ):
+        subprocess.run(["git", *command.split()], cwd=project, timeout=20, check=True)
 
 
 def respond(exchange: Exchange) -> None:

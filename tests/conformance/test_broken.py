@@ -58,7 +58,7 @@ def test_it_is_caught_by_the_check_that_it_should_fail_and_no_other(
 def tampered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Report]]:
     with options_of(tmp_path_factory.mktemp("tampered")) as options:
         calls = {
-            one.check: partial(
+            f"{one.check}: {one.reason}": partial(
                 checked,
                 shlex.join(
                     [
@@ -77,11 +77,11 @@ def tampered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rep
         yield at_once(calls)
 
 
-@pytest.mark.parametrize("one", TAMPERED, ids=[one.check for one in TAMPERED])
+@pytest.mark.parametrize("one", TAMPERED, ids=[f"{one.check}: {one.reason}" for one in TAMPERED])
 def test_a_story_that_is_tampered_with_fails_alone(
     one: Tampered, tampered: dict[str, Report]
 ) -> None:
-    found = failed(tampered[one.check])
+    found = failed(tampered[f"{one.check}: {one.reason}"])
     assert list(found) == [one.check], found
     assert one.reason in found[one.check]
 

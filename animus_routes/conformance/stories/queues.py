@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.conformance.outcomes import Skipped, expect
 from animus_routes.conformance.rows import serves
 from animus_routes.conformance.stories.play import NOW, Play, story
+from animus_routes.timestamps import parse
 
 if TYPE_CHECKING:
     from animus_routes.conformance.wire import Wire
 
 Params = dict[str, Any]
 RACERS: Final = 2
+LEASE_LENGTH: Final = (
+    "ANIMUS_QUEUE_LEASE_TTL_SECS"  # where hosts set it, as `env_required` names it
+)
+LEASE_S: Final = 1
+LONGEST_S: Final = 5.0
 
 
 def dispatch(play: Play, number: int = 0) -> Params:
@@ -175,6 +183,49 @@ def _put_back(play: Play) -> None:
         dropped(play, entry)
 
 
+def _expiry(play: Play) -> None:
+    if LEASE_LENGTH not in play.bench.variables:
+        raise Skipped(f"a lease lasts too long to wait for: it declares no {LEASE_LENGTH}")
+    only_mine(play)
+    entry = enqueued(play, "queue/v2/enqueue")["entry_id"]
+    owner = {"max": 1, "owner_id": play.name, "workflow_ids": [f"{play.name}-run"]}
+    with play.bench.serving(env={LEASE_LENGTH: str(LEASE_S)}) as wire:
+        short = Play(play.bench, wire, play.name)
+        fence = short.call("queue/v2/lease", owner)["leased"][0]["execution"]
+        _expired(fence)
+        _outcome(short, "lease/renew", {"execution": fence}, "stale_fence")
+        other = {**owner, "owner_id": f"{play.name}-2", "workflow_ids": [f"{play.name}-other"]}
+        again = short.call("queue/v2/lease", other)["leased"]
+        expect(not again, "an entry whose lease has expired is leased again, and not recovered")
+        newer = _recovered(short, fence, other["owner_id"])
+        _outcome(short, "completion", {"execution": fence, "status": "failed"}, "stale_fence")
+        _outcome(short, "completion", {"execution": newer, "status": "completed"}, "applied")
+    if serves(play.bench, "queue/drop"):
+        dropped(play, entry)
+
+
+def _expired(fence: Params) -> None:
+    """Wait until a lease is over by what it says."""
+    end = parse(fence["queue_lease"]["expires_at"])
+    left = (end - datetime.now(UTC)).total_seconds()
+    expect(left < LONGEST_S, f"with {LEASE_LENGTH}={LEASE_S}, a lease lasts {left:.0f} s")
+    time.sleep(max(left, 0.0) + 0.1)
+
+
+def _recovered(play: Play, fence: Params, owner: str) -> Params:
+    found = play.call("queue/v2/lease/recover", {"execution": fence, "new_owner_id": owner})
+    said = found["outcome"]
+    expect(said == "applied", f"queue/v2/lease/recover of an expired lease says {said}")
+    newer: Params = found["execution"]
+    old, new = fence["queue_lease"], newer["queue_lease"]
+    expect(
+        (new["owner_id"], new["generation"]) == (owner, old["generation"] + 1)
+        and newer["workflow_generation"] == fence["workflow_generation"],
+        f"a recovered lease is not its new owner's, or not one generation newer: {new!r:.200}",
+    )
+    return newer
+
+
 V2: Final = ("queue/v2/enqueue", "queue/v2/lease", "queue/v2/completion", "queue/list")
 
 STORIES: Final = (
@@ -214,6 +265,15 @@ STORIES: Final = (
         "A fenced lease is renewed and completed by its fence alone",
         "newer 3.2.3 and 3.2.4: compare-and-swap; stale_fence changes nothing",
         _fence,
+        *V2,
+        "queue/v2/lease/renew",
+        "queue/v2/lease/recover",
+    ),
+    story(
+        "expired",
+        "An expired lease is recovered by another owner, and never leased again as it is",
+        "newer 3.2.3: expiry, recover; newer 3.2.4: the length of a lease",
+        _expiry,
         *V2,
         "queue/v2/lease/renew",
         "queue/v2/lease/recover",

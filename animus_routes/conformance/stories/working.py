@@ -13,8 +13,9 @@ from animus_routes.conformance.rows import serves
 from animus_routes.conformance.shapes import list_of, object_of
 from animus_routes.conformance.stories.play import Play, story
 from animus_routes.conformance.wire import PING_S
-from animus_routes.errors import CANCELLED, INTERNAL_ERROR
+from animus_routes.errors import CANCELLED, INTERNAL_ERROR, Mistake
 from animus_routes.host.process import PluginTimeoutError
+from animus_routes.roles.proof import hold_receipts
 
 Params = dict[str, Any]
 RUN_S: Final = 120.0
@@ -206,6 +207,10 @@ def _workflow(play: Play) -> None:
             not fence or echoed == fence,
             "the result does not hand back the fence that it was given",
         )
+        try:
+            hold_receipts(found, given[0])
+        except Mistake as error:
+            fail(f"the plugin {error}")
 
 
 def _transport(play: Play) -> None:
@@ -310,8 +315,8 @@ STORIES: Final = (
     ),
     story(
         "workflow",
-        "A workflow's result has its phases, and the fence that it was given",
-        "host 4.8; newer 3.6",
+        "A workflow's result has its phases, the fence that it was given, and receipts of it",
+        "host 4.8; newer 3.6 and 3.6.2",
         _workflow,
         "workflow/execute",
     ),
