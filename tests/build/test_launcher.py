@@ -7,13 +7,25 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
 import pytest
-from building import BOUND_S, NAME, answers, app_with, build, command, refused, started, title_of
+from building import (
+    BOUND_S,
+    NAME,
+    ROUTES,
+    answers,
+    app_with,
+    build,
+    command,
+    refused,
+    started,
+    title_of,
+)
 
 import animus_routes
 from animus_routes.errors import RpcError
@@ -226,6 +238,80 @@ def test_the_bytes_change_with_what_the_file_was_made_from(tmp_path: Path) -> No
     assert len(set(seen)) == 3
 
 
+def upgraded(site: Path, version: str) -> None:
+    """Install a version of a distribution, in place of the one that is there."""
+    for old in site.glob("thing-*"):
+        shutil.rmtree(old)
+    info = site / f"thing-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: thing\nVersion: {version}\n")
+    (info / "RECORD").write_text("thing.py,,\n")
+    (site / "thing.py").write_text("TITLE = 'one'\n")
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second environment, in which everything of this one can be imported."""
+    place = tmp_path_factory.mktemp("other")
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", place], timeout=BOUND_S, check=True
+    )
+    (site,) = place.glob("lib/python3*/site-packages")
+    purelib = sysconfig.get_path("purelib")
+    (site / "this_one.pth").write_text(f"{Path(animus_routes.__file__).parents[1]}\n{purelib}\n")
+    return place
+
+
+def build_in(environment: Path, folder: Path, out: str) -> Path:
+    """Build an app with another environment's Python."""
+    done = subprocess.run(
+        [environment / "bin" / "python", *ROUTES[1:], "build", "tasks.py", "--out", out],
+        cwd=folder,
+        env={"HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip())
+
+
+def test_a_dependency_that_was_upgraded_makes_other_bytes_and_is_told(
+    other: Path, tmp_path: Path
+) -> None:
+    (site,) = other.glob("lib/python3*/site-packages")
+    (tmp_path / "tasks.py").write_text(app_with("TITLE", "from thing import TITLE\n"))
+    seen = []
+    for version in ("1.0", "1.1"):
+        upgraded(site, version)
+        file = build_in(other, tmp_path, version)
+        seen.append(file.read_bytes())
+        _, stderr, code = answers(file, tmp_path, "initialize")
+        assert (stderr, code) == ("", 0)
+    assert seen[0] != seen[1]
+    assert title_of(tmp_path / "1.0" / NAME, tmp_path) == "one"
+    _, stderr, _ = answers(tmp_path / "1.0" / NAME, tmp_path, "initialize")
+    assert f"{NAME}: older than the installed thing; build it again: animus-routes build" in stderr
+
+
+def test_another_interpreter_makes_other_bytes_and_a_newer_one_is_told(
+    other: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "tasks.py").write_text(app_with())
+    built = build(tmp_path, "tasks.py")
+    mine = built.read_bytes()
+    assert build_in(other, tmp_path, "dist").read_bytes() != mine
+    version = ".".join(map(str, sys.version_info[:3]))
+    known = version[:-1] + ("0" if version[-1] != "0" else "1")
+    old, new = (f"'python': '{one}'".encode() for one in (version, known))
+    assert mine.count(old) == 1
+    built.write_bytes(mine.replace(old, new))
+    _, stderr, code = answers(built, tmp_path, "initialize")
+    assert f"older than Python {version}; build it again" in stderr
+    assert code == 0
+
+
 FORMS = {
     "a package": (
         {
@@ -297,15 +383,18 @@ if __name__ == "__main__":
 """
 
 
-def test_a_built_runner_executes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", [(), ("--bundle",)], ids=["launcher", "bundle"])
+def test_a_built_runner_executes(tmp_path: Path, form: tuple[str, ...]) -> None:
     (tmp_path / "runner.py").write_text(RUNNER)
-    build(tmp_path, "runner.py", "--out", ".")
+    build(tmp_path, "runner.py", "--out", ".", *form)
+    if form:
+        (tmp_path / "runner.py").unlink()
     root = tmp_path / "root"
     root.mkdir()
     done = subprocess.run(
         ["./animus-runner-built", "execute", "--task-id", "a 'task'", "--project-root", str(root)],
         cwd=tmp_path,
-        env={},
+        env={"HOME": str(root)},
         capture_output=True,
         text=True,
         timeout=BOUND_S,
