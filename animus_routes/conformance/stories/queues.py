@@ -194,10 +194,11 @@ def _expiry(play: Play) -> None:
         fence = short.call("queue/v2/lease", owner)["leased"][0]["execution"]
         _expired(fence)
         _outcome(short, "lease/renew", {"execution": fence}, "stale_fence")
-        other = {**owner, "owner_id": f"{play.name}-2", "workflow_ids": [f"{play.name}-other"]}
+        heir = f"{play.name}-2"
+        other = {**owner, "owner_id": heir, "workflow_ids": [f"{play.name}-other"]}
         again = short.call("queue/v2/lease", other)["leased"]
         expect(not again, "an entry whose lease has expired is leased again, and not recovered")
-        newer = _recovered(short, fence, other["owner_id"])
+        newer = _recovered(short, fence, heir)
         _outcome(short, "completion", {"execution": fence, "status": "failed"}, "stale_fence")
         _outcome(short, "completion", {"execution": newer, "status": "completed"}, "applied")
     if serves(play.bench, "queue/drop"):
