@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from animus_routes.errors import Invalid, Mistake
+from animus_routes.errors import Mistake
 
 FENCE: Final = "execution_fence"
 RECEIPT: Final = "publication_receipt"
@@ -34,21 +34,10 @@ def hold_receipts(result: dict[str, Any], params: dict[str, Any]) -> None:
     found = [one[RECEIPT] for one in (result, *phases) if one.get(RECEIPT) is not None]
     if not found:
         return
-    import msgspec
+    from animus_routes.values.receipts import unsound_receipt
 
-    from animus_routes.fences import check_receipt
-    from animus_routes.structs.execution import ExecutionFence
-    from animus_routes.structs.workflow_runner import PublicationReceipt
-
-    sent = params.get(FENCE)
-    try:
-        for given in found:
-            receipt = msgspec.convert(given, PublicationReceipt)
-            receipt.check()
-            if sent is not None:
-                check_receipt(receipt, msgspec.convert(sent, ExecutionFence))
-    except (msgspec.ValidationError, Invalid) as error:
-        raise Mistake(f"returned a `{RECEIPT}` that does not hold: {error}") from error
+    if error := unsound_receipt(found, params.get(FENCE)):
+        raise Mistake(f"returned a `{RECEIPT}` that does not hold: {error}")
 
 
 def _said(value: Any) -> Any:

@@ -143,7 +143,7 @@ TAMPERED: Final = (
         + answered("workflow/execute", "result.pop('execution_fence', None)"),
     ),
     Tampered(
-        "runner_local", "story.workflow", "a `publication_receipt` that does not hold: workflow_id",
+        "runner_local", "story.workflow", "a publication_receipt does not hold: workflow_id",
         answered("workflow/execute", "result['publication_receipt']['workflow_id'] = 'another'"),
     ),
     Tampered(
