@@ -74,6 +74,13 @@ def _command(target: Target) -> list[str]:
         if not target.attribute:
             return [sys.executable, file]
         target = Target(file, target.attribute)
+    return by_name(target)
+
+
+def by_name(target: Target) -> list[str]:
+    """What serves an app from any folder, whether its file runs it or not."""
+    if target.is_file:
+        target = Target(str(Path(target.place).absolute()), target.attribute)
     folder = str(Path(target.folder or Path.cwd()).absolute())
     return [sys.executable, "-c", BY_NAME, folder, "run", _shown(target)]
 
