@@ -8,7 +8,7 @@ READY = $(VENV)/.installed
 help:              ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
-.PHONY: help demo test lint format types codegen drift docs site dist bench bench-stores prove edits check clean
+.PHONY: help demo test lint format types codegen drift docs site dist bench bench-stores prove edits new-projects check clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
@@ -62,6 +62,9 @@ prove: $(READY)    ## try the checks of plugins on every broken plugin and mutat
 
 edits: $(READY)    ## let a host talk to a plugin while its file is edited a hundred times
 	ANIMUS_DEV_EDITS=100 $(BIN)/python -m pytest tests/dev/test_dev.py -k doubled
+
+new-projects: $(READY)  ## make a new project of every kind in both families, and try all of it
+	ANIMUS_NEW_ALL=1 $(BIN)/python -m pytest tests/dev/test_new.py
 
 check: lint types drift test  ## run lint, types, drift and tests; the docs are tests
 

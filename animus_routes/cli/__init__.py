@@ -12,6 +12,7 @@ from typing import NoReturn
 from animus_routes.engine.stderr import say
 
 COMMANDS = {
+    "new": "make a project of one plugin, with tests, README and CI: animus-routes new KIND NAME",
     "run": "serve an app on stdin and stdout",
     "manifest": "print an app's manifest",
     "routes": "show every method: handler, params, result, what is missing",
