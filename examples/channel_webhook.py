@@ -355,7 +355,7 @@ class Connection(msgspec.Struct, forbid_unknown_fields=True):
         text = answer.read(BODY_BYTES)
         try:
             return answer.status, msgspec.json.decode(text, type=dict[str, Any])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return answer.status, {}
 
 
@@ -371,7 +371,7 @@ def read_connections(path: Path) -> list[Connection]:
         return msgspec.json.decode(path.read_bytes(), type=Channels).connections
     except (FileNotFoundError, NotADirectoryError):
         return []
-    except (OSError, msgspec.DecodeError) as problem:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else problem
         raise Unavailable(f"{path}: {reason}") from problem
 
@@ -476,6 +476,7 @@ def lifespan(ctx: Context, settings: Settings) -> Iterator[Channel]:
         channel.sender.wake()
     yield channel
     channel.sender.stop()
+    channel.db.close()
 
 
 def the_channel(ctx: Context[Channel]) -> Channel:
@@ -574,6 +575,11 @@ def main(action: str, *peer: str) -> int:
         change = channel.silence if action == "take" else channel.unsilence
         change(transaction, peer, TAKEN_OVER)
     return 0
+
+
+@app.exception_handler(msgspec.DecodeError)
+def damaged(_ctx: Context, problem: msgspec.DecodeError) -> Unavailable:
+    return Unavailable(f"what is stored is damaged: {problem}")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,15 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 from uuid import uuid4
 
-from animus_routes import App, Context, Depends, InvalidRequest, NotFound, PermissionDenied
+from animus_routes import (
+    App,
+    Context,
+    Depends,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    Unavailable,
+)
 from animus_routes.batteries.sql import Database, Layout, Transaction, marks
 from animus_routes.structs import plugin as wire
 from animus_routes.timestamps import now, parse
@@ -718,6 +726,11 @@ def terminalize(request: wire.ConversationOperationTerminalizeRequest, chats: Ch
 def health(ctx: Context[Database | None]) -> str | None:
     """Can the database be used, or be made once it is needed?"""
     return None if ctx.state is None else ctx.state.check()
+
+
+@app.exception_handler(msgspec.DecodeError)
+def damaged(_ctx: Context, problem: msgspec.DecodeError) -> Unavailable:
+    return Unavailable(f"what is stored is damaged: {problem}")
 
 
 if __name__ == "__main__":

@@ -377,6 +377,11 @@ def unavailable(_ctx: Context, problem: Unavailable) -> RpcError:
     return RpcError(BACKEND_UNAVAILABLE, f"the database: {problem.message}")
 
 
+@app.exception_handler(msgspec.DecodeError)
+def damaged(_ctx: Context, problem: msgspec.DecodeError) -> RpcError:
+    return RpcError(BACKEND_UNAVAILABLE, f"what is stored is damaged: {problem}")
+
+
 @app.method("durable/begin_workflow_run")
 def begin_workflow_run(
     request: wire.BeginWorkflowRunRequest, store: Shared

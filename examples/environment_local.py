@@ -275,7 +275,7 @@ class Dialog:
         while line := await self.line():
             try:
                 frame = msgspec.json.decode(line, type=dict[str, Any])
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 continue
             if "id" not in frame:
                 heard(frame.get("params"))
@@ -321,7 +321,7 @@ def execution_of(request: wire.ExecSessionRequest, ctx: Context) -> dict[str, An
     if not kind or not native:
         raise InvalidRequest(f"subject_id: '{request.subject_id}' is not `<kind>:<id>`")
     given: Any = request.dispatch_input
-    with suppress(msgspec.DecodeError):
+    with suppress(msgspec.DecodeError, RecursionError):
         given = None if given is None else msgspec.json.decode(given)
     dispatch = {
         "subject": {"kind": kind, "id": native},
@@ -420,9 +420,12 @@ def place_of(handle: wire.EnvironmentHandle) -> Path:
 
 
 def record_of(place: Path) -> Record | None:
-    with suppress(FileNotFoundError):
+    try:
         return msgspec.json.decode((place / RECORD).read_bytes(), type=Record)
-    return None
+    except FileNotFoundError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise Unavailable(f"{place / RECORD}: {problem}") from problem
 
 
 def store(place: Path, record: Record) -> None:
@@ -723,6 +726,11 @@ def health() -> str | None:
     """Can an environment be made, where there is none yet?"""
     place = base()
     return unwritable(place / "environment" if place.exists() else place)
+
+
+@app.exception_handler(OSError)
+def refuse(_ctx: Context, problem: OSError) -> Unavailable:
+    return Unavailable(str(problem))
 
 
 if __name__ == "__main__":

@@ -400,5 +400,10 @@ def refuse(ctx: Context[Store], problem: sqlite3.Error | OSError) -> Unavailable
     return (QuotaExceeded if full else Unavailable)(f"{ctx.state.path}: {problem}")
 
 
+@app.exception_handler(msgspec.DecodeError)
+def damaged(_ctx: Context, problem: msgspec.DecodeError) -> Unavailable:
+    return Unavailable(f"what is stored is damaged: {problem}")
+
+
 if __name__ == "__main__":
     app.run()

@@ -432,5 +432,10 @@ def not_there(_ctx: Context, problem: Unavailable) -> RpcError:
     return RpcError(BACKEND_UNAVAILABLE, problem.message)
 
 
+@app.exception_handler(msgspec.DecodeError)
+def damaged(_ctx: Context, problem: msgspec.DecodeError) -> RpcError:
+    return RpcError(BACKEND_UNAVAILABLE, f"what is stored is damaged: {problem}")
+
+
 if __name__ == "__main__":
     app.run()

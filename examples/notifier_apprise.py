@@ -419,5 +419,10 @@ def refuse(ctx: Context[Outbox | None], problem: sqlite3.Error | OSError) -> Una
     return Unavailable(f"{ctx.state.path}: {problem}" if ctx.state else str(problem))
 
 
+@app.exception_handler(msgspec.DecodeError)
+def damaged(_ctx: Context, problem: msgspec.DecodeError) -> Unavailable:
+    return Unavailable(f"what is stored is damaged: {problem}")
+
+
 if __name__ == "__main__":
     app.run()

@@ -112,7 +112,7 @@ async def resume(request: AgentRunRequest, ctx: Context[httpx.AsyncClient]) -> d
         messages = msgspec.json.decode(file.read_bytes(), type=list[Message])
     except FileNotFoundError:
         raise NotFound(f"session '{request.session_id}'") from None
-    except (OSError, msgspec.DecodeError) as problem:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise SessionStartFailed(f"session '{request.session_id}': {problem}") from None
     messages.append({"role": "user", "content": request.prompt})
     return await Run(request, ctx, request.session_id, file, messages).serve()

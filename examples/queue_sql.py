@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 from uuid import uuid4
 
-from animus_routes import App, Context, Depends, InvalidRequest, RpcError
+from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
 from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, marks
 from animus_routes.structs import queue as wire
 from animus_routes.structs.execution import ExecutionFence
@@ -748,6 +748,11 @@ app = App(
 @app.exception_handler(Busy)
 def not_free(_ctx: Context, problem: Busy) -> RpcError:
     return RpcError(LOCK_FAILED, f"the queue's lock: {problem.message}")
+
+
+@app.exception_handler(msgspec.DecodeError)
+def damaged(_ctx: Context, problem: msgspec.DecodeError) -> Unavailable:
+    return Unavailable(f"what is stored is damaged: {problem}")
 
 
 @app.method("queue/enqueue")

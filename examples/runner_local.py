@@ -49,10 +49,10 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
 from uuid import uuid4
 
-from animus_routes import App, Context, Env, InvalidRequest, RpcError, Timeout
+from animus_routes import App, Context, Env, InvalidRequest, RpcError, Timeout, Unavailable
 from animus_routes.batteries import children
 from animus_routes.batteries.places import unwritable
 from animus_routes.errors import Invalid
@@ -64,6 +64,7 @@ from animus_routes.timestamps import now
 
 import msgspec
 
+T = TypeVar("T")
 TAIL_BYTES: Final = 16 * 1024
 # Of a file, and of a part of a ref.
 NAME: Final = re.compile(r"(?!.{201})[A-Za-z0-9]([A-Za-z0-9_-]|\.(?!\.|lock$|$))*")
@@ -249,7 +250,19 @@ def load(root: Path, workflow_id: str) -> State:
     if not NAME.fullmatch(workflow_id) or not path.is_file():
         text = f"there is no run '{workflow_id}' here"
         raise RpcError(WORKFLOW_NOT_FOUND, text, {"workflow_id": workflow_id})
-    return msgspec.json.decode(path.read_bytes(), type=State)
+    return decoded(path, State)
+
+
+def decoded(path: Path, kind: type[T]) -> T:
+    """What was kept in a file.
+
+    Raises:
+        Unavailable: It is damaged.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise Unavailable(f"{path}: {problem}") from problem
 
 
 def is_known(root: Path, workflow_id: str) -> bool:
@@ -319,7 +332,7 @@ def claimed(root: Path, fence: wire.ExecutionFence | None) -> Iterator[None]:
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # others have it for as long as a push takes, no longer
         if path.exists():
-            last = msgspec.json.decode(path.read_bytes(), type=wire.ExecutionFence)
+            last = decoded(path, wire.ExecutionFence)
             if not may_follow(root, fence, last):
                 ref = fence.repository.head_ref
                 raise stale(f"'{ref}' is reserved by a newer execution, or by one that goes on")
@@ -333,7 +346,7 @@ def may_follow(root: Path, new: wire.ExecutionFence, old: wire.ExecutionFence) -
     one, other = new.subject, old.subject
     if one and other and one.qualified_id == other.qualified_id:
         return one.generation > other.generation
-    with suppress(RpcError):
+    if is_known(root, old.workflow_id):
         return load(root, old.workflow_id).status in TERMINAL
     return True  # nothing is left of that run
 
@@ -826,7 +839,7 @@ def run_phase(
     if phase.manual:
         raise RpcError(MANUAL_PENDING, f"phase '{phase.id}' waits for a person")
     cwd, given = Path(request.execution_cwd), request.dispatch_input or None
-    with suppress(msgspec.DecodeError):  # what is not JSON is text
+    with suppress(msgspec.DecodeError, RecursionError):  # what is not JSON is text
         given = given and msgspec.json.decode(given)
     is_there = False
     with suppress(OSError):  # a name may be too long to look for
@@ -861,6 +874,11 @@ def run_phase(
 def health(ctx: Context) -> str | None:
     """Can the state of a run be kept?"""
     return unwritable(folder_of(Path(ctx.project_root), "run"))
+
+
+@app.exception_handler(OSError)
+def refuse(_ctx: Context, problem: OSError) -> Unavailable:
+    return Unavailable(str(problem))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ the file in one step, as this plugin does: under another name, then renamed.
 """
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated, Final
 from uuid import uuid4
 
 from animus_routes import App, Context, Depends, Env, NotFound, Unavailable
@@ -24,6 +25,8 @@ from animus_routes.timestamps import now
 import msgspec
 
 Tasks = dict[str, wire.Subject]
+WAIT_S: Final = 10.0  # for another process that changes the file
+PAUSE_S: Final = 0.005
 
 
 class Settings(msgspec.Struct):
@@ -59,8 +62,22 @@ def read(file: Path) -> Tasks:
         return msgspec.json.decode(file.read_bytes(), type=Tasks)
     except FileNotFoundError:
         return {}
-    except (OSError, msgspec.DecodeError) as problem:
+    except (OSError, ValueError, RecursionError, msgspec.DecodeError) as problem:
         raise Unavailable(f"{file}: {problem}") from problem
+
+
+def take(lock: IO[str]) -> None:
+    """Wait until no other process changes the file."""
+    until = time.monotonic() + WAIT_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise Unavailable(f"{lock.name} was not free within {WAIT_S:g} s") from None
+        else:
+            return
+        time.sleep(PAUSE_S)
 
 
 @contextmanager
@@ -68,7 +85,7 @@ def changing(file: Path) -> Iterator[Tasks]:
     """The tasks, which are written at the end; one process of this plugin after the other."""
     make_folder(file)
     with file.with_suffix(".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        take(lock)
         tasks = read(file)
         yield tasks
         written = file.with_suffix(".new")
@@ -122,6 +139,11 @@ def health(ctx: Context[Path | None]) -> str | None:
         return None
     read(ctx.state)
     return unwritable(ctx.state)
+
+
+@app.exception_handler(OSError)
+def refuse(_ctx: Context, problem: OSError) -> Unavailable:
+    return Unavailable(str(problem))
 
 
 if __name__ == "__main__":

@@ -684,6 +684,11 @@ def refuse(ctx: Context[Store], problem: sqlite3.Error | OSError) -> Unavailable
     return Unavailable(f"{ctx.state.path}: {problem}")
 
 
+@app.exception_handler(msgspec.DecodeError)
+def damaged(_ctx: Context, problem: msgspec.DecodeError) -> Unavailable:
+    return Unavailable(f"what is stored is damaged: {problem}")
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["import"]:
         from tasks_import import main

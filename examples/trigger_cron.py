@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from animus_routes import App, Context, InvalidRequest
+from animus_routes import App, Context, InvalidRequest, Unavailable
 from animus_routes.batteries.outbox import Outbox
 from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.structs.plugin import TriggerEvent, TriggerWatchParams
@@ -39,6 +39,7 @@ from croniter import CroniterError, croniter
 from msgspec import Struct
 
 LATE: Final = timedelta(seconds=5)  # a tick older than this was missed
+AGAIN_S: Final = 1.0  # how soon a file that could not be written is tried again; later ever rarer
 LOOK_S: Final = 30.0  # how often the wall clock is read again: it may be set, or have stood still
 CAUGHT_UP: Final = {"last": 1, "none": 1, "all": 1000}
 FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -227,11 +228,30 @@ def events(
             until[schedule.trigger] = schedule.until
             heapreplace(ahead, (schedule.next(), ahead[0][1]))
         if until:
-            ctx.state.add(due, until)
+            if not keep(due, until, ctx):
+                return
             continue
         wait = (ahead[0][0] - datetime.now(UTC)).total_seconds() if ahead else LOOK_S
         if ctx.wait(min(max(wait, 0), LOOK_S)):
             return
+
+
+def keep(due: list[TriggerEvent], until: dict[str, datetime], ctx: Context[Kept]) -> bool:
+    """Keep ticks as soon as the file can be written, unless the watch ends before.
+
+    A watch that broke would end the process.
+    """
+    pause_s = AGAIN_S
+    while True:
+        try:
+            ctx.state.add(due, until)
+        except Unavailable as problem:
+            ctx.log("warn", f"{len(due)} ticks wait until they can be kept: {problem.message}")
+            if ctx.wait(pause_s):
+                return False
+            pause_s = min(2 * pause_s, LOOK_S)
+        else:
+            return True
 
 
 @app.method("trigger/ack")
@@ -249,6 +269,11 @@ def schema() -> TriggerSchema:
 def health(ctx: Context[Kept | None]) -> str | None:
     """Can what the host accepts be remembered? The file is made when there is something."""
     return None if ctx.state is None else ctx.state.database.check()
+
+
+@app.exception_handler(msgspec.DecodeError)
+def damaged(_ctx: Context, problem: msgspec.DecodeError) -> Unavailable:
+    return Unavailable(f"what is stored is damaged: {problem}")
 
 
 if __name__ == "__main__":

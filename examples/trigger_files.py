@@ -42,6 +42,8 @@ from msgspec import Meta, Struct, field
 from watchfiles import Change, awatch
 
 IGNORED: Final = (".git", ".hg", ".animus", ".venv", "node_modules", "__pycache__")
+AGAIN_S: Final = 1.0  # how soon a file that could not be written is tried again; later ever rarer
+LONGEST_PAUSE_S: Final = 30.0
 LOOK_MS: Final = 1000  # how often the folders are looked for while nothing changes
 MANY: Final = 1000  # paths that are looked at one by one
 GROUPING: Final = 20  # files that never rest are reported after this many debounce times
@@ -345,13 +347,13 @@ async def watch(params: TriggerWatchParams, ctx: Context[Kept]) -> AsyncIterator
         ctx.log("warn", "there are no triggers to watch")
     for watcher in found:
         start(watcher, ctx.state, cursor)
-    return events(found, ctx.state)
+    return events(found, ctx)
 
 
-async def events(found: list[Watcher], state: Kept) -> AsyncIterator[TriggerEvent]:
-    for event in state.waiting({watcher.trigger for watcher in found}):
+async def events(found: list[Watcher], ctx: Context[Kept]) -> AsyncIterator[TriggerEvent]:
+    for event in ctx.state.waiting({watcher.trigger for watcher in found}):
         yield event
-    for event in news(found, state, None):
+    async for event in news(found, ctx, None):
         yield event
     quiet = max((watcher.config.debounce_ms for watcher in found), default=LOOK_MS)
     places = {place for watcher in found for place in watcher.places()}
@@ -365,7 +367,7 @@ async def events(found: list[Watcher], state: Kept) -> AsyncIterator[TriggerEven
             # Files may come into a new folder before it is watched: it is looked at once more.
             named = None if changed is None else changed | folders
             if named is None or named:
-                for event in news(found, state, named):
+                async for event in news(found, ctx, named):
                     yield event
             folders = {path for path in changed or () if path.is_dir()}
     except FileNotFoundError as error:
@@ -418,13 +420,32 @@ class Interesting:
         return self._ignored.isdisjoint(PurePath(os.path.relpath(path, self._root)).parts)
 
 
-def news(found: list[Watcher], state: Kept, named: set[Path] | None) -> Iterator[TriggerEvent]:
+async def news(
+    found: list[Watcher], ctx: Context[Kept], named: set[Path] | None
+) -> AsyncIterator[TriggerEvent]:
     """Everything that changed since the last time, each remembered until the host accepts it."""
     for watcher in found:
         if changes := [*watcher.changes(named)]:
             events = [watcher.event(*change) for change in changes]
-            state.add(watcher.trigger, changes, events)
-            yield from events
+            await keep(watcher.trigger, changes, events, ctx)
+            for event in events:
+                yield event
+
+
+async def keep(
+    trigger: str, changes: list[Changed], events: list[TriggerEvent], ctx: Context[Kept]
+) -> None:
+    """Keep events as soon as the file can be written: a watch that broke would end the process."""
+    pause_s = AGAIN_S
+    while True:
+        try:
+            ctx.state.add(trigger, changes, events)
+        except Unavailable as problem:
+            ctx.log("warn", f"{len(events)} events wait until they can be kept: {problem.message}")
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        else:
+            return
 
 
 @app.method("trigger/ack")
@@ -442,6 +463,11 @@ def schema() -> TriggerSchema:
 def health(ctx: Context[Kept | None]) -> str | None:
     """Can what the host accepts be remembered? The file is made when there is something."""
     return None if ctx.state is None else ctx.state.database.check()
+
+
+@app.exception_handler(msgspec.DecodeError)
+def damaged(_ctx: Context, problem: msgspec.DecodeError) -> Unavailable:
+    return Unavailable(f"what is stored is damaged: {problem}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from animus_routes.batteries.sql import Database, Layout
-from animus_routes.errors import Timeout
+from animus_routes.errors import Timeout, Unavailable
 from animus_routes.values.codecs import encode
 
 if TYPE_CHECKING:
@@ -64,6 +64,13 @@ def _build(transaction: Transaction, _found: int) -> None:
     transaction.run(serial if transaction.postgresql else TABLE)
     transaction.run(WAITING)
     transaction.run(DONE)
+
+
+def _entry(name: str, event: str) -> Entry:
+    try:
+        return Entry(name, msgspec.json.decode(event))
+    except msgspec.DecodeError as problem:
+        raise Unavailable(f"the event '{name}' in the outbox is damaged: {problem}") from problem
 
 
 class Outbox:
@@ -139,7 +146,7 @@ class Outbox:
             while not ctx.cancelled:
                 rows = self._after(last)
                 for last, name, event in rows:  # noqa: B007
-                    yield Entry(name, msgspec.json.decode(event))
+                    yield _entry(name, event)
                 if len(rows) < BATCH:
                     with suppress(Timeout):
                         ctx.wait_for(wake, timeout_s=LOOK_S)
@@ -154,7 +161,7 @@ class Outbox:
             rows = self._after(last)
             more = len(rows) == BATCH
             for last, name, event in rows:  # noqa: B007
-                yield Entry(name, msgspec.json.decode(event))
+                yield _entry(name, event)
 
     def acknowledge(self, id: str) -> bool:  # noqa: A002 - as above
         """The host has it; False if it was not waiting."""

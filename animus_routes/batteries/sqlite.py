@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 NOT_WRITABLE: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 NO_VALUE: Final = (OverflowError, UnicodeEncodeError)  # what the database has no type for
+# SQLite quotes a damaged schema in what it says, and `sqlite3` fails to read that.
+GARBLED: Final = "the database is damaged, and its words are no text"
 
 
 def take_turn(db: sqlite3.Connection, wait_s: float, sql: str = "BEGIN IMMEDIATE") -> None:
@@ -38,6 +40,8 @@ def take_turn(db: sqlite3.Connection, wait_s: float, sql: str = "BEGIN IMMEDIATE
             except sqlite3.OperationalError as problem:
                 if code(problem) not in LOCKED or time.monotonic() >= until:
                     raise
+            except UnicodeDecodeError as problem:
+                raise sqlite3.DatabaseError(GARBLED) from problem
             else:
                 return
             time.sleep(0.0005 + time.monotonic_ns() % 2500 / 1e6)
@@ -136,6 +140,8 @@ class SQLite:
     def execute(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
         try:
             return self.opened.execute(sql, values)
+        except UnicodeDecodeError as problem:
+            raise sqlite3.DatabaseError(GARBLED) from problem
         except NO_VALUE as problem:
             raise sqlite3.DataError(str(problem)) from problem
 
