@@ -46,6 +46,7 @@ NEXT: Final = (
     " ORDER BY position LIMIT ?"
 )
 ACKNOWLEDGE: Final = "UPDATE outbox SET done = ?, event = NULL WHERE id = ? AND done IS NULL"
+COUNT: Final = "SELECT count(*) FROM outbox WHERE done IS NULL"
 FORGET: Final = (
     "DELETE FROM outbox WHERE position IN"
     " (SELECT position FROM outbox WHERE done IS NOT NULL AND done < ? LIMIT ?)"
@@ -172,6 +173,21 @@ class Outbox:
             found = transaction.run(ACKNOWLEDGE, now, id) == 1
             transaction.run(FORGET, now - self._keep_s, BATCH)
         return found
+
+    def count(self) -> int:
+        """How many wait; it takes the longer, the more do."""
+        if not self._is_there():
+            return 0
+        with self._database.read() as transaction:
+            return int(transaction.value(COUNT))
+
+    def check(self) -> str | None:
+        """Why nothing can be kept now; None if it can. For a health check.
+
+        Raises:
+            Unavailable: The file or the database cannot be read either.
+        """
+        return self._database.check()
 
     def close(self) -> None:
         """Close the file; it is opened again if need be."""

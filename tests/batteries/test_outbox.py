@@ -297,3 +297,13 @@ def test_a_call_does_not_read_what_is_long_acknowledged(outbox: Outbox) -> None:
             link.db.set_progress_handler(None, 0)
             steps.append(counted[0])
     assert max(steps) < 100
+
+
+def test_how_many_wait_is_known_and_whether_more_can_be_kept(file: Path, outbox: Outbox) -> None:
+    assert (outbox.count(), outbox.check(), file.exists()) == (0, None, False)
+    outbox.add_all([(name, None) for name in "abc"])
+    outbox.acknowledge("b")
+    assert (outbox.count(), outbox.check()) == (2, None)
+    file.unlink()
+    with pytest.raises(Unavailable):
+        outbox.check()

@@ -50,6 +50,7 @@ DISPATCH = {
     "requested_at": "2026-11-25T12:00:00Z",
 }
 TICKS = {"tick": {"cron": "* * * * * *"}}
+WEBHOOKS = {"anybody": {"scheme": "none"}}
 VALUES: dict[str, dict[str, list[Any]]] = {
     "channel_webhook": {"channel/send": [SENT]},
     "runner_local": {
@@ -103,5 +104,7 @@ def options_of(folder: Path) -> Iterator[dict[str, Any]]:
             "OPENAI_BASE_URL": endpoint.base,
             "OPENAI_MODEL": "m",
             "CRON_TRIGGERS": json.dumps(TICKS),
+            "ANIMUS_WEBHOOKS": json.dumps(WEBHOOKS),
+            "ANIMUS_WEBHOOK_LISTEN_ADDR": "127.0.0.1:0",
         }
         yield {"env": env, "allow_writes": False, "copy": copied, "timeout_s": 10.0}
