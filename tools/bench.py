@@ -1,8 +1,8 @@
 """Measure the framework against bare loops and a plugin written by hand, over real pipes.
 
-Every contender is a plugin process with a cleared environment; the measures of one round go
-through all contenders in turn, so that a slow moment of the machine hits them alike. The table has
-medians over the rounds, and the median of each round's ratio to `limit`; for the framework's plugins
+Every contender is a plugin process with a cleared environment; the contenders take turns at each
+measure, several times a round, so that a slow moment of the machine hits them alike. The table has
+medians over all turns, and the median of each turn's ratio to `limit`; for the framework's plugins
 also to the bare loop that does the same work: the same types, the same functions, called alike.
 
     python tools/bench.py [--quick] [--rounds N] [--only NAME] [--json FILE]
@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any, Final, Literal
 
 from bench_client import BenchError, Contender
-from bench_measures import MEASURES, verify
+from bench_measures import MEASURES, Measure, verify
 
 LIMIT: Final = "limit"
 STRUCTS: Final = "routes_structs"
@@ -116,7 +116,7 @@ Samples = dict[str, dict[str, list[float | None]]]
 
 @dataclass
 class Results:
-    """Samples by contender and metric, one per round, None where a measure failed."""
+    """Samples by contender and metric, one per turn, None where a measure failed."""
 
     samples: Samples = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     problems: dict[str, str] = field(default_factory=dict)
@@ -127,12 +127,12 @@ class Results:
         print(f"!!! SKIPPED {contender}: {what}: {problem}", file=sys.stderr, flush=True)
 
     def value(self, contender: str, key: str) -> float | None:
-        """The median over all rounds."""
+        """The median over all turns."""
         known = [sample for sample in self.samples[contender][key] if sample is not None]
         return median(known) if known else None
 
     def ratio(self, contender: str, key: str, to: str = LIMIT) -> float | None:
-        """The median of the ratios to another contender in the same round."""
+        """The median of the ratios to another contender in the same turn."""
         pairs = zip(self.samples[contender][key], self.samples[to][key], strict=False)
         ratios = [ours / theirs for ours, theirs in pairs if ours is not None and theirs]
         return median(ratios) if ratios else None
@@ -173,24 +173,31 @@ def check_same(answers: Mapping[str, object], expected: Mapping[str, object]) ->
 
 
 def run_round(number: int, contenders: Sequence[Contender], results: Results) -> None:
-    """Every measure on every contender; each round begins with another contender."""
-    turn = number % len(contenders)
-    order = [*contenders[turn:], *contenders[:turn]]
-    for what, measure in MEASURES.items():
-        for contender in order:
-            try:
-                with contender.bounded():
-                    sample = measure(contender)
-            except FAILURES as problem:
-                results.blame(contender.name, what, problem)
-                contender.close()
-                continue
-            for key, value in sample.items():
-                seen = results.samples[contender.name][key]
-                seen.extend([None] * (number - len(seen)))
-                seen.append(value)
+    """Every measure on every contender; each turn begins with another contender."""
+    for what, (measure, turns) in MEASURES.items():
+        for turn in range(number * turns, (number + 1) * turns):
+            first = turn % len(contenders)
+            for contender in (*contenders[first:], *contenders[:first]):
+                take_turn(contender, what, measure, turn, results)
     for contender in contenders:
         contender.close()
+
+
+def take_turn(
+    contender: Contender, what: str, measure: Measure, turn: int, results: Results
+) -> None:
+    """One measure on one contender."""
+    try:
+        with contender.bounded():
+            sample = measure(contender)
+    except FAILURES as problem:
+        results.blame(contender.name, what, problem)
+        contender.close()
+        return
+    for key, value in sample.items():
+        seen = results.samples[contender.name][key]
+        seen.extend([None] * (turn - len(seen)))
+        seen.append(value)
 
 
 def figure(value: float) -> str:

@@ -1,7 +1,8 @@
 """What is measured, one function per measure; each returns numbers by metric key.
 
-To add a measure, write a function from a `Contender` to such a dict, add it to `MEASURES`, and name
-its metrics, and targets if it has any, in the `METRICS` table of `bench.py`.
+To add a measure, write a function from a `Contender` to such a dict, add it to `MEASURES` with how
+often the contenders take turns at it in one round, and name its metrics, and targets if it has any,
+in the `METRICS` table of `bench.py`.
 """
 
 import json
@@ -29,8 +30,8 @@ Measure = Callable[[Contender], Sample]
 
 SUBJECTS: Final = 50
 EVENTS: Final = 100_000
-SPAWNS: Final = 3
-GETS: Final = 5_000
+SPAWNS: Final = 5  # turns at one spawn each
+GETS: Final = 1_000  # in one turn
 BLOCKS: Final = 4
 SIZE_TOLERANCE: Final = 0.1
 PINGS: Final = 9
@@ -51,11 +52,6 @@ def list_frame(request_id: int) -> bytes:
 
 def start(contender: Contender) -> Sample:
     """A cold start as a host sees it, and the memory after the first answer."""
-    samples = [_start_once(contender) for _ in range(contender.times(SPAWNS))]
-    return {key: median(sample[key] for sample in samples) for key in samples[0]}
-
-
-def _start_once(contender: Contender) -> Sample:
     wire = contender.spawn()
     wire.ask(INITIALIZE)
     initialized_at = time.perf_counter()
@@ -73,10 +69,6 @@ def _start_once(contender: Contender) -> Sample:
 
 def manifest(contender: Contender) -> Sample:
     """The whole life of `--manifest`."""
-    return {"manifest_ms": median(_manifest_ms(contender) for _ in range(contender.times(SPAWNS)))}
-
-
-def _manifest_ms(contender: Contender) -> float:
     began = time.perf_counter()
     command = [*contender.command, "--manifest"]
     probe = subprocess.run(
@@ -90,7 +82,7 @@ def _manifest_ms(contender: Contender) -> float:
     elapsed_ms = (time.perf_counter() - began) * 1e3
     if probe.returncode or json.loads(probe.stdout)["plugin_kind"] != "subject_backend":
         raise BenchError(f"--manifest failed\n{probe.stderr.decode()}")
-    return elapsed_ms
+    return {"manifest_ms": elapsed_ms}
 
 
 def sequential_get(contender: Contender) -> Sample:
@@ -225,15 +217,21 @@ def verify(contender: Contender) -> dict[str, object]:
     return answers
 
 
-MEASURES: Final[dict[str, Measure]] = {
-    "start": start,
-    "manifest": manifest,
-    "sequential_get": sequential_get,
-    "pipelined_get": partial(pipelined, method="get", frame=get_frame, per_block=256, blocks=80),
-    "pipelined_list": partial(pipelined, method="list", frame=list_frame, per_block=32, blocks=40),
-    "stream": stream,
-    "ping_stream": ping_beside_stream,
-    "ping_sleep": partial(ping, how="sleep"),
-    "ping_spin": partial(ping, how="spin"),
-    "frames": frames,
+MEASURES: Final[dict[str, tuple[Measure, int]]] = {
+    "start": (start, SPAWNS),
+    "manifest": (manifest, SPAWNS),
+    "sequential_get": (sequential_get, 5),
+    "pipelined_get": (
+        partial(pipelined, method="get", frame=get_frame, per_block=256, blocks=40),
+        2,
+    ),
+    "pipelined_list": (
+        partial(pipelined, method="list", frame=list_frame, per_block=32, blocks=20),
+        2,
+    ),
+    "stream": (stream, 2),
+    "ping_stream": (ping_beside_stream, 1),
+    "ping_sleep": (partial(ping, how="sleep"), 1),
+    "ping_spin": (partial(ping, how="spin"), 1),
+    "frames": (frames, 1),
 }
