@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import gc
 import os
-import re
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -27,9 +26,8 @@ if TYPE_CHECKING:
 SERVED_BY_FLAG: Final = frozenset({"--manifest", "-m"})
 MODULE: Final = "<module>"
 MACHINERY: Final = ("importlib.", "_frozen_importlib", "runpy")
-RUNS: Final = re.compile(r"^(?P<indent>[ \t]*)[^#\n]*?\b(?P<what>\w+)\.run\(", re.MULTILINE)
-FUNCTION: Final = re.compile(r"^(?P<indent>[ \t]*)(?:async )?def (?P<name>\w+)", re.MULTILINE)
-PLAIN_IMPORT: Final = re.compile(r"^[ \t]*import ([\w., \t]+)", re.MULTILINE)
+RUN: Final = ".run("
+DEFINITIONS: Final = ("def ", "async def ")
 TAKEN: Final = r"\bimport\b[^\n(]*(?:\([^)]*)?\b{name}\b|\b{module}\.{name}\("
 
 NEVER_RUN: Final = "was never run: its file has to call run()"
@@ -233,6 +231,8 @@ def _comes_to_run(frames: list[FrameType]) -> bool:
         return len(above) == len(frames) - 1 and above[-1] is program and "run" in names
     if next(_runs(_text(program)), None) is not None:
         return True
+    import re
+
     texts = [_text(frame) for frame in above]
     for i, frame in enumerate(above[:-1]):
         module = str(frame.f_globals.get("__name__", "")).rpartition(".")[2]
@@ -254,18 +254,50 @@ def _text(frame: FrameType) -> str:
         return f"from . import {', '.join(names)}\n{runs}"
 
 
+# Without regular expressions: to compile them costs every start more than all of this.
+
+
 def _runs(text: str) -> Iterator[str]:
     """The functions that call `run` on something that is not a module; "" for the module itself."""
-    modules = {
-        name.strip().rpartition(" ")[2].partition(".")[0]
-        for names in PLAIN_IMPORT.findall(text)
-        for name in names.split(",")
-    }
-    for found in RUNS.finditer(text):
-        if found["what"] not in modules:
-            yield _function_around(text[: found.start()], len(found["indent"]))
+    lines = text.splitlines()
+    calls = [(i, name) for i, line in enumerate(lines) if RUN in line and (name := _run_by(line))]
+    if not calls:
+        return
+    modules = set(_imported(lines))
+    for number, name in calls:
+        if name not in modules:
+            yield _function_around(lines[:number], _indent(lines[number]))
 
 
-def _function_around(before: str, indent: int) -> str:
-    around = [f for f in FUNCTION.finditer(before) if len(f["indent"]) < indent]
-    return around[-1]["name"] if around else ""
+def _run_by(line: str) -> str:
+    """The name before `.run(` in a line of code; "" if there is none."""
+    code = line.partition("#")[0]
+    end = code.find(RUN)
+    while end >= 0:
+        start = end
+        while start and (code[start - 1].isalnum() or code[start - 1] == "_"):
+            start -= 1
+        if start < end:
+            return code[start:end]
+        end = code.find(RUN, end + 1)
+    return ""
+
+
+def _imported(lines: list[str]) -> Iterator[str]:
+    """The names that lines such as `import a, b.c as d` bind."""
+    for line in lines:
+        first, _, names = line.strip().partition(" ")
+        if first == "import":
+            for name in names.partition("#")[0].split(","):
+                yield name.strip().rpartition(" ")[2].partition(".")[0]
+
+
+def _function_around(before: list[str], indent: int) -> str:
+    for line in reversed(before):
+        if _indent(line) < indent and (code := line.lstrip()).startswith(DEFINITIONS):
+            return code.partition("def ")[2].partition("(")[0].strip()
+    return ""
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
