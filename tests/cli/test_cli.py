@@ -365,20 +365,50 @@ def modules(folder: Path, file: str, *flags: str) -> set[str]:
     return set(line.split()[1:])
 
 
-@pytest.mark.parametrize("first", ["structs.subject", "app", "engine.frames"])
-def test_whatever_is_imported_first_msgspec_comes_without_ballast(first: str) -> None:
-    code = f"import animus_routes.{first}, sys; print('typing_extensions' in sys.modules)"
-    command = [sys.executable, "-S", "-c", code]
+BALLAST = "{'typing_extensions', 'platform', 'textwrap'}"
+
+
+def printed(code: str) -> str:
+    """What a Python prints that has imported nothing by itself."""
     paths = os.pathsep.join(path for path in sys.path if path)
     done = subprocess.run(
-        command,
+        [sys.executable, "-S", "-c", code],
         check=False,
         env={"PYTHONPATH": paths},
         capture_output=True,
         timeout=BOUND_S,
         text=True,
     )
-    assert (done.stdout, done.stderr) == ("False\n", "")
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.parametrize("first", ["structs.subject", "app", "engine.frames"])
+def test_whatever_is_imported_first_msgspec_comes_without_ballast(first: str) -> None:
+    code = f"import animus_routes.{first}, sys; print({BALLAST} & set(sys.modules))"
+    assert printed(code) == "set()\n"
+
+
+USED_LATER = """
+import animus_routes.structs.subject as subject
+import msgspec, platform, sys, textwrap, typing_extensions, uuid
+schema = msgspec.json.schema(subject.Subject)
+assert schema["$defs"]["Subject"]["description"].startswith("A ")
+seen = getattr(uuid, "platform", platform)  # uuid of Python 3.13 imports it no more
+assert seen.python_version() == platform.python_version()
+assert uuid.uuid1().version == 1 and textwrap.dedent("  a") == "a"
+print(all(hasattr(module, "__file__") for module in (platform, textwrap, typing_extensions)))
+"""
+
+
+def test_what_msgspec_came_without_is_there_once_it_is_used() -> None:
+    assert printed(USED_LATER) == "True\n"
+
+
+def test_what_a_program_has_imported_before_is_left_alone() -> None:
+    code = f"import platform, textwrap, sys, animus_routes.app; print({BALLAST} & set(sys.modules))"
+    assert "'platform'" in printed(code)
+    assert "'textwrap'" in printed(code)
 
 
 @pytest.mark.parametrize("flags", [[], ["--manifest"]])
@@ -386,6 +416,7 @@ def test_a_struct_plugin_imports_nothing_heavy(folder: Path, flags: list[str]) -
     loaded = modules(folder, "tasks.py", *flags)
     # runpy itself needs importlib.util and the like, but none of these.
     assert loaded & (HEAVY | {"pydantic", "typing_extensions", "json", "subprocess"}) == set()
+    assert loaded & {"platform", "textwrap"} == set()
     types = {name for name in loaded if name.startswith("animus_routes.structs.")}
     assert types <= {"animus_routes.structs._struct", "animus_routes.structs.subject"}
     assert {name for name in loaded if name.startswith("animus_routes.roles.")} == {
