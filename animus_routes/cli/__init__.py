@@ -24,6 +24,7 @@ COMMANDS = {
     "build": "make the one file that a host installs",
     "install": "build that file, and have the host install it",
     "schema": "print an app's methods, params, results and errors as an OpenRPC document",
+    "inspect": "a page in the browser to look at a plugin and to try it",
     "explain": "what the protocol says of a method, a type or a kind: animus-routes explain NAME",
 }
 ANSWERS = frozenset({"-h", "--help"})

@@ -62,19 +62,26 @@ def run(
         A result for each check that was wanted.
     """
     with Bench(candidate, options) as bench:
-        results = list(_results(bench, chosen or Chosen(), progress))
+        found = list(results(bench, chosen or Chosen(), progress))
         return Report(
             target=candidate.target,
             command=candidate.command,
             seed=options.seed,
             manifest=bench.manifest,
-            results=results,
+            results=found,
         )
 
 
-def _results(
+def results(
     bench: Bench, chosen: Chosen, progress: Callable[[int, int, str], object] | None
 ) -> Iterator[Result]:
+    """The result of each check that is wanted, as it comes.
+
+    Args:
+        bench: Where.
+        chosen: Which checks.
+        progress: As for `run`.
+    """
     found = list(cases(bench))
     wanted = [case for case in found if chosen.has(bench, case)]
     tried: dict[str, Result] = {}
