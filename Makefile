@@ -8,7 +8,7 @@ READY = $(VENV)/.installed
 help:              ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
-.PHONY: help demo test lint format types codegen drift docs site dist bench bench-stores prove edits new-projects check clean
+.PHONY: help demo test lint format types codegen drift docs screenshots site dist bench bench-stores prove edits new-projects check clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
@@ -39,6 +39,9 @@ codegen: $(READY)  ## write the wire types from schemas/, names and Protocols fr
 
 drift: $(READY)    ## fail if generated code differs from what the schemas produce
 	$(BIN)/python tools/codegen.py --check
+
+screenshots: $(READY)  ## take the pictures of docs/inspect.md anew; needs chromium
+	$(BIN)/python tools/screenshots.py
 
 docs: $(READY)     ## run every code block of README and docs
 	$(BIN)/python -m pytest tests/docs

@@ -23,7 +23,12 @@ sys.path.insert(0, str(ROOT / "tests" / "docs"))
 from doc_blocks import Page, blocks  # noqa: E402 - README's blocks, as the tests run them
 
 BOUND_S = 600.0
-WHEEL_HAS = ("animus_routes/py.typed", "animus_routes/cli/__init__.py")
+WHEEL_HAS = (
+    "animus_routes/py.typed",
+    "animus_routes/cli/__init__.py",
+    "animus_routes/inspector/static/index.html",
+    "animus_routes/inspector/static/main.js",
+)
 SDIST_HAS = (
     "animus_routes/py.typed",
     "CHANGELOG.md",

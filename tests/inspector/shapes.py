@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from animus_routes import App, Context
-from animus_routes.errors import Invalid
+from animus_routes import App, Context, NotFound
 
 app = App(kind="custom", name="animus-custom-shapes", version="1.0.0", description="Shapes")
 
@@ -43,7 +42,7 @@ def draw(
 
 @app.method("shape/refuse")
 def refuse() -> None:
-    raise Invalid("no such shape")
+    raise NotFound("shape 'round'")
 
 
 @app.method("shape/wait")

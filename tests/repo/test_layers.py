@@ -31,6 +31,7 @@ FLOORS = (
     ("conformance",),
     ("dev",),
     ("build",),
+    ("inspector",),
     ("pytest_plugin", "cli"),
     ("_frozen",),
 )

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 import pytest
-from repo_files import REPO, hand_written, tree
+from repo_files import REPO, files, hand_written, tree
 
 MODULE_LINES = 400
 FUNCTION_LINES = 50
@@ -42,6 +42,11 @@ def functions(name: str) -> Iterator[tuple[str, int]]:
 def test_a_module_can_be_read_at_once(name: str) -> None:
     lines = len((REPO / name).read_text("utf-8").splitlines())
     assert lines <= bound(name, LARGER_MODULES, MODULE_LINES)
+
+
+@pytest.mark.parametrize("name", files("*.js", "*.css"))
+def test_a_file_of_the_page_can_be_read_at_once(name: str) -> None:
+    assert len((REPO / name).read_text("utf-8").splitlines()) <= MODULE_LINES
 
 
 @pytest.mark.parametrize("name", hand_written())

@@ -52,21 +52,18 @@ export function callCard(page, first, fill) {
       showAnswer(page, answer, call);
     }
   };
-  let count = 0;
+  let count = state.itemsLost.get(first.number) ?? 0;
   const item = (frame) => {
     items.hidden = false;
     count += 1;
     list.append(h("li", {}, h("span", { class: "muted" }, clock(frame.at)), " ", h("code", {}, frame.method), itemText(frame)));
     while (list.childElementCount > SHOWN_ITEMS) list.firstElementChild.remove();
-    const lost = state.itemsLost.get(call.number) ?? 0;
-    const all = Math.max(count, count + lost);
-    itemsTitle.textContent = all > SHOWN_ITEMS ? `${all} items, the last ${SHOWN_ITEMS} of them` : `${all} item${all === 1 ? "" : "s"}`;
+    itemsTitle.textContent = count > SHOWN_ITEMS ? `${count} items, the last ${SHOWN_ITEMS} of them` : `${count} item${count === 1 ? "" : "s"}`;
   };
   const seen = new Set();
   const takeStderr = (entry) => {
     const until = call.ms === null || call.state === "streaming" ? Infinity : call.at + call.ms / 1000 + STDERR_AFTER_S;
     if (entry.at < call.at || entry.at > until || seen.has(entry.seq)) return;
-    if (call.state === "lost" && seen.size && entry.at > call.at + 3600) return;
     seen.add(entry.seq);
     said.append(`${entry.text}\n`);
     stderr.hidden = false;

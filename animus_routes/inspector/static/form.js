@@ -262,10 +262,9 @@ function field(name, schema, isRequired, context) {
     read: () => made?.read(),
     fill: (value) => {
       if (value === undefined) {
-        if (box) {
-          box.checked = false;
-          hide();
-        }
+        if (box) box.checked = false;
+        hide();
+        if (!box) show(); // an empty one
         return;
       }
       if (box) box.checked = true;

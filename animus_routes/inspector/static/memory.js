@@ -15,6 +15,14 @@ export function remember(method, given) {
   }
 }
 
+export function forget(method) {
+  try {
+    localStorage.removeItem(key(method));
+  } catch {
+    // As above.
+  }
+}
+
 export function recall(method) {
   try {
     return JSON.parse(localStorage.getItem(key(method)));

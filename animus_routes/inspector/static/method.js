@@ -5,7 +5,7 @@ import { announce, button, chip, fold, freshId, h, prose } from "./dom.js";
 import { Unfinished, Unfit, paramsForm } from "./form.js";
 import { NotJSON, parse, pretty, shown } from "./json.js";
 import { ask } from "./link.js";
-import { recall, remember } from "./memory.js";
+import { forget, recall, remember } from "./memory.js";
 import { callsOf, card, state } from "./state.js";
 
 const SHOWN_CALLS = 20;
@@ -131,7 +131,7 @@ function sender(own, page) {
     problem,
     h("div", { class: "send" },
       h("button", { type: "submit", class: "primary" }, "Call"),
-      button("Clear", () => { fill(""); keep(); }, { class: "quiet" }),
+      button("Clear", () => { fill(""); forget(own.name); }, { class: "quiet" }),
       h("label", { class: "inline" }, "Wait ", seconds, " s"),
       own.one_way && h("label", { class: "inline" }, oneWay, " as a notification"),
       h("kbd", { title: "calls from anywhere in the form" }, "Ctrl + Enter"),
