@@ -6,6 +6,7 @@ import { ask, frameText, saveAddress } from "./link.js";
 import { state } from "./state.js";
 
 const CUT_BYTES = 64 * 1024;
+const CUT_PARAMS = 4000; // characters: what is as long has been cut
 const SHOWN_ITEMS = 200;
 const OPEN = new Set(["waiting", "late", "streaming"]);
 const TONES = { answered: "ok", streaming: "info", waiting: "info", failed: "bad", late: "warn", lost: "bad", cancelled: "warn" };
@@ -27,7 +28,7 @@ export function callCard(page, first, fill) {
 
   const buttons = () => [
     OPEN.has(call.state) && button(call.state === "streaming" ? "Stop" : "Cancel", () => page.run(() => ask("cancel", { call: call.number })), { class: "cancel" }),
-    fill && button("Use these params", () => fill(call.params), { class: "quiet" }),
+    fill && call.params.length < CUT_PARAMS && button("Use these params", () => fill(call.params), { class: "quiet" }),
   ];
   const update = (now) => {
     call = now;

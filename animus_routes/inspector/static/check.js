@@ -51,7 +51,7 @@ export function checkView(main, page) {
     h("h1", {}, "Check"),
     h("p", { class: "muted" }, "Starts the plugin anew, in empty folders, as hosts of every age do, and tries what they try. The plugin that this page talks to is not touched."),
     h("form", { class: "box wide", onsubmit: run },
-      h("label", { class: "inline" }, writes, " Try what acts on the system behind the plugin, too (", h("code", {}, "--allow-writes"), ")"),
+      h("label", { class: "inline" }, writes, h("span", {}, "Try what acts on the system behind the plugin, too (", h("code", {}, "--allow-writes"), ")")),
       h("div", { class: "send" }, begin, stop, h("label", { class: "inline" }, only, " only what failed")),
       bar, now, counts),
     list,

@@ -48,7 +48,8 @@ export function fold(title, ...content) {
 
 /** Prose, in which what stands between backticks is code. */
 export function prose(text) {
-  return text.split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));
+  const paragraphs = text.split(/\n\s*\n/).map((paragraph) => paragraph.replace(/\s*\n\s*(?!- )/g, " "));
+  return paragraphs.join("\n\n").split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));
 }
 
 const pad = (number, width) => String(number).padStart(width, "0");

@@ -4,7 +4,7 @@ import { duration, h, svg } from "./dom.js";
 import { state } from "./state.js";
 
 const WIDTH = 560;
-const HEIGHT = 34;
+const HEIGHT = 38;
 const EDGE = 10;
 const DECADES = [0.01, 0.1, 1, 10, 100, 1000, 10000, 100000]; // ms
 const ERRORS = new Set(["failed", "cancelled"]);
@@ -73,12 +73,12 @@ function plot(name, calls, median, x, ticks) {
   const title = `${name}: ${calls.length} calls, median ${duration(median)}`;
   return svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title, class: "plot" },
     ticks.map((value) => svg("line", { class: "grid", x1: x(value), x2: x(value), y1: 0, y2: HEIGHT })),
-    calls.map((call, index) => svg("circle", { class: ERRORS.has(call.state) ? "dot bad" : "dot", cx: x(call.ms).toFixed(1), cy: 8 + ((index * 7) % 19), r: 3.2 },
+    calls.map((call, index) => svg("circle", { class: ERRORS.has(call.state) ? "dot bad" : "dot", cx: x(call.ms).toFixed(1), cy: 8 + ((index * 7) % 19), r: 4 },
       svg("title", {}, `call ${call.number}: ${duration(call.ms)}`))),
     svg("line", { class: "median", x1: x(median), x2: x(median), y1: 2, y2: HEIGHT - 2 }));
 }
 
 function scale(ticks, x) {
-  return svg("svg", { viewBox: `0 0 ${WIDTH} 16`, role: "img", "aria-label": `from ${duration(ticks[0])} to ${duration(ticks.at(-1))}, each line is ten times the one before`, class: "plot" },
-    ticks.map((value, index) => svg("text", { x: x(value), y: 12, "text-anchor": index === 0 ? "start" : index === ticks.length - 1 ? "end" : "middle" }, value < 1 ? `${value} ms` : value < 1000 ? `${value} ms` : `${value / 1000} s`)));
+  return svg("svg", { viewBox: `0 0 ${WIDTH} 20`, role: "img", "aria-label": `from ${duration(ticks[0])} to ${duration(ticks.at(-1))}, each line is ten times the one before`, class: "plot" },
+    ticks.map((value, index) => svg("text", { x: x(value), y: 15, "text-anchor": index === 0 ? "start" : index === ticks.length - 1 ? "end" : "middle" }, value < 1 ? `${value} ms` : value < 1000 ? `${value} ms` : `${value / 1000} s`)));
 }
