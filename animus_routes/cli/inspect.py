@@ -23,8 +23,8 @@ def main(arguments: list[str]) -> int:
     asked = _parser().parse_args(arguments)
     missing = [name for name in NEEDS if find_spec(name) is None]
     if missing:
-        what = f"inspect needs {', '.join(missing)}"
-        say(f"{what}: {sys.executable} -m pip install 'animus-routes[inspect]'")
+        what = f"animus-routes inspect needs {', '.join(missing)}"
+        say(f"{what}: pip install 'animus-routes[inspect]'")
         return 1
     wrong = [pair for pair in asked.env if pair.find("=") < 1]
     if wrong or not asked.project.is_dir():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shlex
 import socket
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 import uvicorn
 
 from animus_routes.conformance.candidate import candidate
+from animus_routes.dev.watching import of_command, of_python
 from animus_routes.engine.stderr import say
 from animus_routes.inspector.desk import Desk
 from animus_routes.inspector.guard import Guard
@@ -100,18 +102,21 @@ def main() -> int:
 
 
 def _desk(asked: Asked) -> Desk:
+    """What is looked at, and what that is made of.
+
+    Raises:
+        NotAnApp: There is no such target.
+    """
     found = candidate(asked.target)
-    is_word = asked.target is None or Path(asked.target).exists() or " " not in asked.target
-    app = None
-    folder = None
-    if is_word and found.file is None:
-        app = [asked.target] if asked.target is not None else []
-        where = named(asked.target) if asked.target is not None else configured()
-        file = where.file()
-        folder = Path(file).resolve().parent if file else None
+    words = shlex.split(asked.target or "")
+    is_app = found.file is None and len(words) < 2
+    watched = of_command(found.command)
+    if is_app:
+        app = named(asked.target) if asked.target is not None else configured()
+        watched = of_python(Path(app.file() or app.place))
     project = Path(asked.project)
-    target = Target(found.target, found.command, app, project, asked.env)
-    return Desk([asked.target] if asked.target is not None else [], target, folder)
+    target = Target(asked.target, found.target, found.command, is_app, project, asked.env)
+    return Desk(target, watched)
 
 
 def _listen(asked: Asked) -> socket.socket:

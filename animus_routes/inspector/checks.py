@@ -12,8 +12,6 @@ import msgspec
 from animus_routes.inspector.checking import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from animus_routes.inspector.feed import Feed
     from animus_routes.inspector.plugin import Target
 
@@ -23,14 +21,9 @@ TAIL_CHARS: Final = 2000
 
 
 class Checks:
-    """The last run of the checks; there is one at a time.
+    """The last run of the checks; there is one at a time."""
 
-    Args:
-        named: The target as it was named; nothing for the one that pyproject.toml names.
-    """
-
-    def __init__(self, named: Sequence[str], target: Target, feed: Feed) -> None:
-        self._named = [*named]
+    def __init__(self, target: Target, feed: Feed) -> None:
         self._target = target
         self._feed = feed
         self._process: asyncio.subprocess.Process | None = None
@@ -65,15 +58,13 @@ class Checks:
             await task
 
     async def _run(self, *, allow_writes: bool) -> None:
-        named = self._named[0] if self._named else None
-        asked = Asked(named, allow_writes, self._target.env)
+        asked = Asked(self._target.named, allow_writes, self._target.env)
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
             "-m",
             "animus_routes.inspector.checking",
             msgspec.json.encode(asked).decode(),
-            cwd=self._target.cwd,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

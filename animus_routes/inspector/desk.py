@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any, Self
 from animus_routes.inspector.checks import Checks
 from animus_routes.inspector.feed import Feed
 from animus_routes.inspector.plugin import Inspected, Target
-from animus_routes.inspector.watch import Watch, sources_of
+from animus_routes.inspector.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
-    from pathlib import Path
+    from collections.abc import Coroutine
+
+    from animus_routes.dev.watching import Watched
 
 
 class Desk:
     """An async context manager: the plugin is started in it, and nothing is left behind it.
 
     Args:
-        named: The target as it was named; nothing for the one that pyproject.toml names.
-        target: What that is.
-        app_folder: Where its sources are, if it is an app of this framework.
+        target: What is looked at.
+        watched: What it is made of.
 
     Attributes:
         feed: What the page is told.
@@ -30,11 +30,11 @@ class Desk:
         watch: Restarts it on changes.
     """
 
-    def __init__(self, named: Sequence[str], target: Target, app_folder: Path | None) -> None:
+    def __init__(self, target: Target, watched: Watched) -> None:
         self.feed = Feed()
         self.inspected = Inspected(target, self.feed)
-        self.checks = Checks(named, target, self.feed)
-        self.watch = Watch(self.inspected, sources_of(target.command, app_folder), self.feed)
+        self.checks = Checks(target, self.feed)
+        self.watch = Watch(self.inspected, watched, self.feed)
         self._target = target
         self._tasks: set[asyncio.Task[Any]] = set()
 

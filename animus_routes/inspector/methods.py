@@ -18,8 +18,7 @@ from animus_routes.routing.registry import Registry
 from animus_routes.values.hints import wire_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from animus_routes.roles import MethodRow, Role
 
@@ -180,20 +179,19 @@ def _with_text(schema: dict[str, Any], text: str | None) -> dict[str, Any]:
     return {**schema, "description": text} if text else schema
 
 
-def document_of(target: Sequence[str], cwd: Path) -> dict[str, Any] | None:
+def document_of(named: str | None) -> dict[str, Any] | None:
     """The OpenRPC document of an app; None if it is no app, or cannot be described.
 
     It is asked of a process of its own, because that imports the author's module.
 
     Args:
-        target: The app as it was named; nothing for the one that pyproject.toml names.
-        cwd: Where.
+        named: The app as it was named; None for the one that pyproject.toml names.
     """
+    target = [] if named is None else [named]
     command = [sys.executable, "-P", "-m", "animus_routes", "schema", *target]
     try:
         done = subprocess.run(
             command,
-            cwd=cwd,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=SCHEMA_S,

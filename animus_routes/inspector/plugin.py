@@ -40,16 +40,18 @@ class Target(msgspec.Struct, frozen=True):
     """What is looked at.
 
     Attributes:
-        shown: As it was named.
+        named: As it was named; None for the app that pyproject.toml names.
+        shown: The same for people.
         command: What starts it.
-        app: As `animus-routes schema` takes it, if it may be an app of this framework.
+        is_app: It may be an app of this framework, so that it is asked for its OpenRPC document.
         cwd: Where it is started.
         env: Variables besides those that a host passes on.
     """
 
+    named: str | None
     shown: str
     command: list[str]
-    app: list[str] | None
+    is_app: bool
     cwd: Path
     env: dict[str, str] = {}
 
@@ -109,8 +111,8 @@ class Inspected:
             await self._end("the plugin was restarted")
             self._be(Status("starting", begun=self.status.begun + 1))
             document = None
-            if self.target.app is not None:
-                document = self._in_thread(document_of, self.target.app, self.target.cwd)
+            if self.target.is_app:
+                document = self._in_thread(document_of, self.target.named)
             try:
                 running = await self._in_thread(self._start, records)
             except (HostError, RpcError, OSError) as error:
