@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 EXAMPLE: Final = "tasks_sqlite.py"
-SIZE: Final = (1200, 700)
+SIZE: Final = (1190, 640)
 MOST_BYTES: Final = 150_000
 TASKS: Final = (
     {"title": "Write the release notes", "status": "ready", "priority": 2, "labels": ["docs"]},
