@@ -26,6 +26,7 @@ COMMANDS = {
     "schema": "print an app's methods, params, results and errors as an OpenRPC document",
     "inspect": "a page in the browser to look at a plugin and to try it",
     "explain": "what the protocol says of a method, a type or a kind: animus-routes explain NAME",
+    "completion": "print a script with which bash, zsh or fish completes this command line",
 }
 ANSWERS = frozenset({"-h", "--help"})
 

@@ -1,11 +1,12 @@
-"""`animus-routes explain METHOD|TYPE|KIND`."""
+"""`animus-routes explain METHOD|TYPE|KIND|ERROR`."""
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
-from animus_routes.describe import explaining
+from animus_routes.describe import explaining, named_errors
 from animus_routes.engine.stderr import say
 from animus_routes.errors import unknown
 from animus_routes.roles import KINDS, role
@@ -14,27 +15,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from animus_routes.describe.explaining import FieldText, MethodText, TypeText
+    from animus_routes.describe.named_errors import ErrorText
 
 COLUMNS: Final = 96
+CODE: Final = re.compile(r"-\d{1,9}")
 USAGE: Final = (
-    "usage: animus-routes explain METHOD|TYPE|KIND [--json], such as\n"
+    "usage: animus-routes explain METHOD|TYPE|KIND|ERROR [--json], such as\n"
     "    animus-routes explain subject/list\n"
     "    animus-routes explain Subject\n"
-    "    animus-routes explain subject_backend"
+    "    animus-routes explain subject_backend\n"
+    "    animus-routes explain -32602\n"
+    "    animus-routes explain NotFound"
 )
 
 
 def main(arguments: list[str]) -> int:
-    """Print what the protocol says of a method, a wire type or a plugin kind; 2 if it is none."""
+    """Print what the protocol says of a method, a type, a kind or an error; 2 if it is none."""
     as_json = "--json" in arguments
     names = [one for one in arguments if one != "--json"]
-    if len(names) != 1 or names[0].startswith("-"):
+    if len(names) != 1 or (names[0].startswith("-") and not CODE.fullmatch(names[0])):
         say(USAGE)
         return 0 if names[:1] in (["-h"], ["--help"]) else 2
     name = names[0]
     found: list[Any] = [*explaining.find_methods(name)] or [*explaining.find_types(name)]
     if name in KINDS:
         found = [explaining.explained(role(name), row) for row in role(name).methods]
+    told = named_errors.find_errors(name)
+    if not found and (told or CODE.fullmatch(name)):
+        _write(_as_json(told) if as_json else "\n".join(_errors(name, told)))
+        return 0
     if not found and name not in KINDS:
         say(_unknown(name))
         return 2
@@ -50,10 +59,22 @@ def _write(text: str) -> None:
 
 def _unknown(name: str) -> str:
     methods = {row.name for _, row in explaining.methods()}
-    what = "method" if "/" in name else "type or kind"
-    return unknown(
-        what, name, sorted(methods if "/" in name else {*explaining.type_names(), *KINDS})
-    )
+    what = "method" if "/" in name else "type, kind or error"
+    named = {one.name for one in named_errors.named_errors()}
+    known = methods if "/" in name else {*explaining.type_names(), *KINDS, *named}
+    return unknown(what, name, sorted(known))
+
+
+def _errors(name: str, found: Iterable[ErrorText]) -> Iterator[str]:
+    if CODE.fullmatch(name):
+        yield named_errors.meaning(int(name))
+    for one in found:
+        yield ""
+        yield from _wrapped(f"{one.name}: {one.text}", "")
+        yield f'  code {one.code}, data.category "{one.category}"'
+        if one.prefix:
+            yield f'  its message begins with "{one.prefix}"'
+        yield from (f"  {kind}: {how}" for kind, how in one.kinds.items())
 
 
 def _as_json(found: list[Any]) -> str:

@@ -5,19 +5,28 @@ from __future__ import annotations
 import shutil
 import subprocess
 from shlex import join
+from typing import TYPE_CHECKING
 
-from animus_routes.cli.build import built_by, parser
+from animus_routes.cli import build
 from animus_routes.engine.stderr import say
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 HOST = "animus"
 
 
+def parser(command: str) -> ArgumentParser:
+    """What `install` takes besides what `build` does."""
+    found = build.parser(command)
+    found.add_argument("--force", action="store_true", help="over an earlier version")
+    return found
+
+
 def main(arguments: list[str]) -> int:
     """Build, say what is run, run it; the exit code is the host's, or 1 where there is no host."""
-    asking = parser("install")
-    asking.add_argument("--force", action="store_true", help="over an earlier version")
-    options = asking.parse_args(arguments)
-    built, code = built_by(options)
+    options = parser("install").parse_args(arguments)
+    built, code = build.built_by(options)
     if code:
         return code
     command = built.install(force=options.force)

@@ -23,6 +23,7 @@ from animus_routes.loading import (
 from animus_routes.serving.launch import print_manifest
 
 STATIC = "--static"
+USAGE = f"manifest [{STATIC}] [APP]"
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> NoReturn:
     `--static` it is only read.
     """
     rest = [argument for argument in arguments if argument != STATIC]
-    target = only_target(rest, "manifest [--static] [APP]")
+    target = only_target(rest, USAGE)
     if rest != arguments:
         _print_static(target)
     claim()

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from animus_routes.roles import MethodRow, Role
     from animus_routes.routing.router import Registration
 
+USAGE = "routes [APP] [--json]"
 COLUMNS = ("method", "need", "handler", "params", "result", "where")
 
 
 def main(arguments: list[str]) -> int:
     """Print every method of the app and of its roles; 1 if the app has problems."""
     as_json = "--json" in arguments
-    target = only_target([a for a in arguments if a != "--json"], "routes [APP] [--json]")
+    target = only_target([a for a in arguments if a != "--json"], USAGE)
     _, out = claim()  # what the author's module prints is not our output
     app = load(target)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from animus_routes.engine.program import hold_collector
 from animus_routes.engine.stderr import say
@@ -16,6 +16,8 @@ from animus_routes.serving.launch import (
     serve,
 )
 
+USAGE: Final = "run [APP] [--manifest]"
+
 
 def main(arguments: list[str]) -> NoReturn:
     """Serve an app; its module is imported once the wire is out of its reach.
@@ -24,7 +26,7 @@ def main(arguments: list[str]) -> NoReturn:
     command is all that a host needs. A host is told why an app cannot be imported.
     """
     targets = [argument for argument in arguments if argument not in MANIFEST_FLAGS]
-    target = only_target(targets, "run [APP] [--manifest]")
+    target = only_target(targets, USAGE)
     if len(targets) < len(arguments):
         claim()
         print_manifest(load(target))

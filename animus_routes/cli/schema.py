@@ -7,10 +7,12 @@ from animus_routes.engine.wire import claim, write_all
 from animus_routes.errors import ConfigurationError
 from animus_routes.loading import fail, import_as_probed, load, only_target
 
+USAGE = "schema [APP]"
+
 
 def main(arguments: list[str]) -> int:
     """Print the document; 1 if the app has problems."""
-    target = only_target(arguments, "schema [APP]")
+    target = only_target(arguments, USAGE)
     _, out = claim()  # what the author's module prints is not our output
     import_as_probed()
     app = load(target)

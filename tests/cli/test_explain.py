@@ -42,6 +42,12 @@ def test_a_method_is_told_with_its_params_its_items_and_its_result() -> None:
         ("Subject", '  status: SubjectStatus (optional, "ready" if left out)'),
         ("Subject", '  created_at: date and time (optional, "now" if left out)'),
         ("subject.SubjectStatus", "  ready | in-progress | blocked | done | cancelled"),
+        ("-32602", "-32602: invalid params; hosts take it as an answer"),
+        ("-32602", "NotFound: Nothing has this id."),
+        ("-32603", "  transport_backend: code -32603"),
+        ("-32301", "-32301: a code of the plugin's own, or of its kind; hosts take it as more than a failure: they may restart the plugin and ask again"),
+        ("Unavailable", "  provider: message begins with provider unavailable"),
+        ("not_found", '  its message begins with "not found: "'),
         ("AgentNotification", "  AgentOutput | AgentThinking | AgentToolCall | AgentToolResult | AgentError"),
         ("SubjectPatch", "  assignee: text or null; null clears it, and leaving it out leaves it (optional)"),
         ("DaemonEventRecord", "  schema: text (required)"),
@@ -69,7 +75,7 @@ def test_machines_get_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["Subjct"], "unknown type or kind 'Subjct'; did you mean 'Subject'?"),
+        (["Subjct"], "unknown type, kind or error 'Subjct'; did you mean 'Subject'?"),
         (["subject/lst"], "unknown method 'subject/lst'; did you mean 'subject/list'?"),
         ([], "usage: animus-routes explain METHOD|TYPE|KIND"),
         (["a", "b"], "usage: animus-routes explain METHOD|TYPE|KIND"),
