@@ -187,8 +187,8 @@ def test_bash_is_offered_commands_apps_and_what_follows_a_colon(folder: Path) ->
     split = ("animus-routes", "run", "two.py", ":", "o")
     assert in_bash(folder, "animus-routes run two.py:o", *split) == ["one", "other"]
     assert in_bash(folder, "animus-routes nonsense ", "animus-routes", "nonsense", "") == []
-    split = ("animus-routes", "run", "plugins/m")
-    assert in_bash(folder, "animus-routes run plugins/m", *split) == ["plugins/my\\ plugin.py"]
+    words_ = ("animus-routes", "run", "plugins/m")
+    assert in_bash(folder, "animus-routes run plugins/m", *words_) == ["plugins/my\\ plugin.py"]
 
 
 FISH = "animus-routes completion fish | source; complete -C'animus-routes run t'"
