@@ -50,7 +50,7 @@ class Takes(NamedTuple):
 # What commands without a parser take besides their options, which their usage has.
 PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "call": ("APP|METHOD", "METHOD", "PARAMS"),
-    "completion": ("SHELL", ""),
+    "completion": ("bash|zsh|fish", ""),
     "explain": ("EXPLAINED", ""),
 }
 
@@ -221,17 +221,10 @@ def _explained(word: str, _before: list[str]) -> Iterator[Candidate]:
             yield from (Candidate(name, f"type of {crate}") for name in module.__all__)
 
 
-def _shells(_word: str, _before: list[str]) -> Iterator[Candidate]:
-    from animus_routes.cli.completion import SHELLS
-
-    yield from map(Candidate, SHELLS)
-
-
 CALLED: Final[Mapping[str, Callable[[str, list[str]], Iterator[Candidate]]]] = {
     "APP": _apps,
     "EXPLAINED": _explained,
     "KIND": _kinds,
     "METHOD": _methods,
-    "SHELL": _shells,
     "TARGET": _targets,
 }
