@@ -8,7 +8,7 @@ READY = $(VENV)/.installed
 help:              ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
-.PHONY: help demo test lint format types codegen drift docs screenshots site dist bench bench-stores prove edits new-projects check clean
+.PHONY: github-schema help demo test lint format types codegen drift docs screenshots site dist bench bench-stores prove edits new-projects check clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
@@ -68,6 +68,9 @@ edits: $(READY)    ## let a host talk to a plugin while its file is edited a hun
 
 new-projects: $(READY)  ## make a new project of every kind in both families, and try all of it
 	ANIMUS_NEW_ALL=1 $(BIN)/python -m pytest tests/dev/test_new.py
+
+github-schema: $(READY)  ## take GitHub's description of its issues from npm, for tests; needs npm
+	$(BIN)/python tools/github_schema.py
 
 check: lint types drift test  ## run lint, types, drift and tests; the docs are tests
 

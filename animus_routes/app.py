@@ -57,7 +57,8 @@ class App(Declaration):
     ) -> None:
         """Serve `subject/watch` by listing subjects and comparing them with those of the time before.
 
-        A watch tells of what is created, updated, status-changed or deleted from its beginning on. It
+        A watch tells of what is created, updated, status-changed or deleted from its acknowledgement on,
+        before which it lists what there is. It
         asks for what was updated since the latest change that it has seen; from time to time for
         everything, because what is gone is told by its absence alone. A poll that fails is logged once,
         and tried again after a pause that doubles, or when the error's `data.retry_after_s` says.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from animus_routes.routing.declaration import Declaration
     from animus_routes.routing.route import Route
-    from animus_routes.waking import Source
+    from animus_routes.waking import Source, Sources
 
 JITTER: Final = 0.1  # of a pause, either way: not every plugin asks at the same moment
 TIMES: Final = ("created_at", "updated_at")
@@ -71,30 +71,51 @@ def watch_by_polling(
 
     @app.method("subject/watch")
     def watch(request: SubjectWatchRequest, ctx: Context[Any]) -> Iterator[dict[str, Any]]:
-        """Tell of changes by comparing lists."""
+        """Tell of changes by comparing lists. What there is before is known when this returns."""
         asked: dict[str, Any] = to_builtins(request.filter) or {}
         if request.kind is not None:
             asked["kind"] = [request.kind]
         usual_s = every_s(ctx.settings) if callable(every_s) else every_s
         poll = Poll(app, ctx, {k: v for k, v in asked.items() if k not in {"cursor", "limit"}})
-        pauses = Pauses(usual_s, longest_s)
-        number, full = 0, False
-        words = None if sources is None else sources.begin(ctx)
-        try:
-            while not ctx.cancelled:
-                try:
-                    yield from poll.changes(full=full or number % full_every == 0)
-                except Exception as error:  # noqa: BLE001 - of the author's list: the next poll may do
-                    pause_s = pauses.after(error, ctx)
-                else:
-                    number, full, pause_s = number + 1, False, pauses.usual()
-                if words is not None and not pauses.failures:
-                    full = words.wait(ctx, pause_s)
-                elif ctx.wait(pause_s):
-                    return
-        finally:
-            if sources is not None and words is not None:
-                sources.end(words)
+        return _watched(poll, Pauses(usual_s, longest_s), full_every, sources)
+
+
+def _watched(
+    poll: Poll, pauses: Pauses, full_every: int, sources: Sources | None
+) -> Iterator[dict[str, Any]]:
+    """Learn what there is, then give what watches it."""
+    pause_s = pauses.usual()
+    try:
+        list(poll.changes(full=True))
+    except Exception as error:  # noqa: BLE001 - of the author's list: the next poll may do
+        pause_s = pauses.after(error, poll.ctx)
+    else:
+        pause_s = pause_s if sources is None else 0.0  # nobody has listened until now
+    return _changes(poll, pauses, pause_s, full_every, sources)
+
+
+def _changes(
+    poll: Poll, pauses: Pauses, pause_s: float, full_every: int, sources: Sources | None
+) -> Iterator[dict[str, Any]]:
+    number, full = 0 if pauses.failures else 1, False
+    words = None if sources is None else sources.begin(poll.ctx)
+    try:
+        while True:
+            if words is not None and not pauses.failures:
+                full = words.wait(poll.ctx, pause_s) or full
+            elif poll.ctx.wait(pause_s):
+                return
+            if poll.ctx.cancelled:
+                return
+            try:
+                yield from poll.changes(full=full or number % full_every == 0)
+            except Exception as error:  # noqa: BLE001 - as above
+                pause_s = pauses.after(error, poll.ctx)
+            else:
+                number, full, pause_s = number + 1, False, pauses.usual()
+    finally:
+        if sources is not None and words is not None:
+            sources.end(words)
 
 
 class Pauses:
@@ -126,7 +147,7 @@ class Pauses:
         return max(pause_s * (1 + spread), wanted_s * (1 + abs(spread)))  # never before its time
 
 
-def _sources(woken_by: Source) -> Any:
+def _sources(woken_by: Source) -> Sources:
     from animus_routes.waking import Sources
 
     return Sources(woken_by)
@@ -142,7 +163,7 @@ class Poll:
     """
 
     def __init__(self, app: Declaration, ctx: Context[Any], asked: dict[str, Any]) -> None:
-        self._ctx = ctx
+        self.ctx = ctx
         self._asked = asked
         self._known: dict[str, Seen] | None = None
         self._latest: str | None = None
@@ -224,13 +245,13 @@ class Poll:
             page = self._call(self._list, {**asked, **({"cursor": cursor} if cursor else {})})
             yield from map(_whole, page["subjects"])
             cursor = page.get("next_cursor")
-            if not cursor or self._ctx.cancelled:
+            if not cursor or self.ctx.cancelled:
                 return
             self._sure = self._sure or page["fetched_at"]
 
     def _call(self, route: Route, params: dict[str, Any]) -> Any:
         """What the handler answers, as a host decodes it."""
-        around = surroundings_of(self._ctx)
+        around = surroundings_of(self.ctx)
         request = Request(route.name, 0, Raw(encode(params)))
         ctx = Context(around, request, route.subject_kind)
         scope, failure = scope_of(ctx), None

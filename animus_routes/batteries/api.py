@@ -16,11 +16,12 @@ It needs httpx, which the first call imports.
 from __future__ import annotations
 
 import math
+import re
 from collections import OrderedDict
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Self, TypeVar, cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -92,6 +93,9 @@ class Kept(NamedTuple):
 class Api:
     """One system. Threads may share it; nothing is opened before the first call.
 
+    A header or a URL that cannot be one does not fail here, so that a lifespan and with it the handshake
+    do not: every call is `Unavailable` then, without its value.
+
     Args:
         name: Of the system, for messages.
         url: Where its paths begin.
@@ -100,9 +104,6 @@ class Api:
         kinds: What statuses mean for this system in particular, as for `failure`.
         judge: What an answer of any status means for this system in particular, given its status, its
             headers and its body: for errors in a 200, say. None leaves it to `failure`.
-
-    Raises:
-        Unavailable: A header or the URL cannot be one. Its value is not in the message.
     """
 
     def __init__(
@@ -117,13 +118,8 @@ class Api:
     ) -> None:
         self.name = name
         self._url = url.strip().rstrip("/")
-        if urlsplit(self._url).scheme not in {"http", "https"} or not urlsplit(self._url).hostname:
-            raise Unavailable(f"the address of {name} is no http URL")
         self._headers = {"user-agent": "animus-routes", "accept": "application/json"}
-        for field, value in headers.items():
-            if not (value.strip().isascii() and value.strip().isprintable()):
-                raise Unavailable(f"what `{field}` is to be for {name} cannot stand in a header")
-            self._headers[field.lower()] = value.strip()
+        self._headers |= {field.lower(): value.strip() for field, value in headers.items()}
         self._timeout_s = timeout_s
         self._kinds = kinds
         self._judge = judge
@@ -163,7 +159,7 @@ class Api:
             path: Below the URL of the system, percent-encoded, or a whole URL below it.
             params: For the query; those that are None are left out.
             type: What msgspec decodes the body as.
-            timeout_s: As of the class, for this call.
+            timeout_s: As of the class, for this call; if nothing comes by then, no other call is held up.
 
         Raises:
             NamedError: As `failure` says; an answer that is not JSON of that type is `Unavailable`.
@@ -196,10 +192,19 @@ class Api:
 
     def trouble(self) -> str | None:
         """Why nothing is asked now, for a health check; None if calls are sent."""
-        refusal = self._held()
+        refusal = self._unusable() or self._held()
         return None if refusal is None else refusal.message
 
     # Limits and outages ---------------------------------------------------------------------------
+
+    def _unusable(self) -> NamedError | None:
+        """Why it cannot be asked at all, by what it was made with."""
+        if re.match(r"https?://[^/\s]", self._url) is None:
+            return Unavailable(f"the address of {self.name} is no http URL")
+        wrong = [n for n, v in self._headers.items() if not (v.isascii() and v.isprintable())]
+        if wrong:
+            return Unavailable(f"{self.name}: what was given for `{wrong[0]}` is no header")
+        return None
 
     def _held(self) -> NamedError | None:
         with self._lock:
@@ -228,12 +233,14 @@ class Api:
     def _called(
         self, method: str, place: str, body: Any, kind: type[T], timeout_s: float | None
     ) -> Answer[T]:
-        if (refusal := self._held()) is not None:
+        if (refusal := self._unusable() or self._held()) is not None:
             raise refusal
         failures = self._failures
         try:
             found = self._answered(method, place, body, kind, timeout_s or self._timeout_s)
         except NamedError as error:
+            if timeout_s is not None and "status" not in error.data:
+                raise  # who waits for less than usual learns nothing about the others
             raise self._hold(error, failures) from error.__cause__
         self._failures = 0
         return found

@@ -10,8 +10,7 @@ A row's dispatch label is what workflows can wait for, whatever the tracker call
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast, get_args
 
 import msgspec
 
@@ -23,27 +22,33 @@ if TYPE_CHECKING:
 
     from animus_routes.structs.subject import Subject, SubjectFilter
 
-__all__ = ["Meaning", "StatusMap", "Statuses"]
+__all__ = ["Meaning", "StatusMap", "StatusWord", "Statuses"]
 
 WORDS: Final[tuple[str, ...]] = get_args(SubjectStatus)
+
+
+StatusWord = Annotated[
+    str, msgspec.Meta(pattern="(?i)^(ready|in[-_]?progress|blocked|done|cancelled)$")
+]
+"""One of the host's five words; also as `InProgress` or `in_progress`."""
 
 
 class Meaning(msgspec.Struct, frozen=True):
     """What a tracker's word stands for.
 
     Attributes:
-        status: One of the host's five words; also as `InProgress` or `in_progress`.
+        status: One of the host's words.
         dispatch_label: What workflows may be triggered by.
         description: For people.
     """
 
-    status: str
+    status: StatusWord
     dispatch_label: str | None = None
     description: str | None = None
 
 
-StatusMap = dict[str, str | Meaning]
-"""A tracker's words with what they mean; as a setting, `{"In Review": "in-progress"}` in JSON."""
+StatusMap = dict[str, StatusWord | Meaning]
+"""A tracker's words with what they mean; as a setting, `{"In Review": "in-progress"}` in JSON, and held to it."""
 
 
 class Statuses:
@@ -122,7 +127,7 @@ class Statuses:
 
 def _meaning(word: str, given: str | Meaning) -> Meaning:
     found = Meaning(given) if isinstance(given, str) else given
-    status = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", found.status.strip()).lower().replace("_", "-")
+    status = found.status.strip().lower().replace("_", "-").replace("inprogress", "in-progress")
     if status not in WORDS:
         raise InvalidRequest(
             f"the status '{word}' cannot mean '{found.status:.40}': one of {', '.join(WORDS)}"

@@ -63,7 +63,7 @@ class Board:
             with self.changed:
                 self.asked.append(filter.updated_since)
                 self.changed.notify_all()
-            return [s for s in self.subjects.values() if filter.matches(s)]
+            return [s for s in list(self.subjects.values()) if filter.matches(s)]
 
         @app.method("subject/get")
         def get(id: str) -> Subject | None:
@@ -116,12 +116,12 @@ def test_word_from_outside_is_a_poll_and_a_burst_is_one() -> None:
     board, outside = Board(), Outside()
     app = board.app(every_s=3600, woken_by=outside)
     with TestClient(app, timeout_s=WAIT_S) as client, client.stream("task/watch") as watch:
-        board.polled(1)
+        board.polled(2)
         board.put("task:1", 1)
         for _ in range(20):
             outside.says()
         assert next(watch)["event"]["change_kind"] == "created"
-        assert len(board.asked) == 2
+        assert len(board.asked) == 3
     assert outside.closed.wait(WAIT_S)
 
 
@@ -130,13 +130,13 @@ def test_word_that_something_is_gone_asks_for_everything() -> None:
     board.put("task:1", 1)
     app = board.app(every_s=3600, woken_by=outside)
     with TestClient(app, timeout_s=WAIT_S) as client, client.stream("task/watch") as watch:
-        board.polled(1)
+        board.polled(2)
         del board.subjects["task:1"]
         outside.says()
-        board.polled(2)
+        board.polled(3)
         outside.says(full=True)
         assert next(watch)["event"]["change_kind"] == "deleted"
-    assert board.asked == [None, "2026-01-01T00:00:01Z", None]
+    assert board.asked == [None, *["2026-01-01T00:00:01Z"] * 2, None]
 
 
 def test_the_source_is_open_while_somebody_watches() -> None:
@@ -146,12 +146,12 @@ def test_the_source_is_open_while_somebody_watches() -> None:
         assert outside.opened == 0
         with client.stream("task/watch"):
             with client.stream("task/watch"):
-                board.polled(2)
+                board.polled(4)
                 assert outside.opened == 1
             assert not outside.closed.is_set()
         assert outside.closed.wait(WAIT_S)
         with client.stream("task/watch"):
-            board.polled(3)
+            board.polled(6)
             assert outside.opened == 2
 
 
@@ -227,6 +227,16 @@ def test_a_change_of_the_native_status_is_told_with_what_it_was(
     assert {name: event[name] for name in told if name in event} == wanted
 
 
+def test_what_changes_after_the_acknowledgement_is_told() -> None:
+    board = Board()
+    app = board.app(every_s=0.01)
+    with TestClient(app, timeout_s=WAIT_S) as client, client.stream("task/watch") as watch:
+        assert watch.ack == {"watching": True}
+        assert board.asked
+        board.put("task:1", 1)
+        assert next(watch)["event"]["change_kind"] == "created"
+
+
 def test_what_changes_while_pages_are_read_is_asked_for_again() -> None:
     """A page that was read says nothing of a change that came after it, though a later page does."""
     board = Board()
@@ -252,7 +262,7 @@ def test_what_changes_while_pages_are_read_is_asked_for_again() -> None:
         at = "2026-01-01T00:00:03Z"
         first = board.subjects["task:1"]
         if len(since) > 1:
-            found = [s for s in board.subjects.values() if filter.matches(s)]
+            found = [s for s in list(board.subjects.values()) if filter.matches(s)]
             return SubjectList(subjects=found, fetched_at=at)
         return SubjectList(subjects=[first], next_cursor="2", fetched_at=at)
 

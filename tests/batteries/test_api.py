@@ -326,10 +326,15 @@ def test_the_token_goes_nowhere_else(server: Server, api: Api) -> None:
 
 @pytest.mark.parametrize("value", ["s3c\nret", "gehéim"])
 def test_a_header_that_cannot_be_one_is_refused_without_its_value(value: str) -> None:
-    error = raised(lambda: Api("Tracker", "http://127.0.0.1:1", {"authorization": value}))
+    api = Api("Tracker", "http://127.0.0.1:1", {"authorization": value})
+    error = raised(lambda: api.get("/"))
+    assert isinstance(error, Unavailable)
     assert "`authorization`" in error.message
     assert value not in error.message
-    assert "no http URL" in raised(lambda: Api("Tracker", "ftp://x", {})).message
+    assert api.trouble() == error.message
+    for url in ("ftp://x", "", "http://"):
+        assert "no http URL" in (Api("Tracker", url, {}).trouble() or "")
+    assert isinstance(raised(lambda: Api("Tracker", "http://[x", {}).get("/")), Unavailable)
 
 
 def test_nobody_there_is_unavailable_and_a_closed_one_opens_again(server: Server, api: Api) -> None:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from animus_routes import InvalidRequest
-from animus_routes.batteries.statuses import Meaning, Statuses
+from animus_routes.batteries.statuses import Meaning, Statuses, StatusMap
+from animus_routes.handlers.settings import decoded
 from animus_routes.structs.subject import Subject, SubjectFilter
 
 WORDS = Statuses(
@@ -57,6 +59,18 @@ def test_the_table_is_what_the_schema_tells() -> None:
     told = {hint.native_status: (hint.maps_to, hint.dispatch_label) for hint in WORDS.hints()}
     assert told["In Review"] == ("in-progress", "code-review")
     assert list(told) == ["Todo", "Doing", "In Review", "Done"]
+
+
+@pytest.mark.parametrize("text", ['{"x": "open"}', '{"x": {"status": "open"}}', '{"x": 1}', "x"])
+def test_as_a_setting_a_meaning_that_is_no_status_is_malformed(text: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(decoded(StatusMap, text), StatusMap)
+
+
+def test_as_a_setting_it_is_json() -> None:
+    text = '{"Doing": "InProgress", "Spec": {"status": "ready", "dispatch_label": "write"}}'
+    found = Statuses({}).changed(decoded(StatusMap, text))
+    assert (found.status("Doing"), found.meaning("Spec").dispatch_label) == ("in-progress", "write")
 
 
 def test_a_meaning_that_is_no_status_is_refused() -> None:

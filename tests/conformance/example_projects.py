@@ -13,6 +13,7 @@ from conformance_runs import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "examples"))
 
 from chat_endpoint import Exchange, chat_endpoint
+from github_server import TOKEN, github
 
 SCOPE = {"tenant_id": "t-1", "connection_id": "wa-1"}
 SENT = {
@@ -98,7 +99,7 @@ def respond(exchange: Exchange) -> None:
 def options_of(folder: Path) -> Iterator[dict[str, Any]]:
     """Options of a check with which every story of an example can be played."""
     copied = project(folder)
-    with chat_endpoint() as endpoint:
+    with chat_endpoint() as endpoint, github() as tracker:
         endpoint.respond = respond
         env = {
             "OPENAI_BASE_URL": endpoint.base,
@@ -106,5 +107,9 @@ def options_of(folder: Path) -> Iterator[dict[str, Any]]:
             "CRON_TRIGGERS": json.dumps(TICKS),
             "ANIMUS_WEBHOOKS": json.dumps(WEBHOOKS),
             "ANIMUS_WEBHOOK_LISTEN_ADDR": "127.0.0.1:0",
+            "GITHUB_TOKEN": TOKEN,
+            "GITHUB_REPOS": "o/r,o/two",
+            "GITHUB_API_URL": tracker.url,
+            "GITHUB_POLL_S": "0.2",
         }
         yield {"env": env, "allow_writes": False, "copy": copied, "timeout_s": 10.0}
