@@ -18,6 +18,7 @@ COMMANDS = {
     "routes": "show every method: handler, params, result, what is missing",
     "call": "start an app as a host does, call one method, show what comes back",
     "check": "try whether a plugin, in any language, works with the real host",
+    "shell": "keep one process of a plugin, and call it by hand",
     "dev": "serve a host, and start the plugin anew whenever one of its files changes",
     "record": "pass a conversation between a host and a plugin through, into a file",
     "replay": "play a recorded conversation to a plugin, and tell what differs",

@@ -7,8 +7,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from animus_routes.cli.params import NotParamsError, is_params, read_params
 from animus_routes.describe.static import runs_of
+from animus_routes.dev.params import NotParamsError, is_params, read_params
 from animus_routes.engine.program import NEVER_RUN
 from animus_routes.engine.stderr import say
 from animus_routes.engine.wire import write_all

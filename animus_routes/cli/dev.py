@@ -7,13 +7,10 @@ import os
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from animus_routes.engine.stderr import say
 from animus_routes.loading import NotAnApp
-
-if TYPE_CHECKING:
-    from animus_routes.dev.watching import Watched
 
 FAILED: Final = 1
 WRONG: Final = 2
@@ -28,13 +25,15 @@ meanwhile waits, and open watches begin again."""
 def main(arguments: list[str]) -> int:
     """Serve a host until it is done; the plugin's exit code, 1 if it has none, 2 for wrong usage."""
     asked = _parser().parse_args(arguments)
+    from animus_routes.dev.targets import chosen
     from animus_routes.serving.launch import on_terminal
 
     try:
-        command, watched = _plugin(asked.target)
+        found = chosen(asked.target)
     except NotAnApp as error:
         say(str(error))
         return WRONG
+    command = found.command
     if asked.manifest:
         os.execv(command[0], [*command, "--manifest"])  # noqa: S606 - it takes the place of this process
     if on_terminal():
@@ -47,26 +46,11 @@ def main(arguments: list[str]) -> int:
         say(EXTRA)
         return FAILED
     from animus_routes.dev.restarting import Development
-
-    return Development(command, watched.also(asked.watch)).run()
-
-
-def _plugin(target: str | None) -> tuple[list[str], Watched]:
-    """What starts it, and what it is made of.
-
-    Raises:
-        NotAnApp: There is none.
-    """
-    from animus_routes.conformance.candidate import by_name, candidate
     from animus_routes.dev.watching import of_command, of_python
-    from animus_routes.loading import configured, named
 
-    found = candidate(target)
-    if found.file is not None or (target is not None and shlex.split(target)[1:]):
-        return found.command, of_command(found.command)
-    app = named(target) if target is not None else configured()
-    file = app.file()
-    return by_name(app), of_python(Path(file) if file is not None else Path(app.place))
+    place = found.file
+    watched = of_command(command) if place is None else of_python(place)
+    return Development(command, watched.also(asked.watch)).run()
 
 
 def _parser() -> argparse.ArgumentParser:

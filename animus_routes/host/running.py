@@ -107,6 +107,7 @@ class PluginProcess:
         stderr: int | IO[bytes] | None = subprocess.PIPE,
         on_notification: Callable[[Notification], object] | None = None,
         on_frame: Callable[[bytes], object] | None = None,
+        process_group: int | None = None,
     ) -> Self:
         """Start a plugin in the environment that the host gives it.
 
@@ -119,12 +120,20 @@ class PluginProcess:
             on_notification: Called for each notification, on the reader's thread; what has been
                 passed on is not kept for long.
             on_frame: Called for each line that the plugin writes, on the reader's thread.
+            process_group: As for `subprocess.Popen`; 0 keeps Ctrl-C at a terminal from the plugin.
 
         Raises:
             HostError: The command cannot be started.
         """
         environment = host_environment(env_required, env)
-        process = spawn(command, stdin=subprocess.PIPE, stderr=stderr, cwd=cwd, env=environment)
+        process = spawn(
+            command,
+            stdin=subprocess.PIPE,
+            stderr=stderr,
+            cwd=cwd,
+            env=environment,
+            process_group=process_group,
+        )
         assert process.stdout is not None
         return cls(process, Inbox(process.stdout, on_notification, on_frame))
 
