@@ -78,13 +78,18 @@ class Direction:
         self.ended.set()
 
     def _read(self) -> bytes:
+        """The next bytes; b"" at the end, and when nobody reads any longer what is passed on."""
+        poller = select.poll()
+        poller.register(self._source.fileno(), select.POLLIN)
+        poller.register(self._sink.fileno(), 0)  # it only tells that
         while True:
+            found = dict(poller.poll())
+            if self._sink.fileno() in found:
+                return b""
             try:
                 return os.read(self._source.fileno(), CHUNK_BYTES)
             except BlockingIOError:
-                poller = select.poll()
-                poller.register(self._source.fileno(), select.POLLIN)
-                poller.poll()
+                continue
             except OSError:
                 return b""
 

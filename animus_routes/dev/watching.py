@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 State = tuple[int, int, int]  # of a file: when it was modified, its size, its inode
 Snapshot = dict[str, State]
 
-EXTRA: Final = "animus-routes dev needs watchfiles: pip install 'animus-routes[watch]'"
+EXTRA: Final = (
+    "animus-routes dev needs watchfiles: pip install watchfiles, or animus-routes with its extra "
+    "`watch`"
+)
 # Beside hidden folders and virtual environments, what holds no sources of an author's.
 NOT_SOURCES: Final = frozenset({"__pycache__", "node_modules", "site-packages", "build", "dist"})
 # What plugins and editors write.

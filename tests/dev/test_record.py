@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from animus_routes.host import Plugin
 
 BOUND_S = 30
 ROUTES = [sys.executable, "-m", "animus_routes"]
+BARE = {
+    "PATH": os.environ["PATH"]
+}  # nothing in it may be secret, so there is no manifest to ask for
 SECRET = 'sesame/"öffne" dich 12'
 
 PLUGIN = """
@@ -260,6 +264,38 @@ def test_a_killed_recorder_leaves_whole_lines_and_no_plugin(
     recording = read(tmp_path / "got.jsonl")
     assert len(lines_of(recording, "host")) > 2
     assert recording.entries[-1].exit_code is None
+
+
+def test_a_side_that_is_closed_is_closed_for_the_other_one(tmp_path: Path) -> None:
+    """A plugin learns that its host reads no more, and a host that its plugin does not."""
+    program = "import os, select; p = select.poll(); p.register(1, 0); p.poll(); os._exit(5)"
+    command = [*ROUTES, "record", "-o", "got.jsonl", "--"]
+    with subprocess.Popen(
+        [*command, sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=BARE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(BOUND_S) == 5
+    deaf = "import os, time; os.close(0); os.write(1, b'closed'); time.sleep(60)"
+    with subprocess.Popen(
+        [*command, sys.executable, "-c", deaf],
+        cwd=tmp_path,
+        env=BARE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.read(6) == b"closed"
+        poller = select.poll()
+        poller.register(process.stdin.fileno(), 0)
+        assert poller.poll(BOUND_S * 1000)
+        process.terminate()
+        assert process.wait(BOUND_S) == -signal.SIGTERM
 
 
 def test_a_full_disk_does_not_end_the_conversation(tmp_path: Path) -> None:
