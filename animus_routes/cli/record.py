@@ -30,17 +30,13 @@ def main(arguments: list[str]) -> int:
     if not words:
         say("record what? animus-routes record -o FILE -- CMD")
         return WRONG
-    from animus_routes.loading import NotAnApp
-
-    command = words
+    command = _command(words)
+    if not command:
+        return WRONG
     try:
-        command = _command(words)
         if ASKED & {*words[1:]}:
             os.execvp(command[0], command)  # noqa: S606 - it takes the place of this process
         return _record(asked, command)
-    except NotAnApp as error:
-        say(str(error))
-        return WRONG
     except ValueError as error:
         say(f"--mask: {error}")
         return WRONG
@@ -52,8 +48,8 @@ def main(arguments: list[str]) -> int:
 def _record(asked: argparse.Namespace, command: list[str]) -> int:
     from animus_routes.dev.keeping import Keeper
     from animus_routes.dev.paths import Paths
-    from animus_routes.dev.recording import new_file
     from animus_routes.dev.relay import end_as, relay
+    from animus_routes.dev.sides import new_file
 
     Paths(asked.mask)  # a place that is none is told before anything starts
     fd, path = new_file(asked.output or Path(time.strftime("recording-%Y%m%d-%H%M%S.jsonl")))
@@ -70,13 +66,18 @@ def _record(asked: argparse.Namespace, command: list[str]) -> int:
 
 
 def _command(words: list[str]) -> list[str]:
-    """What starts the plugin; of one word, whatever `animus-routes check` takes."""
+    """What starts the plugin; of one word, whatever `animus-routes check` takes. Empty if nothing."""
     program = shutil.which(words[0])
     if program is not None:
         return [program, *words[1:]]
     from animus_routes.conformance.candidate import candidate
+    from animus_routes.loading import NotAnApp
 
-    return [*candidate(words[0]).command, *words[1:]]
+    try:
+        return [*candidate(words[0]).command, *words[1:]]
+    except NotAnApp as error:
+        say(str(error))
+        return []
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,14 +7,14 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
-from animus_routes.dev.masking import Masking, secret_variables
-from animus_routes.dev.recording import HOST, PLUGIN, Recorder
+from animus_routes.dev.sides import HOST, PLUGIN
 from animus_routes.engine.stderr import log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from animus_routes.dev.recording import Sender
+    from animus_routes.dev.recording import Recorder
+    from animus_routes.dev.sides import Sender
 
 PIECE_BYTES: Final = 64 * 1024 * 1024  # a line that has no end is kept in pieces of this size
 WAITING_BYTES: Final = 256 * 1024 * 1024  # a disk that is slower than this holds the wire up
@@ -59,6 +59,10 @@ class Keeper:
         self._thread.join(FINISH_S)
 
     def _run(self) -> None:
+        # Late, because hosts wait for the plugin's start.
+        from animus_routes.dev.masking import Masking, secret_variables
+        from animus_routes.dev.recording import Recorder
+
         masking = Masking(self._fields, secret_variables(self._command, log))
         with Recorder(self._fd, self._command, masking, log, self._began) as recorder:
             while isinstance(came := self._came.get(), tuple):

@@ -16,8 +16,9 @@ from animus_routes.serving.masks import MASK, Masks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-# Beside those of every plugin, what a host or a shell sets, and no manifest declares.
-COMMON: Final = frozenset({*BASE_VARIABLES, "TOKIO_WORKER_THREADS", "PWD", "OLDPWD", "SHLVL", "_"})
+# Beside those of every plugin, what a host, a shell or Python itself sets, and no manifest declares.
+OTHERS: Final = ("TOKIO_WORKER_THREADS", "PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE")
+COMMON: Final = frozenset({*BASE_VARIABLES, *OTHERS})
 SECRETIVE: Final = re.compile("TOKEN|KEY|SECRET|PASS|CREDENTIAL|AUTH", re.IGNORECASE)
 
 

@@ -14,24 +14,21 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 from msgspec import Raw, Struct
 
 from animus_routes.dev.masking import Masking
+from animus_routes.dev.sides import Sender, new_file
 from animus_routes.engine.wire import write_all
 from animus_routes.host.process import BAD_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-Sender = Literal["host", "plugin"]
-HOST: Final = "host"
-PLUGIN: Final = "plugin"
 FORMAT: Final = 1
 ABSENT: Final = Raw()
-MANY: Final = 10_000  # recordings of one name
 
 
 class BadRecordingError(Exception):
@@ -231,25 +228,6 @@ def _is_json(line: bytes) -> bool:
     except BAD_JSON:
         return False
     return b"\n" not in line
-
-
-def new_file(path: Path) -> tuple[int, Path]:
-    """Make a file for one recording. Nothing is overwritten: hosts start some plugins for each call.
-
-    Args:
-        path: Its name; if there is one already, `-2`, `-3` ... comes before the suffix.
-
-    Raises:
-        OSError: It cannot be made.
-    """
-    for number in range(1, MANY):
-        name = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
-        try:
-            return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), name
-        except FileExistsError:
-            if not path.is_file():  # a pipe or a device: it is what is asked for
-                return os.open(path, os.O_WRONLY), path
-    raise FileExistsError(f"there are {MANY} recordings called {path}")
 
 
 def read(path: Path) -> Recording:

@@ -13,14 +13,14 @@ from io import FileIO
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, cast
 
-from animus_routes.dev.recording import HOST, PLUGIN
+from animus_routes.dev.sides import HOST, PLUGIN
 from animus_routes.engine.wire import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
 
-    from animus_routes.dev.recording import Sender
+    from animus_routes.dev.sides import Sender
 
     Take = Callable[[float, Sender, bytes], object]
 

@@ -12,8 +12,8 @@ from msgspec import Struct, field
 from animus_routes.dev.differences import NOTHING, differences, shown
 from animus_routes.dev.masking import Masking
 from animus_routes.dev.paths import Paths
-from animus_routes.dev.recording import HOST, PLUGIN
 from animus_routes.dev.renaming import Renaming
+from animus_routes.dev.sides import HOST, PLUGIN
 from animus_routes.dev.transcript import STRAY, Transcript, frame_of
 from animus_routes.host.process import HostError, PluginTimeoutError
 from animus_routes.host.running import PluginProcess

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from animus_routes.dev.masking import Masking
-from animus_routes.dev.recording import BadRecordingError, Recorder, Recording, new_file, read
+from animus_routes.dev.recording import BadRecordingError, Recorder, Recording, read
+from animus_routes.dev.sides import new_file
 from animus_routes.host import Plugin
 
 BOUND_S = 30
@@ -361,3 +362,15 @@ def test_a_file_that_is_no_recording_is_told_where(tmp_path: Path, text: str, sa
     (tmp_path / "x.jsonl").write_text(text)
     with pytest.raises(BadRecordingError, match=said):
         read(tmp_path / "x.jsonl")
+
+
+def test_a_plugin_does_not_wait_for_what_its_recorder_needs() -> None:
+    code = (
+        "import sys; import animus_routes.cli.record, animus_routes.dev.keeping, animus_routes.dev.relay, "
+        "animus_routes.dev.paths; print([n for n in ('pydantic', 'asyncio', 'animus_routes.host', "
+        "'animus_routes.app') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=BOUND_S, check=True
+    )
+    assert done.stdout == "[]\n"

@@ -190,7 +190,9 @@ def test_a_session_that_the_plugin_ended_itself(folder: Path) -> None:
     change(folder, "os._exit(3)", "return {}")
     done = replay(folder, "--timeout", "0.5")
     assert done.returncode == 1
-    assert "the plugin is still running; then, it ended with exit code 3" in done.stdout
+    # Whether its host closed the wire was seen or not.
+    told = ("is still running; then, it ended with exit code 3", "exit code 0; then, it was 3")
+    assert any(text in done.stdout for text in told)
 
 
 @pytest.mark.parametrize(
