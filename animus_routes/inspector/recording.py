@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from animus_routes.dev.masking import Masking
-from animus_routes.dev.recording import Recorder, new_file
+from animus_routes.dev.recording import Recorder
+from animus_routes.dev.sides import new_file
 
 if TYPE_CHECKING:
     from pathlib import Path
