@@ -8,7 +8,7 @@ READY = $(VENV)/.installed
 help:              ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
-.PHONY: github-schema help demo test lint format types codegen drift docs screenshots site dist bench bench-stores prove edits new-projects check clean
+.PHONY: github-schema help demo test lint format types codegen drift docs screenshots site dist bench bench-stores prove edits new-projects real-agents check clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
@@ -59,6 +59,9 @@ bench: $(READY)    ## measure against a loop without a framework
 
 bench-stores: $(READY)  ## measure what a call of the storing examples costs as their stores grow
 	$(BIN)/python tools/bench_stores.py --json stores.json
+
+real-agents: $(READY)  ## install the real agents by npm, and run their providers with them
+	$(BIN)/python tools/real_agents.py
 
 prove: $(READY)    ## try the checks of plugins on every broken plugin and mutation
 	ANIMUS_PROVE=1 $(BIN)/python -m pytest tests/conformance

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from animus_routes.handlers.context import Context
 
-__all__ = ["Child", "ChildFailed", "run"]
+__all__ = ["Child", "ChildFailed", "ending", "run"]
 
 PATIENCE_S: Final = 2.0  # between SIGTERM and SIGKILL
 READ_STEP_MS: Final = 100  # how long a pipe that something else holds outlasts the command
@@ -183,18 +183,32 @@ class Child:
             yield line.removesuffix(b"\r").decode("utf-8", "replace")
         self.wait()
 
-    def json_lines(self) -> Iterator[Any]:
+    def json_lines(
+        self,
+        *,
+        line_bytes: int | None = None,
+        skipped: Callable[[bytes], object] | None = None,
+    ) -> Iterator[Any]:
         """Each line of its stdout that is JSON, decoded; others are kept for the message of `check`.
+
+        Half of a character, which programs leave that cut their texts, becomes a question mark.
+
+        Args:
+            line_bytes: The longest line that is read whole, 8 MiB if None; a longer one is not JSON.
+            skipped: Told of each line that is not JSON, or of its beginning; not of empty ones.
 
         Raises:
             Cancelled: The request was cancelled, or serving ended.
             Timeout: Its time was over.
         """
-        for line in self._lines():
+        for line in self._lines(line_bytes):
             try:
-                yield msgspec.json.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                self._stray = line.strip() or self._stray
+                yield _decoded(line)
+            except (ValueError, RecursionError):
+                if line.strip():
+                    self._stray = line.strip()
+                    if skipped is not None:
+                        skipped(line)
         self.wait()
 
     def wait(self) -> int:
@@ -222,7 +236,7 @@ class Child:
         """
         code = self.wait()
         if code:
-            how = f"ended with exit code {code}" if code > 0 else f"was ended by {_name(-code)}"
+            how = ending(code)
             said = (self.stderr.strip() or self._stray.decode("utf-8", "replace"))[-SHOWN:]
             text = f"'{self._command}' {how}{': ' if said else ''}{said}"
             raise ChildFailed(text, code, self.stderr)
@@ -256,12 +270,13 @@ class Child:
             elif has_ended:  # something below it still holds the pipe
                 return
 
-    def _lines(self) -> Iterator[bytes]:
+    def _lines(self, line_bytes: int | None = None) -> Iterator[bytes]:
+        most = LINE_BYTES if line_bytes is None else line_bytes
         held: list[bytes] = []
         size = 0
         for chunk in self._chunks():
             first, *rest = chunk.split(b"\n")
-            held.append(first[: max(LINE_BYTES - size, 0)])
+            held.append(first[: max(most - size, 0)])
             size += len(first)
             for piece in rest:
                 yield b"".join(held)
@@ -303,8 +318,27 @@ class Child:
             pipe.write(self._given or b"")
 
 
-def _name(number: int) -> str:
+def _decoded(line: bytes) -> Any:
+    """A line's value. JavaScript writes half of a surrogate pair as JSON, which msgspec refuses.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
     try:
-        return signal.Signals(number).name
+        return msgspec.json.decode(line)
+    except ValueError:  # what msgspec raises is one, too
+        import json
+
+        found = json.loads(line.decode("utf-8", "replace"))
+        whole = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
+        return msgspec.json.decode(whole)
+
+
+def ending(exit_code: int) -> str:
+    """How a command ended, as the rest of a sentence about it; the exit code is as of `Child`."""
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    try:
+        return f"was ended by {signal.Signals(-exit_code).name}"
     except ValueError:
-        return f"signal {number}"
+        return f"was ended by signal {-exit_code}"

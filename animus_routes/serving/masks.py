@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from animus_routes.engine.stderr import utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SHORTEST: Final = 4  # a shorter value is no secret, and would mask half of every line
 MASK: Final = "***"
@@ -31,21 +34,32 @@ class Masks:
         forms = self.forms()
         if value is None or not forms:
             return value
-        if isinstance(value, str):
-            return _without(forms, value)
-        from animus_routes.values.codecs import to_builtins
-
-        return _masked_json(forms, to_builtins(value))
+        return without(forms, value)
 
     def forms(self) -> list[str]:
         """What is masked: every form that text may have of a value."""
         values = [os.environ.get(name, "").strip() for name in self._names]
         if values != self._values:
-            long = {form for value in values if len(value) >= SHORTEST for form in _forms(value)}
-            # What was a secret once stays one; longer ones first, one may hold another.
-            self._forms = sorted({*self._forms, *long}, key=len, reverse=True)
+            # What was a secret once stays one.
+            self._forms = forms_of(values, self._forms)
             self._values = values
         return self._forms
+
+
+def forms_of(values: Iterable[str], known: Iterable[str] = ()) -> list[str]:
+    """How texts may have secrets, with what is known already; for `without`."""
+    found = {form for value in values if len(value) >= SHORTEST for form in _forms(value)}
+    # Longer ones first: one may hold another.
+    return sorted({*known, *found}, key=len, reverse=True)
+
+
+def without(forms: list[str], value: Any) -> Any:
+    """A value whose texts have none of these. What is neither text nor JSON becomes what it is written as."""
+    if isinstance(value, str):
+        return _without(forms, value)
+    from animus_routes.values.codecs import to_builtins
+
+    return _masked_json(forms, to_builtins(value))
 
 
 def _without(forms: list[str], text: str) -> str:

@@ -203,6 +203,18 @@ def test_a_line_that_is_too_long_is_cut(monkeypatch: pytest.MonkeyPatch) -> None
     assert called(work) == [100_000, 1]
 
 
+def test_a_line_of_json_may_be_longer_and_what_is_none_is_told() -> None:
+    code = r"""print('{"a": "' + 9_000_000 * 'x' + '"}'); print(); print('warning'); print('["\\ud83d!"]')"""
+    told: list[bytes] = []
+
+    def work(ctx: Context) -> list[Any]:
+        with python(code, ctx) as child:
+            return list(child.json_lines(line_bytes=10_000_000, skipped=told.append))
+
+    assert called(work) == [{"a": 9_000_000 * "x"}, ["?!"]]
+    assert told == [b"warning"]
+
+
 def test_only_json_is_decoded_and_the_rest_is_there_for_the_message() -> None:
     code = "print('warning'); print('{\"a\": 1}'); print('[2'); print(3); raise SystemExit(4)"
 

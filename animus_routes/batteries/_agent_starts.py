@@ -1,0 +1,83 @@
+"""How an agent is started: its words, its environment, its files, its MCP servers."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, cast
+
+from animus_routes.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from tempfile import TemporaryDirectory
+
+__all__ = ["Start", "flag", "mcp_servers"]
+
+
+class Start:
+    """An agent that is about to be started.
+
+    Attributes:
+        words: Its command line.
+        env: Its environment.
+    """
+
+    def __init__(self, words: list[str], env: dict[str, str]) -> None:
+        self.words = words
+        self.env = env
+        self._folder: TemporaryDirectory[str] | None = None
+
+    def file(self, name: str, text: str) -> str:
+        """The path of a file of its own, readable by this user only, for as long as the agent runs."""
+        from tempfile import TemporaryDirectory
+
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="animus-agent-", ignore_cleanup_errors=True)
+        path = os.path.join(self._folder.name, name)  # noqa: PTH118 - pathlib costs 5 ms
+        with open(path, "x", encoding="utf-8", opener=_private) as file:
+            file.write(text)
+        return path
+
+    def clean_up(self) -> None:
+        """Remove its files."""
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def flag(name: str) -> Callable[[Any, Start], None]:
+    """A row of `Agent.flags` for a flag with a value. One word, so that no value is taken for a flag."""
+
+    def add(value: Any, start: Start) -> None:
+        start.words.append(f"{name}={value}")
+
+    return add
+
+
+def mcp_servers(given: Any) -> dict[str, dict[str, Any]]:
+    """The MCP servers of a run, by name: `command`, `args` and `env`, or `url` and `headers`.
+
+    Args:
+        given: An object by names, the same below `mcpServers`, or a list whose items have a `name`.
+
+    Raises:
+        InvalidRequest: They are something else.
+    """
+    if isinstance(given, list):
+        items = [_object(item) for item in cast("list[object]", given)]
+        found = {item.pop("name", None): item for item in items}
+    else:
+        found = _object(_object(given).get("mcpServers", given))
+    servers = {name: _object(server) for name, server in found.items()}
+    for name, server in servers.items() or [("", {})]:
+        if not name or not isinstance(server.get("url") or server.get("command"), str):
+            raise InvalidRequest("mcp_servers: names, each with a 'command' or a 'url'")
+    return servers
+
+
+def _object(value: object) -> dict[str, Any]:
+    """A copy of an object; empty if it is anything else."""
+    return dict(cast("dict[str, Any]", value)) if isinstance(value, dict) else {}

@@ -1,0 +1,1 @@
+"""What `tools/real_agents.py` tries the real agents with."""
