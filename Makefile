@@ -8,7 +8,7 @@ READY = $(VENV)/.installed
 help:              ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
-.PHONY: github-schema help demo test lint format types codegen drift docs screenshots site dist bench bench-stores prove edits new-projects real-agents check clean
+.PHONY: github-schema help demo test lint format types codegen drift docs screenshots site dist bench bench-stores prove linear-types edits new-projects real-agents check clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
@@ -74,6 +74,11 @@ new-projects: $(READY)  ## make a new project of every kind in both families, an
 
 github-schema: $(READY)  ## take GitHub's description of its issues from npm, for tests; needs npm
 	$(BIN)/python tools/github_schema.py
+
+linear-types: $(READY)  ## compare what the tests take for Linear's schema with the types that Linear publishes
+	place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && \
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$$place" @linear/sdk && \
+	$(BIN)/python tools/linear_types.py "$$place"/node_modules/@linear/sdk/dist/*.d.mts
 
 check: lint types drift test  ## run lint, types, drift and tests; the docs are tests
 

@@ -316,10 +316,12 @@ class Api:
         return found
 
     def _read(self, text: bytes, kind: type[T]) -> T:
-        if not text.strip():
-            return cast("T", None)
         try:
-            found: T = msgspec.json.decode(text, type=kind)
+            found: T = (
+                msgspec.json.decode(text, type=kind)
+                if text.strip()
+                else msgspec.convert(None, kind)
+            )
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Unavailable(f"{self.name} answered with something else: {error}") from error
         return found

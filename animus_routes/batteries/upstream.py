@@ -206,12 +206,15 @@ def _said(found: Any) -> str:
     if isinstance(found, dict):
         fields: Any = found  # pyright: ignore[reportUnknownVariableType]
         said = next((said for word in WORDS if (said := _said(fields.get(word)))), "")
-        return said + _of_fields(fields.get("errors"), said)
+        return (said + _of_fields(fields.get("errors"), said)).removeprefix(": ")
     return ""
 
 
 def _of_fields(errors: Any, said: str) -> str:
-    """Which fields are wrong, where a list says so beside the message: `: title missing_field`."""
+    """Which fields are wrong, where a list or an object says so: `: title missing_field`."""
+    if isinstance(errors, dict):
+        told: dict[str, Any] = errors  # pyright: ignore[reportUnknownVariableType]
+        errors = [{"field": name, "message": text} for name, text in told.items()]
     found: list[Any] = errors[:3] if isinstance(errors, list) else []  # pyright: ignore[reportUnknownVariableType]
     named: list[dict[str, Any]] = [one for one in found if isinstance(one, dict)]
     texts = [" ".join(str(one[name]) for name in FIELDS if one.get(name)) for one in named]

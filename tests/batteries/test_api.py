@@ -286,7 +286,7 @@ def test_answers_that_are_torn_or_never_end_are_outages(
     assert "s3cret" not in repr(error.data) + error.message
 
 
-@pytest.mark.parametrize("body", [b"{", b'{"n": "x"}', b"<html>", b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"{", b'{"n": "x"}', b"<html>", b"\xff"])
 def test_an_answer_of_another_kind_is_unavailable(server: Server, api: Api, body: bytes) -> None:
     server.always(200, body)
     assert "answered with something else" in raised(lambda: api.get("/i", type=Item)).message

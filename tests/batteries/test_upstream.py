@@ -271,3 +271,10 @@ def test_an_author_s_own_error_says_when_to_come_back(kind: Any) -> None:
     assert (error.message, str(error)) == ("busy; retry in 2.5 s", "busy; retry in 2.5 s (-32603)")
     assert kind("busy").data == {"category": kind.name}
     assert kind().message != ""
+
+
+def test_jiras_refusals_name_the_fields() -> None:
+    body = {"errorMessages": [], "errors": {"summary": "You must specify a summary."}}
+    error = failure("Jira", 400, {}, json.dumps(body))
+    assert error is not None
+    assert error.message == "Jira answered 400: summary You must specify a summary."

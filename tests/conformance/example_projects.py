@@ -12,8 +12,12 @@ from conformance_runs import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "examples"))
 
+import jira_server
+import linear_server
 from chat_endpoint import Exchange, chat_endpoint
 from github_server import TOKEN, github
+from jira_server import jira
+from linear_server import linear
 
 SCOPE = {"tenant_id": "t-1", "connection_id": "wa-1"}
 SENT = {
@@ -99,11 +103,20 @@ def respond(exchange: Exchange) -> None:
 def options_of(folder: Path) -> Iterator[dict[str, Any]]:
     """Options of a check with which every story of an example can be played."""
     copied = project(folder)
-    with chat_endpoint() as endpoint, github() as tracker:
+    with chat_endpoint() as endpoint, github() as tracker, linear() as workspace, jira() as site:
+        workspace.team("ENG")
+        workspace.issue(workspace.teams[0], "there")
+        site.issue("ENG", "there")
         endpoint.respond = respond
         env = {
             "OPENAI_BASE_URL": endpoint.base,
             "OPENAI_MODEL": "m",
+            "LINEAR_API_URL": workspace.url,
+            "LINEAR_API_TOKEN": linear_server.TOKEN,
+            "JIRA_URL": site.url,
+            "JIRA_EMAIL": jira_server.EMAIL,
+            "JIRA_API_TOKEN": jira_server.TOKEN,
+            "JIRA_PROJECTS": "ENG",
             "CRON_TRIGGERS": json.dumps(TICKS),
             "ANIMUS_WEBHOOKS": json.dumps(WEBHOOKS),
             "ANIMUS_WEBHOOK_LISTEN_ADDR": "127.0.0.1:0",
@@ -113,3 +126,4 @@ def options_of(folder: Path) -> Iterator[dict[str, Any]]:
             "GITHUB_POLL_S": "0.2",
         }
         yield {"env": env, "allow_writes": False, "copy": copied, "timeout_s": 10.0}
+        assert workspace.violations == site.violations == []

@@ -1,0 +1,96 @@
+"""What a watch on a tracker hears of: changes that are made here, and the tracker's webhook.
+
+    hearing = Hearing("linear", lambda settings: (settings.secret, settings.port), gone=b'"remove"')
+    app.watch_by_polling(every_s=60, woken_by=hearing)
+    ...
+    hearing.changed()  # after a write: whoever watches is told at once
+
+`answered_at` is when an answer was given, by the tracker's own clock: the `fetched_at` of a list.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from animus_routes.batteries.webhooks import Delivery
+    from animus_routes.handlers.context import Context
+    from animus_routes.waking import Wake
+
+__all__ = ["Hearing", "answered_at"]
+
+REMEMBERED: Final = 1000  # ids of deliveries: one that comes again asks for nothing
+
+
+class Hearing:
+    """A source for `App.watch_by_polling`; see there for `woken_by`.
+
+    Args:
+        scheme: Whose webhook it is: a name in `batteries.signatures.SCHEMES`.
+        told: The secret and the port of the webhook, from the app's settings. Without either, nothing
+            listens. The port is on this machine's own address.
+        gone: What stands in a delivery that tells of a removal, after which everything is listed.
+    """
+
+    def __init__(
+        self, scheme: str, told: Callable[[Any], tuple[str, int | None]], *, gone: bytes
+    ) -> None:
+        self._scheme, self._told, self._gone = scheme, told, gone
+        self._wakes: list[Wake] = []
+
+    def changed(self, *, full: bool = False) -> None:
+        """Something was changed here: watches ask, for everything if it was removed."""
+        for wake in tuple(self._wakes):
+            wake(full=full)
+
+    @contextmanager
+    def __call__(self, ctx: Context[Any], wake: Wake, /) -> Generator[None, None, None]:
+        """Hear of changes while somebody watches."""
+        secret, port = self._told(ctx.settings)
+        self._wakes.append(wake)
+        try:
+            if not secret or port is None:
+                yield
+                return
+            from animus_routes.batteries.webhooks import listening
+
+            with listening(self._receiver(secret), port=port):
+                yield
+        finally:
+            self._wakes.remove(wake)
+
+    def _receiver(self, secret: str) -> Callable[[Delivery], int]:
+        from animus_routes.batteries.signatures import SCHEMES, delivery_id, is_signed
+
+        scheme, known = SCHEMES[self._scheme], deque[str](maxlen=REMEMBERED)
+
+        def receive(delivery: Delivery) -> int:
+            if not is_signed(scheme, [secret], delivery.headers, delivery.body):
+                return 401
+            name = delivery_id(scheme, delivery.headers) or ""
+            if not name or name not in known:
+                known.append(name)
+                self.changed(full=self._gone in delivery.body)
+            return 200
+
+        return receive
+
+
+def answered_at(headers: Mapping[str, str]) -> str | None:
+    """When an answer was given, as RFC 3339, by its `Date` header; None if there is none.
+
+    Args:
+        headers: The answer's; names in lower case.
+    """
+    from datetime import UTC
+    from email.utils import parsedate_to_datetime
+
+    try:
+        moment = parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
+    except ValueError:
+        return None
+    return moment.isoformat().replace("+00:00", "Z")
