@@ -22,6 +22,7 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Self, TypeVar, cast
 from urllib.parse import urlencode
+from zlib import compress, decompress
 
 import msgspec
 
@@ -82,7 +83,7 @@ class Answer(NamedTuple, Generic[T]):
 
 
 class Kept(NamedTuple):
-    """An answer that may be asked for again."""
+    """An answer that may be asked for again; its body is compressed, as lists are very repetitive."""
 
     etag: str
     headers: Mapping[str, str]
@@ -124,7 +125,7 @@ class Api:
         self._kinds = kinds
         self._judge = judge
         self._client: httpx.Client | None = None
-        self._lock = Lock()
+        self._opening, self._lock = Lock(), Lock()
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._bytes = 0
         self._until, self._failures = 0.0, 0
@@ -138,7 +139,7 @@ class Api:
 
     def close(self) -> None:
         """Close its connections; another call opens them again."""
-        with self._lock:
+        with self._opening:
             client, self._client = self._client, None
         if client is not None:
             client.close()
@@ -261,7 +262,11 @@ class Api:
         received = {name.lower(): value for name, value in response.headers.items()}
         links = {str(rel): link["url"] for rel, link in response.links.items() if "url" in link}
         if status == 304 and kept is not None:
-            received, links, text = {**kept.headers, **received}, dict(kept.links), kept.body
+            received, links, text = (
+                {**kept.headers, **received},
+                dict(kept.links),
+                decompress(kept.body),
+            )
         elif (error := self._error(status, received, text)) is not None:
             raise error
         data = self._read(text, kind)
@@ -280,6 +285,7 @@ class Api:
         """The answer, whole, within its time."""
         end = monotonic() + timeout_s
         text = bytearray()
+        connect_s = min(CONNECT_S, timeout_s)
         with (
             upstream(self.name),
             self._opened().stream(
@@ -288,7 +294,7 @@ class Api:
                 headers=headers,
                 content=content,
                 follow_redirects=method == "GET",
-                timeout=_patience(timeout_s),
+                timeout=(connect_s, timeout_s, timeout_s, timeout_s),
             ) as response,
         ):
             for piece in response.iter_bytes():
@@ -300,10 +306,14 @@ class Api:
         return response.status_code, response, bytes(text)
 
     def _opened(self) -> httpx.Client:
-        import httpx
-
-        with self._lock:
+        with self._opening:  # an import that is interrupted leaves other threads half a module
             if self._client is None:
+                try:
+                    import httpx
+                except ModuleNotFoundError as error:
+                    text = f"{self.name} is asked by httpx, which is not here: pip install httpx"
+                    raise Unavailable(text) from error
+                _quieten()
                 self._client = httpx.Client(max_redirects=3)
             return self._client
 
@@ -334,18 +344,21 @@ class Api:
         with self._lock:
             before = self._kept.pop(url, None)
             self._bytes -= len(before.body) if before is not None else 0
-            if etag is None or len(text) > KEPT_BYTES:
+            if etag is None:
                 return
-            self._kept[url] = Kept(etag, headers, links, text)
-            self._bytes += len(text)
+            self._kept[url] = Kept(etag, headers, links, compress(text, 1))
+            self._bytes += len(self._kept[url].body)
             while self._bytes > KEPT_BYTES:
                 self._bytes -= len(self._kept.popitem(last=False)[1].body)
 
 
-def _patience(timeout_s: float) -> Any:
-    import httpx
+def _quieten() -> None:
+    """A line for every request is too much for an operator, unless somebody asked for it."""
+    from logging import NOTSET, WARNING, getLogger
 
-    return httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
+    logger = getLogger("httpx")
+    if logger.level == NOTSET:
+        logger.setLevel(WARNING)
 
 
 def _later(error: NamedError, wait_s: int) -> NamedError:

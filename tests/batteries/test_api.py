@@ -2,7 +2,9 @@
 
 import http.server
 import json
+import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -144,15 +146,13 @@ def test_what_has_not_changed_is_not_sent_again(server: Server, api: Api) -> Non
 def test_answers_that_are_remembered_are_bounded(
     server: Server, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(battery, "KEPT_BYTES", 20)
+    monkeypatch.setattr(battery, "KEPT_BYTES", 40)
     server.always(200, b'{"n": 1}', etag='"x"')
-    for n in range(3):
-        api.get(f"/items/{n}")
-    for n in range(3):
+    for n in (0, 1, 2, 2, 1, 0):
         api.get(f"/items/{n}")
     asked = [one.headers["if-none-match"] for one in server.asked]
-    assert asked[:3] == [None] * 3
-    server.always(200, b'{"n": 1, "much": "more than there is room for"}', etag='"x"')
+    assert asked == [None, None, None, '"x"', '"x"', None]
+    server.always(200, json.dumps([str(n * n) for n in range(99)]).encode(), etag='"x"')
     api.get("/large")
     api.get("/large")
     assert server.asked[-1].headers["if-none-match"] is None
@@ -335,6 +335,27 @@ def test_a_header_that_cannot_be_one_is_refused_without_its_value(value: str) ->
     for url in ("ftp://x", "", "http://"):
         assert "no http URL" in (Api("Tracker", url, {}).trouble() or "")
     assert isinstance(raised(lambda: Api("Tracker", "http://[x", {}).get("/")), Unavailable)
+
+
+def test_requests_are_no_lines_of_the_log_unless_somebody_wants_them(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger("httpx")
+    before = logger.level
+    try:
+        for level in (logging.NOTSET, logging.INFO):
+            logger.setLevel(level)
+            api.close()
+            caplog.set_level(logging.INFO)
+            api.get("/items")
+    finally:
+        logger.setLevel(before)
+    assert [record.name for record in caplog.records] == ["httpx"]
+
+
+def test_without_httpx_it_says_what_is_missing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    assert "pip install httpx" in raised(lambda: api.get("/items")).message
 
 
 def test_nobody_there_is_unavailable_and_a_closed_one_opens_again(server: Server, api: Api) -> None:

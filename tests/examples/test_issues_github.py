@@ -287,6 +287,12 @@ def test_every_field_is_updated(plugin: Plugin, there: GitHub) -> None:
     assert update(plugin, 1)["labels"] == ["x"]
 
 
+def test_what_github_cannot_do_is_not_served(plugin: Plugin, there: GitHub) -> None:
+    there.add()
+    problem = refused(plugin, "github/delete", {"id": "github:o/r#1"})
+    assert (problem.code, problem.data["category"]) == (-32001, "unsupported")
+
+
 def test_labels_that_others_set_meanwhile_are_kept(plugin: Plugin, there: GitHub) -> None:
     there.add(labels=["old"])
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from example_apps import example
 from example_host import refused, served
 from github_calls import COMMAND, ids, listed, variables
 from github_server import TOKEN, Answer, GitHub, error
@@ -201,6 +202,23 @@ def test_a_webhook_makes_a_watch_ask_at_once(tmp_path: Path, there: GitHub) -> N
             until(lambda: "found by asking alone" in second.stderr_text())
         plugin.shutdown()
         assert SECRET not in plugin.stderr_text()
+
+
+@pytest.mark.parametrize(
+    ("body", "is_gone"),
+    [
+        (b'{"action":"deleted"}', True),
+        (b'{ "action": "transferred" }', True),
+        (b"payload=%7B%22action%22%3A%22deleted%22%7D", True),
+        (b'{"action":"edited","issue":{"body":"\\"action\\":\\"deleted\\""}}', False),
+        (b"payload=", False),
+        (b"[1]", False),
+        (b"\xff", False),
+        (b"[" * 5000, False),
+    ],
+)
+def test_a_delivery_says_whether_an_issue_is_gone(body: bytes, is_gone: bool) -> None:
+    assert example("issues_github").is_gone(body) is is_gone
 
 
 def test_a_port_without_a_secret_is_not_listened_on(tmp_path: Path, there: GitHub) -> None:
