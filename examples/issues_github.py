@@ -37,9 +37,7 @@ from msgspec import Meta, Struct
 
 KIND: Final = "github"
 ID: Final = re.compile(r"(?:github:)?([\w.-]+/[\w.-]+)#([1-9][0-9]{0,17})", re.ASCII)
-PER_PAGE: Final = (
-    100  # the most there is; all pages that a cursor stands for have to be of one size
-)
+PER_PAGE: Final = 100  # the most there is; a cursor counts on pages of one size
 USUAL: Final = 100  # subjects of a list that is not told how many
 MOST: Final = 1000
 MOST_REQUESTS: Final = 40  # for one call of a list
