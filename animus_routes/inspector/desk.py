@@ -34,12 +34,12 @@ class Desk:
         self.feed = Feed()
         self.inspected = Inspected(target, self.feed)
         self.checks = Checks(target, self.feed)
-        self.watch = Watch(self.inspected, watched, self.feed)
+        self.watch = Watch(self.restart, watched, self.feed)
         self._target = target
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
-        self.spawn(self.inspected.restart())
+        self.restart()
         self.spawn(self.watch.run())
         return self
 
@@ -50,6 +50,10 @@ class Desk:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.checks.stop()
         await self.inspected.close()
+
+    def restart(self, *, records: bool = False) -> None:
+        """Have the plugin restarted, and recorded if that is wanted."""
+        self.spawn(self.inspected.restart(records=records))
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do something while the page goes on."""

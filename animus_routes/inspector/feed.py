@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from itertools import islice
+from itertools import takewhile
+from operator import itemgetter
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 KEPT_EVENTS: Final = 3000
 KEPT_BYTES: Final = 64 * 1024 * 1024  # of frames as a whole: eight of the largest
@@ -18,6 +19,8 @@ SHOWN_CHARS: Final = 2000  # of a frame in an event
 BATCH: Final = 300
 PAUSE_S: Final = 0.03  # between two batches, so that a browser has time to show them
 KEEP_ALIVE_S: Final = 15.0
+
+LINES: Final = frozenset({"frame", "stderr"})
 
 Event = dict[str, Any]
 
@@ -31,14 +34,16 @@ class Feed:
 
     def __init__(self) -> None:
         self.closed = False
-        self._events: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        # What floods is kept apart: it must not push out how a call or the plugin is.
+        self._lines: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        self._news: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._last = 0
         self._whole: OrderedDict[int, bytes] = OrderedDict()
         self._whole_bytes = 0
         self._lock = Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._followers: set[asyncio.Event] = set()
-        self._is_waking = False
+        self._is_awaited = False
 
     def publish(self, kind: str, **fields: Any) -> int:
         """Tell something.
@@ -75,18 +80,23 @@ class Feed:
 
     def _add(self, kind: str, fields: Event) -> int:
         self._last += 1
-        if len(self._events) == KEPT_EVENTS:
-            lost = self._whole.pop(self._events[0]["seq"], b"")
+        kept = self._lines if kind in LINES else self._news
+        if len(kept) == KEPT_EVENTS:
+            lost = self._whole.pop(kept[0]["seq"], b"")
             self._whole_bytes -= len(lost)
-        self._events.append({"seq": self._last, "at": time.time(), "kind": kind, **fields})
+        kept.append({"seq": self._last, "at": time.time(), "kind": kind, **fields})
         return self._last
 
     def since(self, number: int, most: int = BATCH) -> list[Event]:
         """The kept events after a number, oldest first."""
         with self._lock:
-            first = self._last - len(self._events) + 1
-            begin = max(number + 1 - first, 0)
-            return list(islice(self._events, begin, begin + most))
+            found = [*_after(self._lines, number), *_after(self._news, number)]
+        return sorted(found, key=itemgetter("seq"))[:most]
+
+    def lines(self, until: int) -> list[Event]:
+        """The kept frames and lines of stderr up to a number, oldest first."""
+        with self._lock:
+            return [event for event in self._lines if event["seq"] <= until]
 
     @property
     def last(self) -> int:
@@ -101,6 +111,7 @@ class Feed:
         try:
             while not self.closed:
                 news.clear()
+                self._is_awaited = True  # before the look: what comes after it wakes
                 batch = self.since(number)
                 if batch:
                     number = batch[-1]["seq"]
@@ -117,17 +128,20 @@ class Feed:
     def close(self) -> None:
         """Let the followers end; safe in a signal's handler."""
         self.closed = True
-        self._is_waking = False
+        self._is_awaited = True
         self._wake()
 
     def _wake(self) -> None:
         loop = self._loop
-        if loop is None or self._is_waking or loop.is_closed():
+        if loop is None or not self._is_awaited or loop.is_closed():
             return
-        self._is_waking = True
+        self._is_awaited = False  # once is enough until somebody waits again
         loop.call_soon_threadsafe(self._wake_all)
 
     def _wake_all(self) -> None:
-        self._is_waking = False
         for news in self._followers:
             news.set()
+
+
+def _after(events: deque[Event], number: int) -> Iterator[Event]:
+    return takewhile(lambda event: event["seq"] > number, reversed(events))

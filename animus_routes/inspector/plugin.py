@@ -98,6 +98,9 @@ class Inspected:
         self._process: Tapped | None = None
         self._threads = ThreadPoolExecutor(WRITERS, "inspect")
         self._turn = asyncio.Lock()
+        self._is_over = False
+        self._wanted = 0  # restarts, so far
+        self._records = False  # the next one
 
     # Start and end ------------------------------------------------------------------------------
 
@@ -107,7 +110,14 @@ class Inspected:
         Args:
             records: Record the conversation, until the process ends or nobody wants that any more.
         """
+        self._records = self._records or records
+        self._wanted += 1
+        own = self._wanted
+        self._give_up()
         async with self._turn:
+            if own != self._wanted:
+                return  # the last one does for all that wait
+            records, self._records = self._records, False
             await self._end("the plugin was restarted")
             self._be(Status("starting", begun=self.status.begun + 1))
             document = None
@@ -127,20 +137,29 @@ class Inspected:
 
     async def stop(self) -> None:
         """End it, and start it no more by itself."""
+        self._give_up()
         async with self._turn:
             await self._end("the plugin was stopped")
             self._be(Status("stopped", begun=self.status.begun))
 
     async def close(self) -> None:
         """End it for good."""
+        self._is_over = True
         await self.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _give_up(self) -> None:
+        """Nobody waits for a handshake any more that goes on."""
+        if self.status.state == "starting" and self._process is not None:
+            self._in_thread(self._process.kill)
 
     def _start(self, records: bool) -> Status:  # noqa: FBT001 - from a thread's arguments
         """On a thread: the probe, the process, the handshake."""
         target, begun = self.target, self.status.begun
         self.manifest, self.greeting = None, {}
         self.manifest = read_manifest(target.command, cwd=target.cwd)
+        if self._is_over:
+            raise HostError("the page has ended")
         if records:
             self.recordings.begin(self.manifest)
         names = [str(item["name"]) for item in self.manifest.get("env_required", ())]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 from animus_routes.dev.watching import changes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from animus_routes.dev.watching import Watched
     from animus_routes.inspector.feed import Feed
-    from animus_routes.inspector.plugin import Inspected
 
 SHOWN: Final = 3
 
@@ -20,16 +21,16 @@ class Watch:
     """Restarts on changes as long as it is on.
 
     Args:
-        inspected: The plugin.
+        restart: Has the plugin restarted, and does not wait for that.
         watched: What it is made of.
 
     Attributes:
         is_on: Does a change restart the plugin?
     """
 
-    def __init__(self, inspected: Inspected, watched: Watched, feed: Feed) -> None:
+    def __init__(self, restart: Callable[[], object], watched: Watched, feed: Feed) -> None:
         self.is_on = True
-        self._inspected = inspected
+        self._restart = restart
         self._watched = watched
         self._feed = feed
 
@@ -51,7 +52,7 @@ class Watch:
             if names and self.is_on:
                 more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
                 self._feed.publish("note", text=f"Changed: {', '.join(names[:SHOWN])}{more}")
-                await self._inspected.restart()
+                self._restart()
 
     def turn(self, *, on: bool) -> None:
         """On or off."""

@@ -109,7 +109,7 @@ async def _cancel(desk: Desk, asked: CancelAsked) -> Any:
 
 
 async def _restart(desk: Desk, _asked: Nothing) -> Any:
-    desk.spawn(desk.inspected.restart())
+    desk.restart()
     return {}
 
 
@@ -125,7 +125,7 @@ async def _watch(desk: Desk, asked: SwitchAsked) -> Any:
 
 async def _record(desk: Desk, asked: SwitchAsked) -> Any:
     if asked.on:
-        desk.spawn(desk.inspected.restart(records=True))
+        desk.restart(records=True)
     else:
         desk.inspected.recordings.end()
     return {}
@@ -191,8 +191,7 @@ def _events(desk: Desk) -> Answer:
         last = desk.feed.last
         snapshot = {**desk.snapshot(), "seq": last, "version": __version__}
         yield _event("snapshot", snapshot)
-        kept = [event for event in desk.feed.since(0, last) if event["seq"] <= last]
-        yield _event("events", [event for event in kept if event["kind"] in {"frame", "stderr"}])
+        yield _event("events", desk.feed.lines(last))
         async for batch in desk.feed.follow(last):
             yield _event("events", batch) if batch else b":\n\n"
 

@@ -19,14 +19,17 @@ from animus_routes.inspector.methods import cards, document_of
 
 def test_only_the_last_events_are_kept_and_their_frames_with_them() -> None:
     feed = Feed()
+    call = feed.publish("call", call={})
     first = feed.publish_frame(b"first\n")
     for number in range(feeds.KEPT_EVENTS):
-        feed.publish("note", text=str(number))
-    kept = feed.since(0, feeds.KEPT_EVENTS + 1)
-    assert len(kept) == feeds.KEPT_EVENTS
-    assert [event["seq"] for event in kept] == list(range(first + 1, feed.last + 1))
+        feed.publish("stderr", text=str(number))
+    kept = [event["seq"] for event in feed.since(0, feeds.KEPT_EVENTS + 2)]
+    # A flood of lines pushes out lines, and not how a call is.
+    assert kept == [call, *range(first + 1, feed.last + 1)]
     assert feed.whole(first) is None
     assert [event["seq"] for event in feed.since(feed.last - 2)] == [feed.last - 1, feed.last]
+    assert [event["seq"] for event in feed.since(0, 2)] == [call, first + 1]
+    assert [event["seq"] for event in feed.lines(first + 2)] == [first + 1, first + 2]
 
 
 def test_frames_are_kept_whole_within_a_bound_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

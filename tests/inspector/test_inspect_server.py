@@ -203,6 +203,27 @@ def test_a_plugin_that_a_host_refuses_is_told_with_the_reason(tmp_path: Path) ->
         page.until(lambda e: "status" in e and e["status"]["state"] == "running")
 
 
+HANGS = """
+
+@app.on_initialize
+def hang() -> None:
+    import time
+
+    time.sleep(60)
+
+"""
+
+
+def test_a_handshake_that_hangs_is_given_up_for_a_change(tmp_path: Path) -> None:
+    file = tmp_path / "hangs.py"
+    whole = SHAPES.read_text("utf-8")
+    file.write_text(whole.replace("\nif __name__", f"{HANGS}if __name__"), "utf-8")
+    with inspected(file, cwd=tmp_path) as page:
+        page.until(lambda e: e["kind"] == "frame" and e.get("method") == "initialize")
+        file.write_text(whole, "utf-8")
+        page.until(lambda e: "status" in e and e["status"]["state"] == "running")
+
+
 def test_checks_run_beside_the_plugin_and_can_be_stopped(tmp_path: Path) -> None:
     with inspected(HOSTILE, cwd=tmp_path) as page:
         page.running()

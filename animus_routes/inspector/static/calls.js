@@ -6,6 +6,7 @@ import { ask, frameText, saveAddress } from "./link.js";
 import { state } from "./state.js";
 
 const CUT_BYTES = 64 * 1024;
+const LONGEST_BYTES = 2 * 1024 * 1024; // a browser takes seconds to lay out more
 const CUT_PARAMS = 4000; // characters: what is as long has been cut
 const SHOWN_ITEMS = 200;
 const OPEN = new Set(["waiting", "late", "streaming"]);
@@ -94,20 +95,23 @@ async function showAnswer(page, place, call) {
   const number = call.answer;
   const known = state.frames.find((frame) => frame.seq === number);
   const isWhole = known && known.size === new TextEncoder().encode(known.text).length;
-  const size = known?.size ?? 0;
-  const text = isWhole ? known.text : await page.run(() => frameText(number, CUT_BYTES));
+  const found = isWhole ? known : await page.run(() => frameText(number, CUT_BYTES));
   if (call.answer !== number) return;
-  if (text === undefined) {
+  if (found === undefined) {
     place.replaceChildren(h("p", { class: "muted" }, "This frame is no longer kept."));
     return;
   }
+  const { text, size } = found;
   if (size <= CUT_BYTES) {
     place.replaceChildren(...outcome(text, call));
     return;
   }
-  const whole = button("Show all of it", async () => {
-    const all = await page.run(() => frameText(number));
-    if (all !== undefined) place.replaceChildren(...outcome(all, call), save(number));
+  const isLong = size > LONGEST_BYTES;
+  const whole = button(isLong ? `Show ${bytes(LONGEST_BYTES)} of it` : "Show all of it", async () => {
+    const more = await page.run(() => frameText(number, LONGEST_BYTES));
+    if (more === undefined) return;
+    const parts = isLong ? [h("pre", { class: "json", tabindex: "0" }, more.text)] : outcome(more.text, call);
+    place.replaceChildren(...parts, save(number));
   });
   place.replaceChildren(
     h("p", { class: "cut" }, `${bytes(CUT_BYTES)} of ${bytes(size)} are shown. `, whole, " ", save(number)),

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-const TOKEN = /\s+|"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:]/y;
+const TOKEN = /[ \t\n\r]+|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:]/y;
 const DEEPEST = 500;
 const COLOURED = 200_000; // characters; more is shown in one colour
 
@@ -17,14 +17,41 @@ export class NotJSON extends Error {}
 
 function tokens(text) {
   const found = [];
-  TOKEN.lastIndex = 0;
-  while (TOKEN.lastIndex < text.length) {
-    const at = TOKEN.lastIndex;
-    const match = TOKEN.exec(text);
-    if (!match) throw new NotJSON(place(text, at));
-    if (match[0].trim()) found.push({ text: match[0], at });
+  let at = 0;
+  while (at < text.length) {
+    let end = at;
+    if (text[at] === '"') end = stringEnd(text, at);
+    else {
+      TOKEN.lastIndex = at;
+      if (TOKEN.test(text)) end = TOKEN.lastIndex;
+    }
+    if (end === at) throw new NotJSON(place(text, at));
+    const token = text.slice(at, end);
+    if (!" \t\n\r".includes(token[0])) found.push({ text: token, at });
+    at = end;
   }
   return found;
+}
+
+/** Where a string ends; where it begins, if it is none. A string may have megabytes: no pattern for it. */
+function stringEnd(text, at) {
+  let end = at;
+  do {
+    end = text.indexOf('"', end + 1);
+    if (end < 0) return at;
+  } while (isEscaped(text, end));
+  try {
+    JSON.parse(text.slice(at, end + 1));
+    return end + 1;
+  } catch {
+    return at;
+  }
+}
+
+function isEscaped(text, at) {
+  let count = 0;
+  while (text[at - 1 - count] === "\\") count += 1;
+  return count % 2 === 1;
 }
 
 function place(text, at) {

@@ -12,11 +12,11 @@ export async function ask(what, body = {}) {
   return said;
 }
 
-/** A frame as it was sent or came, at most so many bytes of it. */
+/** A frame as it was sent or came, at most so many bytes of it, and the size of the whole. */
 export async function frameText(number, most) {
   const response = await fetch(`frames/${number}${most ? `?most=${most}` : ""}`);
   if (!response.ok) throw new Error((await response.text()).trim());
-  return response.text();
+  return { text: await response.text(), size: Number(response.headers.get("x-frame-bytes")) };
 }
 
 export const saveAddress = (number) => `frames/${number}?save`;

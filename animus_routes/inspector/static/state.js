@@ -19,6 +19,7 @@ export const state = {
   frames: [], // the last ones, oldest first
   stderr: [],
   items: new Map(), // by call: the notifications that belong to it
+  lost: 0, // events that came faster than they were read
   itemsLost: new Map(), // by call: how many of them are no longer kept
 };
 
@@ -74,16 +75,22 @@ const TAKES = {
   note: () => {},
 };
 
+let lastSeq = 0;
+
 /** One event of the server's. */
 export function take(event) {
+  if (event.seq > lastSeq + 1) state.lost += event.seq - lastSeq - 1;
+  lastSeq = Math.max(lastSeq, event.seq);
   TAKES[event.kind]?.(event);
   tell(event.kind, event);
 }
 
 /** Everything anew: the page has just been opened, or was cut off. */
-export function takeSnapshot({ calls, ...rest }) {
+export function takeSnapshot({ calls, seq, ...rest }) {
   Object.assign(state, rest);
   state.calls = new Map(calls.map((call) => [call.number, call]));
+  lastSeq = seq; // the lines before it, which come first, have gaps
+  state.lost = 0;
   state.frames = [];
   state.stderr = [];
   state.items = new Map();

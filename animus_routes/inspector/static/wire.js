@@ -1,13 +1,13 @@
 // Every frame with its time and direction, and raw ones to send.
 
 import { button, bytes, chip, clock, freshId, h } from "./dom.js";
-import { pretty, shown } from "./json.js";
+import { shown } from "./json.js";
 import { ask, frameText, saveAddress } from "./link.js";
 import { state } from "./state.js";
 
 const ROWS = 500;
 const PREVIEW = 240;
-const OPEN_BYTES = 256 * 1024;
+const OPEN_BYTES = 1024 * 1024; // a browser takes seconds to lay out more
 const ARROWS = { in: ["→", "to the plugin"], out: ["←", "from the plugin"] };
 const TONES = { error: "bad", stray: "bad", notification: "info", raw: "warn" };
 
@@ -23,7 +23,8 @@ export function wireView(main, page) {
   const fits = (frame) => !word.value || frame.text.toLowerCase().includes(word.value.toLowerCase());
   const tellCount = () => {
     const shownCount = list.childElementCount;
-    count.textContent = shownCount ? "" : word.value ? "No frame has that text." : "No frames yet.";
+    const lost = state.lost ? `${state.lost} events came too fast to be shown.` : "";
+    count.textContent = shownCount ? lost : word.value ? "No frame has that text." : "No frames yet.";
   };
   const draw = () => {
     isDrawing = false;
@@ -89,8 +90,8 @@ const row = (page) => (frame) => {
 };
 
 async function fill(page, frame, place) {
-  const text = await page.run(() => frameText(frame.seq, OPEN_BYTES));
-  if (text === undefined) {
+  const found = await page.run(() => frameText(frame.seq, OPEN_BYTES));
+  if (found === undefined) {
     place.append(h("p", { class: "muted" }, "This frame is no longer kept."));
     return;
   }
@@ -98,13 +99,9 @@ async function fill(page, frame, place) {
   place.append(
     h("p", { class: "bar" },
       isCut && h("span", {}, `${bytes(OPEN_BYTES)} of ${bytes(frame.size)} are shown.`),
-      isCut && button("Show all of it", async () => {
-        const all = await page.run(() => frameText(frame.seq));
-        if (all !== undefined) place.replaceChildren(h("pre", { class: "json", tabindex: "0" }, pretty(all)));
-      }),
-      button("Send it again", () => page.run(() => frameText(frame.seq).then((raw) => ask("raw", { text: raw.replace(/\n$/, "") }))), { class: "quiet", hidden: frame.dir !== "in" }),
+      button("Send it again", () => page.run(() => frameText(frame.seq).then(({ text }) => ask("raw", { text: text.replace(/\n$/, ""), newline: frame.what !== "raw" || text.endsWith("\n") }))), { class: "quiet", hidden: frame.dir !== "in" }),
       h("a", { class: "button quiet", href: saveAddress(frame.seq), download: "frame.json" }, "Save")),
-    isCut ? h("pre", { class: "json", tabindex: "0" }, text) : shown(text),
+    isCut ? h("pre", { class: "json", tabindex: "0" }, found.text) : shown(found.text),
   );
 }
 
