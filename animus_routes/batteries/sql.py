@@ -1,6 +1,6 @@
 """A SQL database by its URL, SQLite or PostgreSQL, for stores that hosts open anew for every call.
 
-Statements are plain SQL with `?` for parameters, on both. The driver, the package `psycopg` for
+Statements are plain SQL with `?` for parameters, on both. The driver, the package `psycopg2` for
 PostgreSQL, is imported by the first transaction.
 """
 
@@ -95,7 +95,7 @@ class Database:
         try:
             from animus_routes.batteries._postgresql import PostgreSQL
         except ImportError as problem:
-            raise Unreachable(f"PostgreSQL needs the package psycopg: {problem}") from problem
+            raise Unreachable(f"PostgreSQL needs the package psycopg2: {problem}") from problem
         return PostgreSQL(f"postgresql://{self._rest}", wait_s)
 
     def read(self) -> AbstractContextManager[Transaction]:

@@ -97,6 +97,15 @@ def test_parameters_are_written_one_way_on_both(notes: Database) -> None:
         assert transaction.value("SELECT 1 FROM notes WHERE number = ?", 99) is None
 
 
+def test_values_come_back_as_what_they_were(notes: Database) -> None:
+    values = (1 << 60, 0.1, "a%s? '\u00fc\n", b"\0\xff%s?", None)
+    with notes.write() as db:
+        kind = "BYTEA" if db.postgresql else "BLOB"
+        db.run(f"CREATE TABLE held (a BIGINT, b DOUBLE PRECISION, c TEXT, d {kind}, e TEXT)")
+        db.run_each("INSERT INTO held VALUES (?, ?, ?, ?, ?)", (values for _ in range(250)))
+        assert db.rows("SELECT * FROM held WHERE d = ?", values[3]) == [values] * 250
+
+
 def test_what_is_raised_in_a_transaction_undoes_it(notes: Database) -> None:
     def work() -> None:
         with notes.write() as transaction:
@@ -471,11 +480,11 @@ def test_a_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
 
 
 def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
     monkeypatch.delitem(sys.modules, "animus_routes.batteries._postgresql", raising=False)
     with (
         opened("postgresql://server/x") as notes,
-        pytest.raises(Unreachable, match="needs the package psycopg"),
+        pytest.raises(Unreachable, match="needs the package psycopg2"),
         notes.read(),
     ):
         pass
@@ -487,7 +496,7 @@ import sys
 from pathlib import Path
 from animus_routes.batteries.sql import Database, Layout
 notes = Database("sqlite:///notes.sqlite3", Layout("notes", 1, "notes", lambda *_: None))
-drivers = ("sqlite3", "psycopg")
+drivers = ("sqlite3", "psycopg2")
 print([name for name in drivers if name in sys.modules])
 with notes.read():
     print([name for name in drivers if name in sys.modules])

@@ -454,7 +454,7 @@ def test_a_database_out_of_reach_is_unavailable_but_the_process_lives(
 
 
 def test_the_handshake_imports_no_driver(tmp_path: Path) -> None:
-    probe = "import sys, conversations_sql; print(bool({'sqlite3', 'psycopg'} & {*sys.modules}))"
+    probe = "import sys, conversations_sql; print(bool({'sqlite3', 'psycopg2'} & {*sys.modules}))"
     path = {"PYTHONPATH": f"{ROOT}:{EXAMPLES}"}
     assert run([sys.executable, "-c", probe], tmp_path, path)[:2] == (0, "False\n")
 

@@ -355,6 +355,6 @@ from queue_sql import app
 with TestClient(app) as client:
     print("sqlite3" in sys.modules)
     client.call("queue/stats")
-    print("sqlite3" in sys.modules, "psycopg" in sys.modules)
+    print("sqlite3" in sys.modules, "psycopg2" in sys.modules)
 """
     assert run([sys.executable, "-c", script], tmp_path)[1] == "False\nTrue False\n"

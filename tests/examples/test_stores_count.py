@@ -91,13 +91,13 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     def explain(link: PostgreSQL, sql: str, values: Any) -> None:
         if not EXPLAINED.match(sql.strip()):
             return
-        link.opened.execute(b"SAVEPOINT explained")
+        link.run("SAVEPOINT explained")
         plan = execute(link, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", values)
         row = plan.fetchone()
         assert row is not None
         found.statement = sql
         found.add(planned(row[0][0]["Plan"]))
-        link.opened.execute(b"ROLLBACK TO explained")
+        link.run("ROLLBACK TO explained")
 
     def explained(link: PostgreSQL, sql: str, values: Any) -> Any:
         explain(link, sql, values)
