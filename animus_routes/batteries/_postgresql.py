@@ -16,7 +16,7 @@ import psycopg2
 from psycopg2 import errors
 from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
-    new_type,
+    new_type,  # pyright: ignore[reportUnknownVariableType] - its stub is incomplete
     parse_dsn,
     register_type,
 )
