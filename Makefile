@@ -19,8 +19,10 @@ $(READY): pyproject.toml
 demo: $(READY)     ## seed the SQLite example, serve it as a host does, list, create, update, watch
 	$(BIN)/python examples/demo.py
 
+# What is promised of a process in tenths of a second is tried alone, the rest side by side.
 test: $(READY)     ## run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --ignore tests/engine
+	$(BIN)/python -m pytest tests/engine
 
 lint: $(READY)     ## check the style and format of every file
 	$(BIN)/python -m ruff check .
