@@ -7,7 +7,7 @@ import os
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from animus_routes.engine.stderr import say
 from animus_routes.loading import NotAnApp
@@ -24,7 +24,10 @@ meanwhile waits, and open watches begin again."""
 
 def main(arguments: list[str]) -> int:
     """Serve a host until it is done; the plugin's exit code, 1 if it has none, 2 for wrong usage."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked, more = parser.parse_known_args(arguments)
+    if more and more[0].startswith("-"):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
     from animus_routes.dev.targets import chosen
     from animus_routes.serving.launch import on_terminal
 
@@ -35,7 +38,9 @@ def main(arguments: list[str]) -> int:
         return WRONG
     command = found.command
     if asked.manifest:
-        os.execv(command[0], [*command, "--manifest"])  # noqa: S606 - it takes the place of this process
+        _become([*command, "--manifest"])
+    if more:  # such as `execute`, with which daemons start workflow runners
+        _become([*found.installed, *more])
     if on_terminal():
         name = shlex.quote(asked.target) if asked.target else ""
         say(f"a host starts this and talks to it on stdin; here, try `animus-routes shell {name}`")
@@ -51,6 +56,11 @@ def main(arguments: list[str]) -> int:
     place = found.file
     watched = of_command(command) if place is None else of_python(place)
     return Development(command, watched.also(asked.watch)).run()
+
+
+def _become(command: list[str]) -> NoReturn:
+    """There is no conversation to keep: the plugin takes the place of this process."""
+    os.execv(command[0], command)  # noqa: S606 - that is what it is for
 
 
 def _parser() -> argparse.ArgumentParser:

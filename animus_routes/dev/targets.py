@@ -17,12 +17,14 @@ class Chosen(NamedTuple):
     """What is started.
 
     Attributes:
-        command: What starts it, from any folder.
+        command: What serves it, from any folder.
         app: Where it is, if it is an app of this framework.
+        installed: What a host would start, and with arguments of its own.
     """
 
     command: list[str]
     app: Target | None
+    installed: list[str]
 
     @property
     def file(self) -> Path | None:
@@ -43,6 +45,6 @@ def chosen(target: str | None) -> Chosen:
     """
     found = candidate(target)
     if found.file is not None or (target is not None and shlex.split(target)[1:]):
-        return Chosen(found.command, None)
+        return Chosen(found.command, None, found.command)
     app = named(target) if target is not None else configured()
-    return Chosen(by_name(app), app)
+    return Chosen(by_name(app), app, found.command)

@@ -38,6 +38,11 @@ app = App(kind="custom", name="animus-custom-edited", version="1.0.0", descripti
 def echo(n: int = 0) -> dict:
     return {"n": n, "version": VERSION, "pid": os.getpid()}
 
+@app.notification("edited/noted")
+def noted(n: int) -> None:
+    with open("noted", "a") as file:
+        file.write(f"{n}\\n")
+
 @app.method("edited/hang", concurrent=True)
 def hang(ctx: Context) -> dict:
     ctx.notify("edited/hanging", {"pid": os.getpid()})
@@ -165,6 +170,8 @@ class Load:
                 request = {"jsonrpc": "2.0", "id": self.sent, "method": "edited/echo"}
                 frame = {**request, "params": {"n": self.sent}}
                 plugin.send_raw(json.dumps(frame).encode() + b"\n")
+                if self.sent % 10 == 0:
+                    plugin.notify("edited/noted", {"n": self.sent})
 
 
 def test_no_frame_is_lost_or_doubled_while_files_are_edited(folder: Path) -> None:
@@ -173,7 +180,7 @@ def test_no_frame_is_lost_or_doubled_while_files_are_edited(folder: Path) -> Non
         plugin.initialize()
         load.start(plugin)
         for number in range(1, EDITS + 1):
-            broken = number % 5 == 0
+            broken = number % 5 == 0 and number < EDITS
             if broken:
                 load.reasons.clear()
             edit(folder, number, broken=broken)
@@ -183,7 +190,9 @@ def test_no_frame_is_lost_or_doubled_while_files_are_edited(folder: Path) -> Non
                 until(partial(load.is_at, number), f"edit {number}")
         load.stop()
         until(lambda: len(load.answers) == load.sent - 1000, "every request is answered")
-        assert plugin.call("$/ping") == {}
+        assert plugin.call("edited/echo")["version"] == EDITS, "what was noted before is done"
+    noted = [*map(int, (folder / "noted").read_text().split())]
+    assert noted == [n for n in range(1001, load.sent + 1) if n % 10 == 0], "in order, once"
     assert set(load.answers.values()) == {1}
     assert load.versions == sorted(load.versions)
     assert plugin.protocol_errors == []
@@ -335,6 +344,39 @@ def test_watches_begin_again_and_other_streams_are_told(folder: Path) -> None:
     assert plugin.protocol_errors == []
 
 
+AGENT = """
+from collections.abc import Iterator
+from animus_routes import App, Context
+from animus_routes.structs.provider import AgentRunRequest
+
+app = App(kind="provider", name="animus-provider-edited", version="1.0.0", description="Under test")
+
+@app.method("agent/run")
+def run(request: AgentRunRequest, ctx: Context) -> Iterator[str]:
+    yield "begun"
+    ctx.wait(60)
+    yield "too late"
+
+if __name__ == "__main__":
+    app.run()
+"""
+
+
+def test_a_run_that_a_restart_ends_is_not_run_again(folder: Path) -> None:
+    """A host runs a prompt again for an error whose code it takes for a dying process."""
+    (folder / "agent.py").write_text(AGENT)
+    with developed(folder, "agent.py") as plugin:
+        plugin.initialize()
+        run = plugin.request("agent/run", {"prompt": "p", "cwd": str(folder)})
+        assert plugin.next_notification("agent/output", BOUND_S).params["text"] == "begun"
+        (folder / "agent.py").write_text(AGENT + "\n")
+        with pytest.raises(RpcError) as refusal:
+            plugin.reply(run)
+        assert refusal.value.code == -32603
+        assert "agent/run was not finished: restarted" in refusal.value.message
+        assert plugin.next_notification("agent/error").params["recoverable"] is False
+
+
 PLAIN = """
 import json, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -430,6 +472,22 @@ def test_the_manifest_is_the_plugins(folder: Path) -> None:
         cwd=folder, capture_output=True, timeout=BOUND_S, check=True, env={},
     )  # fmt: skip
     assert json.loads(done.stdout)["name"] == "animus-custom-edited"
+
+
+def test_other_arguments_are_the_plugins(folder: Path) -> None:
+    """Daemons start workflow runners with a command line."""
+    (folder / "runner.py").write_text("import sys; print(sys.argv[1:])")
+    done = subprocess.run(
+        [*ROUTES, "dev", "runner.py", "execute", "--task-id", "T"],
+        cwd=folder, capture_output=True, text=True, timeout=BOUND_S, check=True,
+    )  # fmt: skip
+    assert done.stdout == "['execute', '--task-id', 'T']\n"
+    done = subprocess.run(
+        [*ROUTES, "dev", "runner.py", "--wacth", "x"],
+        cwd=folder, capture_output=True, text=True, timeout=BOUND_S, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "unrecognized arguments: --wacth" in done.stderr
 
 
 def test_without_watchfiles_the_extra_is_named(folder: Path) -> None:
