@@ -42,6 +42,7 @@ VENV: Final = "pyvenv.cfg"
 GROUP_MS: Final = 400  # an editor, or a checkout of another branch, writes several files
 QUIET_MS: Final = 50
 LOOK_MS: Final = 1000  # where a file system tells nothing, changes are found this late
+MOST_OF_A_CPU: Final = 0.02  # that looking takes; with many files, it is done less often
 
 
 class Watched(Struct, frozen=True):
@@ -73,6 +74,11 @@ class Watched(Struct, frozen=True):
                     if name.endswith(suffixes) and not name.endswith(WRITTEN):
                         yield os.path.join(place, name)  # noqa: PTH118 - thousands of them
 
+    def counts(self, name: str) -> bool:
+        """May a file be one of these?"""
+        suffixes = tuple(suffix for _, several in self.folders for suffix in several)
+        return Path(name) in self.files or (name.endswith(suffixes) and not name.endswith(WRITTEN))
+
     def watch(self, changed: Callable[[], object]) -> None:
         """Call something, on a thread, when something may have changed, and now and then."""
         Thread(target=self._watch, args=(changed,), name="watcher", daemon=True).start()
@@ -81,23 +87,26 @@ class Watched(Struct, frozen=True):
         import watchfiles
 
         alone = {file.parent for file in self.files}
+        begun = time.perf_counter()
+        self.snapshot()
+        look_ms = max(LOOK_MS, int((time.perf_counter() - begun) * 1000 / MOST_OF_A_CPU))
         try:
             for _ in watchfiles.watch(
                 *(folder for folder, _ in self.folders),
                 *(folder for folder in alone if folder.is_dir()),
-                watch_filter=None,
+                watch_filter=lambda _, name: self.counts(name),
                 debounce=GROUP_MS,
                 step=QUIET_MS,
-                rust_timeout=LOOK_MS,
+                rust_timeout=look_ms,
                 yield_on_timeout=True,
                 raise_interrupt=False,
                 recursive=bool(self.folders),
             ):
                 changed()
         except (OSError, RuntimeError) as error:
-            log(f"files are looked at once a second, because they cannot be watched: {error}")
+            log(f"files are looked at now and then, because they cannot be watched: {error}")
             while True:
-                time.sleep(LOOK_MS / 1000)
+                time.sleep(look_ms / 1000)
                 changed()
 
 
