@@ -112,6 +112,7 @@ def hands_mcp_servers_over(trial: Trial) -> None:
         assert "look_up" not in told
     else:
         assert "look_up" in told, sorted(trial.model.asked[-1].tools)
+        assert "hush hush" in told, "the server has not got its environment"
     written = [*trial.project.rglob("*mcp*"), *trial.project.glob(".gemini")]
     assert not written, written
 

@@ -176,8 +176,6 @@ class Run:
 
     def _named(self, text: str, data: dict[str, Any]) -> RpcError:
         title = self.agent.title
-        if self.session:
-            data["session_id"] = self.session
         found = (name for name, words in CAUSES.items() if re.search(words, text, re.IGNORECASE))
         causes = [self._cause] if self._cause else [*found]
         if SESSION in causes and self._is_resumed:

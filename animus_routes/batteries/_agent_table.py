@@ -45,6 +45,7 @@ class Agent(Struct, frozen=True, kw_only=True):
         install: A command that installs it.
         login: What to do for a login, as a sentence.
         keys: Variables with a secret, each of which is a login.
+        secrets: Other variables with a secret.
         elsewhere: Variables that say that it logs in elsewhere.
         reads: Other variables that it reads.
         home: The variable that says where it keeps its files, and the folder in HOME without it.
@@ -69,6 +70,7 @@ class Agent(Struct, frozen=True, kw_only=True):
     modes: Mapping[str, str]
     read: Callable[[dict[str, Any], Run], None]
     keys: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     home: tuple[str, str] = ("", "")
@@ -81,6 +83,6 @@ class Agent(Struct, frozen=True, kw_only=True):
 
 def variables(agent: Agent) -> list[dict[str, Any]]:
     """The manifest's `env_required` for what an agent reads, besides the plugin's own settings."""
-    secret = [{"name": name, "sensitive": True} for name in agent.keys]
+    secret = [{"name": name, "sensitive": True} for name in agent.keys + agent.secrets]
     plain = [*agent.elsewhere, *agent.reads, agent.home[0], *NETWORK]
     return secret + [{"name": name} for name in plain if name]

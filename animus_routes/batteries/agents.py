@@ -98,6 +98,7 @@ def run_agent(
         raise
     except RpcError as failed:  # whoever watches the run learns of it before it becomes the answer
         session = {"session_id": run.session} if run.session else {}
+        failed.data = {**session, **failed.data}
         ctx.emit({"kind": "error", "message": failed.message, "recoverable": False, **session})
         raise
 
@@ -115,7 +116,7 @@ def _serve(
 
     env = {name: value for name, value in os.environ.items() if name not in OUTER}
     env |= {**agent.environment, **request.env}
-    run.secrets = forms_of(env.get(name, "") for name in agent.keys)
+    run.secrets = forms_of(env.get(name, "") for name in agent.keys + agent.secrets)
     start = Start([program_of(agent, settings, env.get("PATH")), *agent.command], env)
     try:
         run.more["unused_keys"] = _fill(start, agent, request, settings, resume=resume)

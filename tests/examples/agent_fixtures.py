@@ -67,11 +67,13 @@ class Provider:
         self.folder = folder
         self.project = folder / "project"
         self.home = folder / "home"
+        self.temporary = folder / "temporary"
         self.told = folder / "told.json"
         self.tool = folder / "tool"
         self.env = {
             "PATH": f"{folder}:/usr/bin:/bin",
             "HOME": str(self.home),
+            "TMPDIR": str(self.temporary),
             "STAND_IN_TOLD": str(self.told),
             "STAND_IN_TOOL": str(self.tool),
             kind.key: "the-secret-key",
@@ -79,6 +81,7 @@ class Provider:
         self.plugin: Plugin
         self.project.mkdir(exist_ok=True)
         self.home.mkdir(exist_ok=True)
+        self.temporary.mkdir(exist_ok=True)
         if not (folder / kind.name).exists():
             program(folder, kind.name)
 

@@ -12,6 +12,7 @@ import pytest
 from agent_fixtures import CODEX, GEMINI, HELLO, SESSION, WAIT_S, Kind, Provider, each
 
 from animus_routes.batteries._processes import processes
+from animus_routes.host import PluginProcess
 
 
 @pytest.fixture
@@ -56,6 +57,20 @@ def under_way(provider: Provider, case: str, **params: Any) -> Iterator[tuple[in
     assert gone(pids) == set()
 
 
+def bring(plugin: PluginProcess, end: str) -> None:
+    """End a plugin, in one of the ways that there are."""
+    if end == "shutdown":
+        plugin.call("shutdown")
+        return
+    if end == "end of input":
+        plugin.close_stdin()
+    elif end == "exit":
+        plugin.notify("exit")
+    else:
+        os.kill(plugin.pid, signal.Signals[end])
+    plugin.wait(WAIT_S)
+
+
 @each
 def test_a_cancelled_run_leaves_nothing(provider: Provider) -> None:
     for name in ("control-1", SESSION):  # the host's name for it, and the one that was learned
@@ -82,6 +97,7 @@ def test_a_run_whose_time_is_over_leaves_nothing(provider: Provider) -> None:
     with under_way(provider, "polite", timeout_secs=2) as (request, _):
         failed = provider.failure(request)
     assert failed.data["category"] == "timeout"
+    assert failed.data["session_id"] == SESSION
     told = provider.items()[-1]
     assert (told["method"], told["recoverable"]) == ("error", False)
     assert "ran for longer than 2 s" in told["message"]
@@ -96,21 +112,22 @@ def test_a_cancelled_run_that_says_success_is_cancelled(provider: Provider) -> N
 
 
 @pytest.mark.parametrize("kind", [CODEX], ids=str)
+@pytest.mark.parametrize("end", ["end of input", "exit", "shutdown", "SIGTERM"])
+def test_files_of_a_run_are_gone_with_the_plugin(provider: Provider, end: str) -> None:
+    plugin = provider.plugin
+    with under_way(provider, "deaf", response_schema={"type": "object"}):
+        assert len([*provider.temporary.rglob("schema.json")]) == 1
+        bring(plugin, end)
+    assert [*provider.temporary.rglob("schema.json")] == []
+
+
+@pytest.mark.parametrize("kind", [CODEX], ids=str)
 @pytest.mark.parametrize("end", ["end of input", "exit", "shutdown", "SIGTERM", "SIGKILL"])
 def test_the_end_of_the_plugin_leaves_nothing(provider: Provider, end: str) -> None:
     plugin = provider.plugin
     with under_way(provider, "deaf") as (_, pids):
         assert provider.tool.exists()
-        if end == "end of input":
-            plugin.close_stdin()
-        elif end == "exit":
-            plugin.notify("exit")
-        elif end == "shutdown":
-            plugin.call("shutdown")
-        else:
-            os.kill(plugin.pid, signal.Signals[end])
-        if end != "shutdown":
-            plugin.wait(WAIT_S)
+        bring(plugin, end)
         assert gone(pids) == set()
 
 

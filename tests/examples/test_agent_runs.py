@@ -1,6 +1,5 @@
 """Providers of agents: what is asked of the program, and what comes of what it says."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -386,6 +385,7 @@ def test_a_run_that_failed_is_failed(
     assert failed.data["category"] == category
     assert -32700 <= failed.code <= -32600  # hosts take any other for a dying process
     assert message in failed.message
+    assert failed.data.get("session_id", SESSION) == SESSION
     last = provider.items()[-1]
     assert last["method"] == "error"
     assert last["recoverable"] is False
@@ -459,4 +459,4 @@ def test_nothing_of_it_all_is_left(processes: dict[Kind, Provider]) -> None:
         assert provider.plugin.call("$/ping") == {}
         children = Path(f"/proc/{provider.plugin.pid}/task/{provider.plugin.pid}/children")
         assert children.read_text("ascii") == ""
-        assert not [*Path(os.environ.get("TMPDIR", "/tmp")).glob("animus-agent-*")]
+        assert [*provider.temporary.iterdir()] == []
