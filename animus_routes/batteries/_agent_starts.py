@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from animus_routes.errors import InvalidRequest
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
 __all__ = ["Start", "flag", "mcp_servers"]
+
+PREFIX: Final = "animus-agent-"
+LEFT_S: Final = 3600
 
 
 class Start:
@@ -32,7 +36,8 @@ class Start:
         from tempfile import TemporaryDirectory
 
         if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="animus-agent-", ignore_cleanup_errors=True)
+            sweep()
+            self._folder = TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
         path = os.path.join(self._folder.name, name)  # noqa: PTH118 - pathlib costs 5 ms
         with open(path, "x", encoding="utf-8", opener=_private) as file:
             file.write(text)
@@ -42,6 +47,21 @@ class Start:
         """Remove its files."""
         if self._folder is not None:
             self._folder.cleanup()
+
+
+def sweep() -> None:
+    """Remove what runs have left whose plugin was killed; a running agent has long read its files."""
+    from shutil import rmtree
+    from tempfile import gettempdir
+    from time import time
+
+    with os.scandir(gettempdir()) as entries:
+        for entry in entries:
+            if entry.name.startswith(PREFIX):
+                with suppress(OSError):
+                    seen = entry.stat(follow_symlinks=False)
+                    if seen.st_uid == os.getuid() and seen.st_mtime < time() - LEFT_S:
+                        rmtree(entry.path, ignore_errors=True)
 
 
 def _private(path: str, flags: int) -> int:

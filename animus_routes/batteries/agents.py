@@ -118,6 +118,7 @@ def _serve(
     env |= {**agent.environment, **request.env}
     run.secrets = forms_of(env.get(name, "") for name in agent.keys + agent.secrets)
     start = Start([program_of(agent, settings, env.get("PATH")), *agent.command], env)
+    take_back = ctx.on_cancel(start.clean_up)  # at the plugin's end, there may be no time for more
     try:
         run.more["unused_keys"] = _fill(start, agent, request, settings, resume=resume)
         with children.run(
@@ -134,6 +135,7 @@ def _serve(
             exit_code = child.wait()
             failed = run.error(exit_code, child.stderr)
     finally:
+        take_back()
         start.clean_up()
     run.version = run.version or packaged(start.words[0])
     share = _share(agent, run, ctx, resume=resume)

@@ -1,5 +1,7 @@
 """Providers of agents: what is asked of the program, and what comes of what it says."""
 
+import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -267,6 +269,18 @@ def test_all_that_gemini_has_a_flag_for_reaches_it(provider: Provider) -> None:
     assert not Path(system[2]).exists()
     assert answer["metadata"][0]["unused_keys"] == sorted(more)
     assert list(provider.project.iterdir()) == []
+
+
+def test_what_a_killed_plugin_has_left_is_removed_by_a_later_run(codex: Provider) -> None:
+    for name, hours in (("animus-agent-old", 2), ("animus-agent-new", 0), ("other", 2)):
+        folder = codex.temporary / name
+        folder.mkdir()
+        (folder / "mcp.json").write_text("{}", "utf-8")
+        os.utime(folder, (time.time() - 3600 * hours,) * 2)
+    codex.run("plain", response_schema=SCHEMA)
+    assert {path.name for path in codex.temporary.iterdir()} == {"animus-agent-new", "other"}
+    shutil.rmtree(codex.temporary)
+    codex.temporary.mkdir()
 
 
 @each
