@@ -1,12 +1,16 @@
-"""An MCP server on stdin and stdout with one tool, for an agent that is real."""
+"""An MCP server on stdin and stdout with one tool, for an agent that is real.
+
+Usage: mcp_server.py FILE. MCP_SECRET, which it has from the host's configuration, is written there.
+"""
 
 import json
 import os
 import sys
+from pathlib import Path
 
 TOOL = {
     "name": "look_up",
-    "description": f"Looks it up; {os.environ.get('MCP_SECRET', 'no secret')}",
+    "description": "Looks it up",
     "inputSchema": {"type": "object", "properties": {}},
 }
 
@@ -19,6 +23,7 @@ def answer(method: str, params: dict[str, object]) -> dict[str, object]:
     return {"tools": [TOOL]} if method == "tools/list" else {}
 
 
+Path(sys.argv[1]).write_text(os.environ.get("MCP_SECRET", ""), "utf-8")
 for line in sys.stdin:
     request = json.loads(line)
     if "id" in request:
