@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import Final
@@ -33,7 +34,8 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         say(f"nothing was made: {error}")
         return 1
-    write_all(1, "".join(f"{path}\n" for path in made).encode())
+    with suppress(OSError):  # nobody reads it, and it is made all the same
+        write_all(1, "".join(f"{path}\n" for path in made).encode())
     for note in project.notes:
         say(note)
     say(f"{project.plugin} is made. Next:")
