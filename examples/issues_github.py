@@ -19,18 +19,18 @@ on 127.0.0.1 as well, and make it ask at once.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC
 from typing import Annotated, Any, Final, get_args
 from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
-from animus_routes import App, Context, Depends, Env, InvalidRequest, NotFound, Unavailable
+from animus_routes import App, Context, Depends, Env, InvalidRequest, NotFound
 from animus_routes.batteries.api import NETWORK, Answer, Api
 from animus_routes.batteries.paging import cursor_of, read_cursor
 from animus_routes.batteries.statuses import Statuses, StatusMap
+from animus_routes.batteries.trackers import Hearing, answered_at
 from animus_routes.structs import subject as wire
-from animus_routes.timestamps import parse, rfc3339
-from animus_routes.waking import Wake
+from animus_routes.timestamps import parse
 
 import msgspec
 from msgspec import Meta, Struct
@@ -43,7 +43,6 @@ MOST: Final = 1000
 MOST_REQUESTS: Final = 40  # for one call of a list
 TRIES: Final = 5  # to find two pages while nothing moves
 HEALTH_S: Final = 0.8
-REMEMBERED: Final = 1000  # deliveries of webhooks, so that none counts twice
 CLOSED: Final = {"completed": "done", "not_planned": "cancelled", "duplicate": "cancelled"}
 STATES: Final = {
     "open": "ready",
@@ -61,7 +60,6 @@ ANYBODY: Final = ("*", "none")  # as assignees, these are GitHub's words for som
 FIELDS: Final = {"title": "title", "description": "body", "labels": "labels"}
 SETTABLE: Final[dict[str, type]] = {"milestone": int, "type": str}  # of the custom fields
 SUMMARY: Final = "summary"  # a projection: subjects without their texts and custom fields
-WAKING: Final = ("issues", "issue_comment", "label", "milestone", "sub_issues")
 
 
 class Settings(Struct):
@@ -263,7 +261,7 @@ class Reading:
         except NotFound as problem:
             text = f"{self.place.repo}, or the token may not see its issues ({problem.message})"
             raise NotFound(text) from problem
-        self.fetched_at = self.fetched_at or told_at(answer)
+        self.fetched_at = self.fetched_at or answered_at(answer.headers)
         return Page(answer.data, self._link(answer, "next"), self._link(answer, "prev"))
 
     def _link(self, answer: Answer[Any], rel: str) -> dict[str, str] | None:
@@ -272,15 +270,6 @@ class Reading:
             return None
         query = parse_qsl(urlsplit(answer.links[rel]).query)
         return {name: value for name, value in query if name not in self._asked}
-
-
-def told_at(answer: Answer[Any]) -> str | None:
-    """When it was answered, by GitHub's clock."""
-    from email.utils import parsedate_to_datetime
-
-    with suppress(KeyError, ValueError):
-        return rfc3339(parsedate_to_datetime(answer.headers["date"]).astimezone(UTC))
-    return None
 
 
 # The backend --------------------------------------------------------------------------------------
@@ -600,37 +589,6 @@ app = App(
 )
 
 
-@contextmanager
-def webhook(ctx: Context[GitHub], wake: Wake) -> Iterator[None]:
-    """Listen for GitHub's webhooks, if there is a port: each that is true makes watches ask."""
-    settings: Settings = ctx.settings
-    if not settings.port:
-        yield
-        return
-    if not settings.secret:
-        raise Unavailable("GITHUB_WEBHOOK_PORT needs GITHUB_WEBHOOK_SECRET")
-    from animus_routes.batteries.signatures import SCHEMES, delivery_id, is_signed
-    from animus_routes.batteries.webhooks import Delivery, listening
-
-    known: dict[str | None, None] = {}
-
-    def receive(delivery: Delivery) -> int:
-        if delivery.method != "POST":
-            return 405
-        if not is_signed(SCHEMES["github"], [settings.secret], delivery.headers, delivery.body):
-            return 401
-        name = delivery_id(SCHEMES["github"], delivery.headers)
-        if name not in known and delivery.headers.get("x-github-event") in WAKING:
-            known[name] = None
-            if len(known) > REMEMBERED:
-                known.pop(next(iter(known)), None)
-            wake(full=is_gone(delivery.body))
-        return 204
-
-    with listening(receive, port=settings.port):
-        yield
-
-
 def is_gone(body: bytes) -> bool:
     """Does a delivery, as JSON or as a form, tell of an issue that is not there any more?"""
     text = parse_qs(body.decode("utf-8", "replace")).get("payload", [body])[0]
@@ -640,7 +598,8 @@ def is_gone(body: bytes) -> bool:
         return False
 
 
-app.watch_by_polling(every_s=lambda settings: settings.poll_s, woken_by=webhook)
+HEARING: Final = Hearing("github", lambda found: (found.secret, found.port), gone=is_gone)
+app.watch_by_polling(every_s=lambda settings: settings.poll_s, woken_by=HEARING)
 
 
 @app.method("subject/list")
@@ -660,17 +619,23 @@ def get_issue(id: str, github: Here) -> wire.Subject:
 
 @app.method("subject/create")
 def create_issue(issue: wire.SubjectCreateRequest, ctx: Context, github: Here) -> wire.Subject:
-    return github.create(issue, ctx)
+    made = github.create(issue, ctx)
+    HEARING.changed()
+    return made
 
 
 @app.method("subject/update")
 def update_issue(id: str, patch: wire.SubjectPatch, github: Here) -> wire.Subject:
-    return github.update(*github.locate(id), patch)
+    changed = github.update(*github.locate(id), patch)
+    HEARING.changed()
+    return changed
 
 
 @app.method("subject/status")
 def set_status(id: str, status: str, github: Here) -> wire.Subject:
-    return github.move(*github.locate(id), status)
+    moved = github.move(*github.locate(id), status)
+    HEARING.changed()
+    return moved
 
 
 @app.method("subject/next")

@@ -32,12 +32,17 @@ class Hearing:
     Args:
         scheme: Whose webhook it is: a name in `batteries.signatures.SCHEMES`.
         told: The secret and the port of the webhook, from the app's settings. Without either, nothing
-            listens. The port is on this machine's own address.
-        gone: What stands in a delivery that tells of a removal, after which everything is listed.
+            listens, which is logged if there is a port. The port is on this machine's own address.
+        gone: What stands in the body of a delivery that tells of a removal, or what finds that out: after
+            one, everything is listed.
     """
 
     def __init__(
-        self, scheme: str, told: Callable[[Any], tuple[str, int | None]], *, gone: bytes
+        self,
+        scheme: str,
+        told: Callable[[Any], tuple[str, int | None]],
+        *,
+        gone: bytes | Callable[[bytes], bool],
     ) -> None:
         self._scheme, self._told, self._gone = scheme, told, gone
         self._wakes: list[Wake] = []
@@ -53,7 +58,11 @@ class Hearing:
         secret, port = self._told(ctx.settings)
         self._wakes.append(wake)
         try:
-            if not secret or port is None:
+            if port and not secret:
+                ctx.log(
+                    "warn", f"{self._scheme}: a webhook's port is not listened on without a secret"
+                )
+            if not (secret and port):
                 yield
                 return
             from animus_routes.batteries.webhooks import listening
@@ -74,10 +83,13 @@ class Hearing:
             name = delivery_id(scheme, delivery.headers) or ""
             if not name or name not in known:
                 known.append(name)
-                self.changed(full=self._gone in delivery.body)
+                self.changed(full=self._tells_of_a_removal(delivery.body))
             return 200
 
         return receive
+
+    def _tells_of_a_removal(self, body: bytes) -> bool:
+        return self._gone in body if isinstance(self._gone, bytes) else self._gone(body)
 
 
 def answered_at(headers: Mapping[str, str]) -> str | None:

@@ -93,7 +93,7 @@ class Outside:
     def __init__(self) -> None:
         self.wake: Wake | None = None
         self.opened = 0
-        self.closed = threading.Event()
+        self.is_open, self.closed = threading.Event(), threading.Event()
         self.failing = 0
 
     @contextmanager
@@ -104,10 +104,12 @@ class Outside:
             raise OSError("the port is taken")
         self.opened += 1
         self.wake = wake
+        self.is_open.set()
         yield
         self.closed.set()
 
     def says(self, **options: bool) -> None:
+        assert self.is_open.wait(WAIT_S)
         assert self.wake is not None
         self.wake(**options)
 
@@ -181,8 +183,6 @@ def test_word_does_not_shorten_the_pause_of_a_failure() -> None:
         return call_next()
 
     with TestClient(app, timeout_s=WAIT_S) as client, client.stream("task/watch"):
-        while not asked:
-            client.call("task/schema")
         for _ in range(5):
             outside.says(full=True)
             client.call("task/schema")

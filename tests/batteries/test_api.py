@@ -267,19 +267,19 @@ def dripping(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "patience_s", "said"),
     [
-        (torn, "cannot be reached"),
-        (silent, "did not answer in time"),
-        (dripping, "did not answer in time"),
-        (lambda _: None, "cannot be reached"),
+        (torn, WAIT_S, "cannot be reached"),
+        (lambda _: None, WAIT_S, "cannot be reached"),
+        (silent, 0.3, "did not answer in time"),
+        (dripping, 0.3, "did not answer in time"),
     ],
 )
 def test_answers_that_are_torn_or_never_end_are_outages(
-    server: Server, raw: Callable[[socket.socket], None], said: str
+    server: Server, raw: Callable[[socket.socket], None], patience_s: float, said: str
 ) -> None:
     server.raw = raw
-    with Api("Tracker", server.url, {"authorization": "s3cret"}, timeout_s=0.3) as api:
+    with Api("Tracker", server.url, {"authorization": "s3cret"}, timeout_s=patience_s) as api:
         error = raised(lambda: api.get("/items"))
     assert isinstance(error, Unavailable)
     assert said in error.message

@@ -123,7 +123,6 @@ def options_of(folder: Path) -> Iterator[dict[str, Any]]:
             "GITHUB_TOKEN": TOKEN,
             "GITHUB_REPOS": "o/r,o/two",
             "GITHUB_API_URL": tracker.url,
-            "GITHUB_POLL_S": "0.2",
         }
         yield {"env": env, "allow_writes": False, "copy": copied, "timeout_s": 10.0}
         assert workspace.violations == site.violations == []
