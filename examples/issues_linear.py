@@ -85,6 +85,7 @@ INNER: Final = {
     "labels": "id name",
     "children": "identifier",
     "attachments": "id title url sourceType",
+    "comments": "body createdAt user { name }",
 }
 BRIEF: Final = f"""id identifier title priority url createdAt updatedAt trashed state {{ {STATE} }}
   team {{ id key }} assignee {{ name email }}
@@ -105,7 +106,7 @@ LIST: Final = {
 GET: Final = {
     "summary": f"query Get($id: String!) {{ issue(id: $id) {{ {BRIEF} }} }}",
     "full": f"""query Get($id: String!) {{ issue(id: $id) {{ {FULL}
-  comments(first: 50) {{ nodes {{ body createdAt user {{ name }} }} {ENDS} }} }} }}""",
+  comments(first: 50) {{ nodes {{ {INNER["comments"]} }} {ENDS} }} }} }}""",
 }
 REST: Final = {
     name: f"""query Rest($id: String!, $after: String) {{ issue(id: $id) {{
@@ -150,6 +151,13 @@ class Ends(Struct, rename="camel"):
 class Page(Struct, Generic[T], rename="camel"):
     nodes: list[T]
     page_info: Ends = field(default_factory=Ends)
+
+
+def further(ends: Ends, after: str | None) -> Ends:
+    """Where a page ends, if that is not where it began: nobody turns pages for ever."""
+    if ends.has_next_page and ends.end_cursor in {None, after}:
+        raise Unavailable("Linear's pages do not go on")
+    return ends
 
 
 class Ref(Struct):
@@ -216,6 +224,14 @@ class Issue(Struct, rename="camel"):
     assignee: Named | None = None
     parent: Key | None = None
     project: Named | None = None
+
+
+CONNECTED: Final = {
+    "labels": Named,
+    "children": Key,
+    "attachments": Link,
+    "comments": Comment,
+}
 
 
 class Refused(Struct):
@@ -348,12 +364,12 @@ class Linear:
     # Issues ---------------------------------------------------------------------------------------
 
     def subject(self, issue: Issue) -> wire.Subject:
-        for name, kind in (("labels", Named), ("children", Key), ("attachments", Link)):
+        for name, kind in CONNECTED.items():
             self.whole(issue, name, kind)
         state = issue.state
         comments = [
             {"author": one.user and one.user.name, "at": one.created_at, "text": one.body}
-            for one in issue.comments.nodes
+            for one in sorted(issue.comments.nodes, key=lambda one: one.created_at)
         ]
         custom: dict[str, Any] = {
             "linear_uuid": issue.id,
@@ -391,10 +407,10 @@ class Linear:
         page: Page[Any] = getattr(issue, name)
         while page.page_info.has_next_page:
             after = page.page_info.end_cursor
-            found = self.ask(REST[name], dict[str, Any], id=issue.id, after=after)["issue"][name]
-            more = msgspec.convert(found, Page[kind])
+            found = dict[str, dict[str, Page[kind]]]
+            more = self.ask(REST[name], found, id=issue.id, after=after)["issue"][name]
             page.nodes += more.nodes
-            page.page_info = more.page_info
+            page.page_info = further(more.page_info, after)
 
     def bucket(self, state: State) -> wire.SubjectStatus:
         if state.name in self.settings.status_map:
@@ -537,8 +553,8 @@ class Linear:
             if name not in known:
                 asked = {"name": name, "teamId": team.id}
                 try:
-                    made = self.ask(LABEL, dict[str, dict[str, Any]], input=asked)
-                    known[name] = made["issueLabelCreate"]["issueLabel"]["id"]
+                    made = self.ask(LABEL, dict[Literal["issueLabelCreate"], NewLabel], input=asked)
+                    known[name] = made["issueLabelCreate"].label.id
                 except InvalidRequest:
                     known |= self.known_labels([name], team)  # somebody else has made it
                     if name not in known:
@@ -560,7 +576,7 @@ class Linear:
             asked = {"filter": wanted, "after": ends.end_cursor}
             page: Page[T] = self.ask(document, dict[str, Page[kind]], **asked)[name]  # type: ignore[valid-type]
             found += page.nodes
-            ends = page.page_info
+            ends = further(page.page_info, ends.end_cursor)
         return found
 
     def user(self, name: str) -> str:
@@ -649,6 +665,10 @@ class Linear:
         gone = [has[n] for n in once(patch.labels_remove) if n in has and n not in patch.labels_add]
         changes = {"addedLabelIds": self.labels(new, team), "removedLabelIds": gone}
         return {name: ids for name, ids in changes.items() if ids}
+
+
+class NewLabel(Struct, rename={"label": "issueLabel"}):
+    label: Named
 
 
 class Payload(Struct):

@@ -245,8 +245,12 @@ def test_connections_are_read_to_their_end(shared: tuple[Linear, Plugin]) -> Non
     issue = workspace.issue(team, "parent", labels=[workspace.label(f"l{n}") for n in range(60)])
     for number in range(60):
         workspace.issue(team, f"child {number}", parent=issue)
+    for number in range(60):
+        said = {"id": f"c{number}", "body": f"{number}", "createdAt": workspace.tick()}
+        issue["comments"].insert(0, said)  # the newest come first
     found = plugin.call("linear/get", {"id": "BIG-1"})
     assert len(found["labels"]) == len(found["children"]) == 60
+    assert [one["text"] for one in found["custom"]["comments"]] == [str(n) for n in range(60)]
 
 
 def test_pages_lose_nothing_and_double_nothing_while_others_work(workspace: Linear) -> None:

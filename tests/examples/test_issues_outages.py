@@ -248,6 +248,21 @@ def test_errors_come_with_status_200_too(text: bytes, kind: type[RpcError], said
     assert said in error.message
 
 
+def test_pages_that_do_not_go_on_are_an_error_and_no_loop() -> None:
+    def repeated(handler: Any) -> bool:
+        """Every page has another one after it, which is the same."""
+        handler.linear.asked.append(handler.body["operationName"])
+        ends = {"hasNextPage": True, "endCursor": "always"}
+        handler.send(200, {"data": {"workflowStates": {"nodes": [], "pageInfo": ends}}})
+        return True
+
+    with connected(LINEAR) as (system, plugin):
+        system.faults.extend([repeated] * 5)
+        error = refused(plugin, "linear/schema", {})
+        assert "pages do not go on" in error.message
+        assert system.asked == ["States", "States"]
+
+
 @pytest.mark.parametrize("text", [b"", b"[]", b'{"errors": 3}', b'{"data": {}}', b"\xff", b"{"])
 def test_what_is_no_error_is_none(text: bytes) -> None:
     assert example("issues_linear").refusal(200, {}, text) is None
