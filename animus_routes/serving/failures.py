@@ -271,12 +271,19 @@ class Failures:
     def failed_late(self, route: Any, request: Request, error: BaseException, context: Any) -> None:
         """A call failed after it was cancelled: only the operator is told.
 
-        An exception handler may say it in other words, or that it was the cancellation.
+        An exception handler may say it in other words, or that it was the cancellation. An error
+        that a host would have been told is a line, a bug a traceback.
         """
         raised = _placed(route, self.translated(error, context or self._context(route, request)))
-        if not isinstance(raised, RpcError) or raised.code != CANCELLED:
-            self.report(f"{route.name}, after it was cancelled", raised)
-            self.unseen = self.developing
+        if isinstance(raised, RpcError) and raised.code == CANCELLED:
+            return
+        late = f"{route.name}, after it was cancelled"
+        if isinstance(raised, RpcError):
+            code, message, _ = self._told(route, raised)
+            log(f"{late}: {message} ({code})")
+        else:
+            self.report(late, raised)
+        self.unseen = self.developing
 
     def stream_failed(
         self, route: Any, request: Request, error: BaseException, context: Any

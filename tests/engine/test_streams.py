@@ -177,6 +177,18 @@ def test_what_fails_when_a_watch_is_ended_is_told_on_stderr(end: str) -> None:
             assert "lost in a watch" in plugin.stderr_text()
 
 
+def test_an_ordinary_error_after_a_cancellation_is_one_line_on_stderr() -> None:
+    with streams() as plugin:
+        request = plugin.request("x/late_refusal")
+        plugin.next_notification("x/runs", WAIT_S)
+        plugin.notify("$/cancelRequest", {"id": request})
+        assert reply_error(plugin, request).code == CANCELLED
+        said = stderr_with(
+            plugin, "x/late_refusal, after it was cancelled: not found: 'it' (-32602)"
+        )
+        assert "Traceback" not in said
+
+
 def test_a_cancellation_itself_is_no_bug() -> None:
     with streams() as plugin:
         request = plugin.request("x/no_bug")

@@ -283,6 +283,13 @@ STORES: Final = (
         listed("log_storage/query", {"limit": PAGE}, "entries", lambda one: str(one["message"])),
     ),
     Store(
+        "logs_jsonl",
+        ".animus/data/animus-log-storage-jsonl/logs.jsonl",
+        plain("log_storage/store", lambda n: {"entries": [entry(n)]}),
+        listed("log_storage/query", {"limit": PAGE}, "entries", lambda one: str(one["message"])),
+        sql=False,
+    ),
+    Store(
         "memory_sqlite",
         ".animus/memory.sqlite3",
         plain("memory/put", lambda n: {"scope": OWN, "key": str(n), "value": text(n)}),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, field_serializer
 
-from animus_routes import App, Context, Depends
+from animus_routes import App, Context, Depends, NotFound
 from animus_routes.structs.plugin import TriggerWatchParams
 
 app = App(
@@ -236,6 +236,13 @@ def bug_pool(ctx: Context) -> str:
         ctx.wait(20)
     finally:
         raise ValueError("lost in x/bug_pool")
+
+
+@app.method("x/late_refusal", extra=True)
+def late_refusal(ctx: Context) -> str:
+    app.notify("x/runs")
+    ctx.wait(20)
+    raise NotFound("'it'")
 
 
 @app.method("x/bug_async", extra=True)

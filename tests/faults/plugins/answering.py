@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import wraps
+from itertools import count
 from typing import Any, Final
 
 from animus_routes import App, NotFound
@@ -12,6 +13,7 @@ from animus_routes import App, NotFound
 WAY: Final = os.environ.get("WAY", "plain")
 MOST_ROWS: Final = 50
 LONGEST_MS: Final = 20
+FOREVER_S: Final = 60.0
 
 app = App(
     kind="custom",
@@ -84,6 +86,16 @@ if WAY == "async":
             yield number
             await asyncio.sleep(0)
 
+    @app.method("x/hang")
+    async def hang_async() -> None:
+        await asyncio.sleep(FOREVER_S)
+
+    @app.method("x/endless", notification="x/row")
+    async def endless_async() -> AsyncIterator[int]:
+        for number in count():
+            yield number
+            await asyncio.sleep(0)
+
 else:
 
     @app.method("x/slow", concurrent=WAY == "pool")
@@ -94,3 +106,11 @@ else:
     @app.method("x/rows", notification="x/row")
     def rows_plain(n: int) -> Iterator[int]:
         yield from rows(n)
+
+    @app.method("x/hang", concurrent=WAY == "pool")
+    def hang() -> None:
+        time.sleep(FOREVER_S)
+
+    @app.method("x/endless", notification="x/row")
+    def endless() -> Iterator[int]:
+        yield from count()
