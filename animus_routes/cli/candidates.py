@@ -70,7 +70,7 @@ def candidates(line: str) -> list[Candidate]:
         found = _of_command(before[0], before[1:], word)
     else:
         found = ()
-    known = {one.word: one for one in found if one.word.startswith(word)}
+    known = {one.word: one for one in found if one.word.startswith(word) and one.word.isprintable()}
     return [known[name] for name in sorted(known)]
 
 
@@ -120,7 +120,8 @@ def _parsed(parser: ArgumentParser) -> Takes:
     for action in parser._actions:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         called = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
         if action.option_strings:
-            option = Option("" if action.nargs == 0 else called, action.help or "")
+            text = " ".join((action.help or "").split())  # a line for each candidate
+            option = Option("" if action.nargs == 0 else called, text)
             options |= dict.fromkeys(action.option_strings, option)
         else:
             places.append(called)

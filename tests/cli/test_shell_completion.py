@@ -122,6 +122,11 @@ def test_what_a_word_could_be(line: str, found: list[str]) -> None:
     assert got[: len(found)] == sorted(found) if line == "explain durable" else got == sorted(found)
 
 
+def test_names_that_would_be_several_lines_are_left_out(folder: Path) -> None:
+    (folder / "ta\nb.py").write_text("app = App()\n", "utf-8")
+    assert words("run ta") == ["tasks.py"]
+
+
 def test_kinds_are_explained_too() -> None:
     assert {*KINDS} <= set(words("explain "))
     assert set(words("explain ")) > {"subject/list", "Subject"}
