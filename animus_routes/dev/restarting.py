@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 WAITING_BYTES: Final = 16 * 1024 * 1024  # what a host may write ahead; then nothing more is read
 GONE_S: Final = 0.2  # a host that has read nothing for this long at the end is not there
+SWITCH_S: Final = 0.0005  # the wire does not wait while the watcher is imported
 ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -58,6 +60,7 @@ class Development:
 
     def run(self) -> int:
         """Serve until the host is done; the exit code."""
+        sys.setswitchinterval(SWITCH_S)
         self._take_signals()
         self._lives.start()
         self._watched.watch(self._may_have_changed)
