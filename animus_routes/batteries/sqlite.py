@@ -20,16 +20,23 @@ NO_VALUE: Final = (OverflowError, UnicodeEncodeError)  # what the database has n
 GARBLED: Final = "the database is damaged, and its words are no text"
 
 
+# How long a process that waits looks away: the longer it has waited, the shorter, so that it is likely
+# to be next. The longest is below the pause that `batteries.sql` makes for whoever waits.
+LONGEST_S: Final = 0.004
+SHORTEST_S: Final = 0.0005
+HALVED_S: Final = 0.02  # after this wait it is half as long
+
+
 def take_turn(db: sqlite3.Connection, wait_s: float, sql: str = "BEGIN IMMEDIATE") -> None:
     """Run a statement that needs a lock, asking every few milliseconds for so long.
 
-    SQLite's own way of waiting, which is off meanwhile, looks away for up to 100 ms, and so prefers
-    whoever has just had a turn.
+    Whoever has waited for longer asks more often. SQLite's own way of waiting, which is off meanwhile,
+    looks away for up to 100 ms, and so prefers whoever has just had a turn.
 
     Raises:
         sqlite3.OperationalError: The lock was not free within `wait_s`.
     """
-    until = time.monotonic() + wait_s
+    since = time.monotonic()
     (own_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
     if own_ms:
         db.execute("PRAGMA busy_timeout = 0")
@@ -38,13 +45,15 @@ def take_turn(db: sqlite3.Connection, wait_s: float, sql: str = "BEGIN IMMEDIATE
             try:
                 db.execute(sql)
             except sqlite3.OperationalError as problem:
-                if code(problem) not in LOCKED or time.monotonic() >= until:
+                waited_s = time.monotonic() - since
+                if code(problem) not in LOCKED or waited_s >= wait_s:
                     raise
             except UnicodeDecodeError as problem:
                 raise sqlite3.DatabaseError(GARBLED) from problem
             else:
                 return
-            time.sleep(0.0005 + time.monotonic_ns() % 2500 / 1e6)
+            share = 0.2 + time.monotonic_ns() % 1000 / 1250  # two that wait do not keep step
+            time.sleep(max(SHORTEST_S, LONGEST_S * share / (1 + waited_s / HALVED_S)))
     finally:
         if own_ms:
             db.execute(f"PRAGMA busy_timeout = {own_ms}")
