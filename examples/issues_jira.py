@@ -629,11 +629,14 @@ def schema(site: Site) -> wire.SubjectSchema:
 
 @app.health
 def health(site: Site) -> str | None:
-    """Returning a reason means degraded, raising one means unhealthy."""
-    if (trouble := site.api.trouble()) is not None:
-        return trouble
-    site.api.get("/myself", timeout_s=HEALTH_S)
-    return None
+    """Why nothing can be asked now, which goes by; what is wrong with the token is raised."""
+    trouble = site.api.trouble()
+    if trouble is None:
+        try:
+            site.api.get("/myself", timeout_s=HEALTH_S)
+        except (Unavailable, QuotaExceeded) as problem:
+            return problem.message
+    return trouble
 
 
 if __name__ == "__main__":

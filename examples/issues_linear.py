@@ -513,11 +513,13 @@ class Linear:
         return {"state": {"name": {"in": names}}} if names else None
 
     def health(self) -> str | None:
-        """Why nothing is asked now; raises what is wrong with the key."""
+        """Why nothing can be asked now, which goes by; what is wrong with the key is raised."""
         trouble = self.api.trouble()
         if trouble is None:
-            body = {"query": VIEWER, "operationName": "Viewer"}
-            self.pulse.post(self.path, body)
+            try:
+                self.pulse.post(self.path, {"query": VIEWER, "operationName": "Viewer"})
+            except (Unavailable, QuotaExceeded) as problem:
+                return problem.message
         return trouble
 
     # What names stand for -------------------------------------------------------------------------

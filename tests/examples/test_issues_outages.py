@@ -158,6 +158,9 @@ def test_an_outage_is_told_and_goes_by(tracker: Tracker) -> None:
             assert (error.code, error.data["category"]) == (-32603, "unavailable")
             assert said in error.message
             assert until_answered(plugin, tracker)["title"] == "there"
+        system.faults.append(OUTAGES[0][0])
+        health = plugin.call("health/check")
+        assert (health["status"], "answered 502" in health["last_error"]) == ("degraded", True)
 
 
 def until_answered(plugin: Plugin, tracker: Tracker) -> Any:
