@@ -14,7 +14,7 @@ from new_projects import ALL, EVERY, made, wanted
 from animus_routes.cli import new
 from animus_routes.conformance import Options, Report, Verdict, check
 from animus_routes.dev.new import Project, RefusedError, files, kinds, plan, write
-from animus_routes.roles import KINDS, role
+from animus_routes.roles import KINDS
 
 AT_ONCE = 4
 BOUND_S = 240
@@ -56,9 +56,10 @@ def report_of(kind: str, project: Project, only: str = "") -> Report:
     """All checks, or in CI those of the methods and stories of its kind: the others are the same."""
     target = f"{sys.executable} '{project.folder / project.module}.py'"
     options = Options(allow_writes=True, timeout_s=20.0, examples=2, values=EXECUTE)
-    has_methods = kind in KINDS and role(kind).methods
+    primary = project.kinds[0].role
+    is_bounded = not ALL and kind != EVERY and primary.methods
     word = only or ("story." if kind == EVERY and not ALL else "")
-    return check(target, options, kind=kind if has_methods and not ALL else "", word=word)
+    return check(target, options, kind=primary.kind if is_bounded else "", word=word)
 
 
 def failed_twice(project: Project, report: Report) -> dict[str, str]:
