@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EXAMPLE: Final = "tasks_sqlite.py"
 SIZE: Final = (1190, 640)
+TALL: Final = (1000, 700)
 MOST_BYTES: Final = 150_000
 TASKS: Final = (
     {"title": "Write the release notes", "status": "ready", "priority": 2, "labels": ["docs"]},
@@ -70,6 +71,10 @@ def _shoot(page: Page, folder: Path, name: str, **options: Any) -> None:
 
 def _wide(browser: Browser, inspector: Inspector, folder: Path) -> None:
     with opened(browser, inspector.address, SIZE) as page:
+        # What is of the machine that takes them is no part of the picture.
+        for name, text in (("Command", f"python {EXAMPLE}"), ("Folder", "~/project")):
+            fact = page.locator(f"dl > div:has(dt:text-is('{name}')) code")
+            fact.evaluate("(node, text) => { node.textContent = text; }", text)
         _shoot(page, folder, "overview")
         _show(page, inspector, "method/task%2Flist")
         page.get_by_label("Send limit").check()
@@ -89,14 +94,15 @@ def _wide(browser: Browser, inspector: Inspector, folder: Path) -> None:
 
 
 def _dark(browser: Browser, inspector: Inspector, folder: Path) -> None:
-    with opened(browser, inspector.address, SIZE, "dark") as page:
+    with opened(browser, inspector.address, TALL, "dark") as page:
         _show(page, inspector, "wire")
         page.get_by_label("Send a raw frame").fill('{"jsonrpc":"2.0","id":"a","method":"$/ping"}')
         page.get_by_role("button", name="Send", exact=True).click()
-        page.locator(".frames li").last.get_by_text("result", exact=True).wait_for()
-        page.locator(".frames button.frame").last.click()
-        page.locator(".frames pre").wait_for()
+        answer = page.locator(".frames li", has_text='"id":"a","result"')
+        answer.locator("button.frame").click()
+        answer.locator("pre").wait_for()
         page.locator(".frames").evaluate("list => { list.scrollTop = list.scrollHeight; }")
+        page.evaluate("window.scrollTo(0, 0)")
         _shoot(page, folder, "wire")
 
 

@@ -305,32 +305,45 @@ if "--manifest" not in sys.argv:
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_nothing_is_left_however_the_page_ends(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("victim", "number"),
+    [
+        ("animus_routes inspect", signal.SIGKILL),
+        ("animus_routes inspect", signal.SIGTERM),
+        ("animus_routes inspect", signal.SIGINT),
+        ("animus_routes inspect", signal.SIGHUP),
+        ("animus_routes.inspector ", signal.SIGKILL),
+        ("animus_routes.inspector ", signal.SIGTERM),
+    ],
+)
+def test_nothing_is_left_however_the_page_ends(
+    tmp_path: Path, victim: str, number: signal.Signals
+) -> None:
     plugin = tmp_path / "stubborn.py"
     plugin.write_text(STUBBORN.format(hostile=str(HOSTILE)), "utf-8")
-    mark = f"inspected-{os.getpid()}-{number}"
+    mark = f"inspected-{os.getpid()}-{victim}-{number}"
     with inspected(f"{sys.executable} {plugin}", cwd=tmp_path, env={"HOME": mark}) as page:
         page.running()
         assert page.ask("check", {"allow_writes": False})[0] == 200
-        assert len(_marked(mark)) >= 5
-        page.process.send_signal(number)
+        found = _marked(mark)
+        assert len(found) >= 5
+        os.kill(next(pid for pid, command in found.items() if victim in command), number)
         page.process.wait(BOUND_S)
         deadline = time.monotonic() + BOUND_S
         while _marked(mark) and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert _marked(mark) == []
+        assert _marked(mark) == {}
 
 
-def _marked(mark: str) -> list[str]:
-    """The processes that have the mark as their HOME, which hosts pass on."""
-    found: list[str] = []
+def _marked(mark: str) -> dict[int, str]:
+    """The processes that have the mark as their HOME, which hosts pass on, and their commands."""
+    found: dict[int, str] = {}
     for folder in Path("/proc").iterdir():
         try:
-            if folder.name.isdecimal() and f"HOME={mark}".encode() in (
-                folder / "environ"
-            ).read_bytes().split(b"\0"):
-                found.append((folder / "cmdline").read_text("utf-8").replace("\0", " "))
+            variables = (folder / "environ").read_bytes() if folder.name.isdecimal() else b""
+            if f"HOME={mark}".encode() in variables.split(b"\0"):
+                command = (folder / "cmdline").read_text("utf-8")
+                found[int(folder.name)] = command.replace("\0", " ")
         except OSError:
             continue
     return found
