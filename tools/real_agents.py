@@ -57,7 +57,8 @@ def uses_a_tool(trial: Trial) -> None:
 
 def takes_a_long_prompt(trial: Trial) -> None:
     long = f"{'word ' * 60_000} loopback-case-plain"  # no argument may be as long
-    assert trial.run("plain", prompt=long)["output"] == "Hello from the model"
+    answer = trial.run("plain", prompt=long)
+    assert answer["output"] == "Hello from the model", answer
 
 
 def takes_a_prompt_that_looks_like_a_flag(trial: Trial) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BUSY", "LOGIN", "MODEL", "SESSION", "Run"]
 
+LINE_BYTES: Final = 64 * 1024 * 1024  # the longest line that is read
 SHOWN: Final = 256 * 1024  # characters of one value or text in a notification
 MESSAGE: Final = 600  # characters of an error's message
 NAME: Final = 80
@@ -58,6 +59,7 @@ class Run:
         has_begun: Has there been a line?
         has_text: Has anything been said?
         has_ended: The last line has come.
+        is_blind: A line was too long to be read, and may have been the last one.
         secrets: What is kept out of all that is told, in the forms of `serving.masks`.
     """
 
@@ -72,6 +74,7 @@ class Run:
         self.more: dict[str, Any] = {}
         self.secrets: list[str] = []
         self.lost = 0
+        self.is_blind = False
         self.streamed: set[str] = set()
         self._is_resumed = bool(session)
         self._ctx = ctx
@@ -144,6 +147,7 @@ class Run:
     def lose(self, line: bytes) -> None:
         """A line that cannot be read: the run goes on without it."""
         self.lost += 1
+        self.is_blind = self.is_blind or len(line) >= LINE_BYTES  # it may have been the last one
         if self.lost == 1:
             begin = line[:NAME].decode("utf-8", "replace")
             self._ctx.log("warn", f"a line of {self.agent.title} is skipped: {begin!r}")
@@ -168,7 +172,7 @@ class Run:
             from animus_routes.batteries.children import ending
 
             text = f"it {ending(exit_code)}{': ' if said.strip() else ''}{_last(said)}"
-        elif not text and not self.has_ended and not self.lost:
+        elif not text and not self.has_ended and not self.is_blind:
             text = f"it ended before it was done{': ' if said.strip() else ''}{_last(said)}"
         if not text:
             return None

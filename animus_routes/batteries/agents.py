@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from animus_routes.batteries._agent_runs import BUSY, LOGIN, MODEL, SESSION, Run
+from animus_routes.batteries._agent_runs import BUSY, LINE_BYTES, LOGIN, MODEL, SESSION, Run
 from animus_routes.batteries._agent_starts import Start, flag, mcp_servers
 from animus_routes.batteries._agent_state import check_agent, packaged, program_of, refuse_old
 from animus_routes.batteries._agent_table import Agent, AgentSettings, variables
@@ -52,7 +52,6 @@ __all__ = [
     "variables",
 ]
 
-LINE_BYTES: Final = 64 * 1024 * 1024
 LONGEST_S: Final = 1e9
 SESSION_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 # What an agent looks at to see that another one has started it.

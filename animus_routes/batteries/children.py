@@ -9,6 +9,7 @@ However the block ends, nothing of the command is left running: see `Child`.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
@@ -36,6 +37,7 @@ __all__ = ["Child", "ChildFailed", "ending", "run"]
 PATIENCE_S: Final = 2.0  # between SIGTERM and SIGKILL
 READ_STEP_MS: Final = 100  # how long a pipe that something else holds outlasts the command
 CHUNK: Final = 64 * 1024
+PIPE_BYTES: Final = 1024 * 1024
 TAIL_BYTES: Final = 64 * 1024
 LINE_BYTES: Final = 8 * 1024 * 1024
 SHOWN: Final = 500  # characters of what was last said, in a message
@@ -119,6 +121,7 @@ class Child:
     def __enter__(self) -> Self:
         refuse_on_loop("a command", "await asyncio.to_thread(...) around the block")
         self._keeper = Keeper(**self._options)
+        _widen(self._keeper.process.stdout)
         try:
             self._keeper.confirm()
             if self._keeper.process.stderr is not None:
@@ -316,6 +319,14 @@ class Child:
             self._keeper.process.stdin as pipe,
         ):  # it need not read all
             pipe.write(self._given or b"")
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Node.js loses what does not fit into its stdout when it exits, and says nothing of it."""
+    size = getattr(fcntl, "F_SETPIPE_SZ", None)  # only Linux has it
+    if pipe is not None and size is not None:
+        with suppress(OSError):  # too many of this user's pipes are wide
+            fcntl.fcntl(pipe, size, PIPE_BYTES)
 
 
 def _decoded(line: bytes) -> Any:

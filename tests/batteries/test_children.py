@@ -203,6 +203,19 @@ def test_a_line_that_is_too_long_is_cut(monkeypatch: pytest.MonkeyPatch) -> None
     assert called(work) == [100_000, 1]
 
 
+def test_a_program_that_does_not_wait_for_its_pipe_loses_nothing_up_to_a_mib() -> None:
+    code = (
+        "import os, sys; sys.stdin.read(); os.set_blocking(1, False);"
+        " os._exit(os.write(1, b'x' * 1_000_000) != 1_000_000)"
+    )
+
+    def work(ctx: Context) -> tuple[list[int], int]:
+        with python(code, ctx, stdin="go") as child:
+            return [len(line) for line in child.lines()], child.wait()
+
+    assert called(work) == ([1_000_000], 0)
+
+
 def test_a_line_of_json_may_be_longer_and_what_is_none_is_told() -> None:
     code = r"""print('{"a": "' + 9_000_000 * 'x' + '"}'); print(); print('warning'); print('["\\ud83d!"]')"""
     told: list[bytes] = []

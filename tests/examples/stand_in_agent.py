@@ -81,6 +81,7 @@ ACTS: dict[str, Callable[[str], object]] = {
     "show": lambda name: os.write(2, f"the key is {os.environ[name]}\n".encode()),
     "raw": lambda digits: os.write(1, bytes.fromhex(digits) + b"\n"),
     "torn": torn,
+    "part": lambda text: os.write(1, text.encode()),
     "long": long,
     "hold": hold,
     "tool": tool,

@@ -383,6 +383,7 @@ FAILURES = [
     *[(kind, "bad-exit", "run_failed", "exit code 3: it fell over at the end") for kind in KINDS],
     *[(kind, "killed", "run_failed", "ended by SIGKILL") for kind in KINDS],
     *[(kind, "broken-off", "run_failed", "ended before it was done") for kind in KINDS],
+    *[(kind, "cut-off", "run_failed", "ended before it was done") for kind in KINDS],
     *[(kind, "silent", "run_failed", "exit code 9") for kind in KINDS],
     (CLAUDE, "overloaded", "unavailable", "529"),
     (CLAUDE, "max-turns", "run_failed", "Reached the most turns"),
