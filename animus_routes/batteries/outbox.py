@@ -25,6 +25,7 @@ from animus_routes.values.codecs import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from threading import Event
 
     from animus_routes.batteries.sql import Transaction
     from animus_routes.handlers.context import Context
@@ -130,14 +131,18 @@ class Outbox:
                 wake.put_nowait(None)
         return new
 
-    def follow(self, ctx: Context[Any]) -> Iterator[Any]:
+    def follow(self, ctx: Context[Any], *, until: Event | None = None) -> Iterator[Any]:
         """The events that wait, oldest first, then each that comes, until the request is cancelled.
 
         Each comes once for one call; what was not acknowledged comes again for the next one.
-        """
-        return (entry.event for entry in self.follow_entries(ctx))
 
-    def follow_entries(self, ctx: Context[Any]) -> Iterator[Entry]:
+        Args:
+            ctx: Of the request.
+            until: Ends it as well, within a second of being set: nothing more will come, say.
+        """
+        return (entry.event for entry in self.follow_entries(ctx, until=until))
+
+    def follow_entries(self, ctx: Context[Any], *, until: Event | None = None) -> Iterator[Entry]:
         """As `follow`, with the ids."""
         wake: Queue[None] = Queue(1)
         with self._lock:
@@ -149,6 +154,8 @@ class Outbox:
                 for last, name, event in rows:  # noqa: B007
                     yield _entry(name, event)
                 if len(rows) < BATCH:
+                    if until is not None and until.is_set():
+                        return
                     with suppress(Timeout):
                         ctx.wait_for(wake, timeout_s=LOOK_S)
         finally:

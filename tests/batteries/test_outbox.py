@@ -307,3 +307,20 @@ def test_how_many_wait_is_known_and_whether_more_can_be_kept(file: Path, outbox:
     file.unlink()
     with pytest.raises(Unavailable):
         outbox.check()
+
+
+def test_a_watch_ends_when_nothing_more_will_come(outbox: Outbox) -> None:
+    over = threading.Event()
+    app = App(kind="trigger_backend", name="animus-trigger-x", version="1.0.0", description="X")
+
+    @app.method("trigger/watch")
+    def watch(ctx: Context) -> Iterator[Any]:
+        yield from outbox.follow(ctx, until=over)
+        yield event("last")
+
+    outbox.add("a", event("a"))
+    with TestClient(app) as client, client.stream("trigger/watch") as stream:
+        assert next(stream)["event_id"] == "a"
+        outbox.add("b", event("b"))
+        over.set()
+        assert [next(stream)["event_id"] for _ in range(2)] == ["b", "last"]
