@@ -1,5 +1,6 @@
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 from example_host import EXAMPLES, refused, served
-from slack_endpoint import TOKEN, Workspace, workspace
+from slack_endpoint import TOKEN, WAIT_S, Workspace, workspace
 
 from animus_routes.host import Plugin, PluginTimeoutError
 
@@ -59,6 +60,15 @@ def quiet(plugin: Plugin) -> bool:
     with pytest.raises(PluginTimeoutError):
         event(plugin, 0.3)
     return True
+
+
+def until_told(plugin: Plugin, word: str) -> str:
+    """The status, once the health says a word."""
+    end = time.monotonic() + WAIT_S
+    while word not in (health := plugin.call("health/check")).get("last_error", ""):
+        assert time.monotonic() < end, health
+    status: str = health["status"]
+    return status
 
 
 def mention(ts: str = TS, **fields: Any) -> Fields:
@@ -250,9 +260,7 @@ def test_what_asking_again_does_not_change_is_not_asked_again_and_unhealthy(
         plugin.request("trigger/watch", {})
         if problem != "invalid_auth":
             slack.disconnect(slack.socket(), "link_disabled")
-        while (health := plugin.call("health/check"))["status"] != "unhealthy":
-            pass
-        assert problem in health["last_error"]
+        assert until_told(plugin, problem) == "unhealthy"
         assert plugin.next_notification("trigger/event", 15).params["error"]
         plugin.shutdown()
         assert problem in plugin.stderr_text()
@@ -265,8 +273,7 @@ def test_nobody_there_is_unhealthy_and_a_watch_that_ends_lets_go(
 ) -> None:
     with opened(tmp_path, slack, SLACK_API_BASE="http://127.0.0.1:1/api") as plugin:
         request = watch(plugin)
-        while "cannot be reached" not in plugin.call("health/check").get("last_error", ""):
-            pass
+        assert until_told(plugin, "cannot be reached") == "degraded"
         plugin.notify("$/cancelRequest", {"id": request})
         plugin.shutdown()
 
