@@ -8,7 +8,7 @@ READY = $(VENV)/.installed
 help:              ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
-.PHONY: github-schema help demo test lint format types codegen drift docs screenshots site dist bench bench-stores faults prove linear-types edits new-projects real-agents check clean
+.PHONY: github-schema help demo test lint format types codegen drift docs screenshots site dist bench bench-stores faults clickhouse prove linear-types edits new-projects real-agents check clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "animus-routes needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12 ...")'
@@ -68,6 +68,10 @@ SEEDS ?= 1 2 3
 MINUTES ?= 0
 faults: $(READY)   ## run the fault suite for longer than the tests do: SEEDS="1 2 3" MINUTES=10 ONLY=kills
 	$(BIN)/python tools/faults.py --seeds $(SEEDS) --minutes $(MINUTES) --only "$(ONLY)" --json faults.json
+
+clickhouse: $(READY)  ## run the tests of the ClickHouse example over its engine, which takes 534 MB
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'chdb>=4'
+	ANIMUS_CLICKHOUSE=chdb $(BIN)/python -m pytest tests/examples/test_logs_clickhouse.py
 
 prove: $(READY)    ## try the checks of plugins on every broken plugin and mutation
 	ANIMUS_PROVE=1 $(BIN)/python -m pytest tests/conformance

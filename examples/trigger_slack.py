@@ -183,7 +183,7 @@ class Link:
         """Connect no more; what is open is closed, which takes the library a few seconds."""
         self.problem = problem
         self.over.set()
-        if self._client is not None:
+        if self._client is not None and not self._client.closed:
             self._client.closed = True
             threading.Thread(target=self._client.close, daemon=True).start()
 

@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "tests" / "examples"))
 import jira_server
 import linear_server
 from chat_endpoint import Exchange, chat_endpoint
+from clickhouse_endpoint import PASSWORD, StandIn, clickhouse
 from github_server import TOKEN, github
 from jira_server import jira
 from linear_server import linear
@@ -103,7 +104,13 @@ def respond(exchange: Exchange) -> None:
 def options_of(folder: Path) -> Iterator[dict[str, Any]]:
     """Options of a check with which every story of an example can be played."""
     copied = project(folder)
-    with chat_endpoint() as endpoint, github() as tracker, linear() as workspace, jira() as site:
+    with (
+        chat_endpoint() as endpoint,
+        github() as tracker,
+        linear() as workspace,
+        jira() as site,
+        clickhouse(StandIn()) as columns,
+    ):
         workspace.team("ENG")
         workspace.issue(workspace.teams[0], "there")
         site.issue("ENG", "there")
@@ -118,6 +125,9 @@ def options_of(folder: Path) -> Iterator[dict[str, Any]]:
             "JIRA_API_TOKEN": jira_server.TOKEN,
             "JIRA_PROJECTS": "ENG",
             "CRON_TRIGGERS": json.dumps(TICKS),
+            "ANIMUS_CLICKHOUSE_URL": columns.url,
+            "ANIMUS_CLICKHOUSE_USER": "animus",
+            "ANIMUS_CLICKHOUSE_PASSWORD": PASSWORD,
             "ANIMUS_WEBHOOKS": json.dumps(WEBHOOKS),
             "ANIMUS_WEBHOOK_LISTEN_ADDR": "127.0.0.1:0",
             "GITHUB_TOKEN": TOKEN,
