@@ -173,12 +173,17 @@ def main() -> int:
     options = parser.parse_args()
     until = time.monotonic() + 60 * options.minutes
     run, cases, start = Run(), chosen(options.only), time.monotonic()
-    for seed in seeds(options.seeds, until):
-        for part, case in cases:
-            if seed in options.seeds or time.monotonic() < until:
-                run.take(part, case, seed)
-        took = time.monotonic() - start
-        print(f"seed {seed}: {took / 60:.1f} min, {len(run.faults)} faults", file=sys.stderr)
+    if not cases:
+        parser.error(f"no case has '{options.only}' in its name: {', '.join(PARTS)}")
+    try:
+        for seed in seeds(options.seeds, until):
+            for part, case in cases:
+                if seed in options.seeds or time.monotonic() < until:
+                    run.take(part, case, seed)
+            took = time.monotonic() - start
+            print(f"seed {seed}: {took / 60:.1f} min, {len(run.faults)} faults", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted: this is what was seen until now", file=sys.stderr)
     print(run.tables())
     if options.json:
         options.json.write_text(json.dumps(run.as_json(), indent=1) + "\n", "utf-8")
