@@ -276,7 +276,8 @@ def test_what_a_killed_plugin_has_left_is_removed_by_a_later_run(codex: Provider
         folder = codex.temporary / name
         folder.mkdir()
         (folder / "mcp.json").write_text("{}", "utf-8")
-        os.utime(folder, (time.time() - 3600 * hours,) * 2)
+        then = time.time() - 3600 * hours
+        os.utime(folder, (then, then))
     codex.run("plain", response_schema=SCHEMA)
     assert {path.name for path in codex.temporary.iterdir()} == {"animus-agent-new", "other"}
     shutil.rmtree(codex.temporary)
