@@ -76,7 +76,7 @@ class Run:
         self.lost = 0
         self.is_blind = False
         self.streamed: set[str] = set()
-        self._is_resumed = bool(session)
+        self._resumed = session
         self._ctx = ctx
         self._failure = self._cause = ""
         self._calls: dict[str, str] = {}
@@ -182,8 +182,8 @@ class Run:
         title = self.agent.title
         found = (name for name, words in CAUSES.items() if re.search(words, text, re.IGNORECASE))
         causes = [self._cause] if self._cause else [*found]
-        if SESSION in causes and self._is_resumed:
-            return NotFound(f"session '{self.session}': {text}", data)
+        if SESSION in causes and self._resumed:
+            return NotFound(f"session '{self._resumed}': {text}", data)
         if LOGIN in causes:
             return Unavailable(f"{title} has no valid login: {text}. {self.agent.login}", data)
         if BUSY in causes:
