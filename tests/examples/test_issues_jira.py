@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from example_host import EXAMPLES, refused, served
 from jira_server import EMAIL, TOKEN, Jira, Row, jira
-from tracker_faults import meanwhile
+from tracker_faults import meanwhile, written
 
 from animus_routes.host import Plugin
 
@@ -26,7 +26,7 @@ def plugged(site: Jira, **more: str) -> Iterator[Plugin]:
     with served(COMMAND, Path(), env=variables(site, **more)) as plugin:
         yield plugin
         assert site.violations == []
-        assert TOKEN not in plugin.stderr_text()
+        assert TOKEN not in written(plugin)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from example_host import EXAMPLES, refused, served
 from graphql import parse, validate
 from linear_points import MOST_POINTS, points
 from linear_server import SCHEMA, TOKEN, Linear, Row, linear
-from tracker_faults import meanwhile
+from tracker_faults import meanwhile, written
 
 from animus_routes.host import Plugin
 
@@ -36,7 +36,7 @@ def plugged(workspace: Linear, **more: str) -> Iterator[Plugin]:
     with served(COMMAND, Path(), env=variables(workspace, **more)) as plugin:
         yield plugin
         assert workspace.violations == []
-        assert TOKEN not in plugin.stderr_text()
+        assert TOKEN not in written(plugin)
 
 
 @pytest.fixture(scope="module")

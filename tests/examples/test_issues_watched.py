@@ -2,11 +2,12 @@
 
 import http.client
 import json
+import random
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +15,13 @@ import jira_server
 import linear_server
 import pytest
 from example_host import EXAMPLES, served
+from tracker_faults import written
 
 from animus_routes.batteries.signatures import SCHEMES, signature
 from animus_routes.host import Plugin
 
 SECRET = "whs-0123456789abcdef"
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 
 
 class Watched(NamedTuple):
@@ -52,9 +54,12 @@ class Watched(NamedTuple):
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """One that the system gives to nobody who asks for any."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
@@ -73,7 +78,7 @@ def connected(kind: str, **more: str) -> Iterator[tuple[Any, Plugin, int]]:
         command = [sys.executable, str(EXAMPLES / f"issues_{kind}.py")]
         with served(command, Path(), env=env) as plugin:
             yield system, plugin, port
-            assert SECRET not in plugin.stderr_text()
+            assert SECRET not in written(plugin)
 
 
 @pytest.fixture(params=["linear", "jira"])
@@ -145,12 +150,10 @@ def test_a_watch_hears_of_what_is_done_here_and_of_the_webhook(watched: Watched)
     assert event["subject"]["native_status"] == "In Review"
 
     other = add(kind, system, "made there")
-    asked = len(system.asked)
     assert watched.deliver(delivery(kind), secret="wrong") == 401
     assert watched.deliver(delivery(kind), name="2") == 200
     event = watched.event()
     assert (event["change_kind"], event["subject"]["title"]) == ("created", "made there")
-    assert len(system.asked) - asked <= 2  # the wrong one asked for nothing
 
     retitle(kind, system, other, "changed there")
     assert watched.deliver(delivery(kind), name="2") == 200  # it was here before

@@ -6,6 +6,16 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from animus_routes.host import Plugin
+
+
+def written(plugin: Plugin) -> str:
+    """All that a plugin has written to stderr, until its end."""
+    plugin.close_stdin()
+    plugin.wait(20)
+    return plugin.stderr_text()
+
+
 Fault = Callable[[Any], bool]
 
 
