@@ -125,6 +125,8 @@ def options_of(folder: Path) -> Iterator[dict[str, Any]]:
             "JIRA_API_TOKEN": jira_server.TOKEN,
             "JIRA_PROJECTS": "ENG",
             "CRON_TRIGGERS": json.dumps(TICKS),
+            "SLACK_APP_TOKEN": "xapp-1",
+            "SLACK_API_BASE": NOBODY,
             "ANIMUS_CLICKHOUSE_URL": columns.url,
             "ANIMUS_CLICKHOUSE_USER": "animus",
             "ANIMUS_CLICKHOUSE_PASSWORD": PASSWORD,
