@@ -14,7 +14,8 @@ from animus_routes.engine.stderr import log, say
 
 WRONG: Final = 2
 CANNOT: Final = 1
-# What a host or a person asks a plugin without a conversation.
+# What a host or a person asks a plugin without a conversation: behind all else, so that the options of
+# what starts it (`python -m tasks`) are none of these.
 ASKED: Final = frozenset({"--manifest", "-m", "--help", "-h"})
 
 EPILOG: Final = """CMD is what a host starts: an executable, or a command line, in any language. A host
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
     if not command:
         return WRONG
     try:
-        if ASKED & {*words[1:]}:
+        if words[1:] and words[-1] in ASKED:
             os.execvp(command[0], command)  # noqa: S606 - it takes the place of this process
         return _record(asked, command)
     except ValueError as error:

@@ -327,6 +327,9 @@ class Exchange:
             for asked in many:
                 if asked.method in AGAIN or self._streams.stream(asked.method) is not None:
                     again.append(asked.line)
+                    if asked.method in AGAIN and self._greeting is None and self._initialized:
+                        again.append(self._initialized)  # the host did not wait for the answer
+                        self._initialized = b""
                 elif asked.method == "shutdown":
                     self._to_host(result_frame(asked.id, b"{}"))
                     self.shut_down_owed = False

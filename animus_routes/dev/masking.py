@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from animus_routes.dev.paths import Paths
-from animus_routes.host.process import BAD_JSON, HostError, read_manifest
+from animus_routes.host.process import HostError, read_manifest
 from animus_routes.host.variables import BASE_VARIABLES
-from animus_routes.serving.masks import MASK, Masks
+from animus_routes.serving.masks import MASK, Masks, without_in_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -38,23 +37,52 @@ class Masking:
         self.variables = list(variables)
         self._masks = Masks(self.variables)
 
-    def line(self, line: bytes) -> bytes:
-        """A line without secrets; the same bytes if there are none in it."""
+    def line(self, line: bytes) -> bytes | None:
+        """A line without secrets; the same bytes if there are none in it.
+
+        None if fields are masked and the line is not JSON: nobody knows where in it they are.
+        """
         forms = self._masks.forms()
-        if not self.fields and (not forms or not _may_hold(line, forms)):
+        if not line.strip() or (not self.fields and (not forms or not _may_hold(line, forms))):
             return line
         try:
-            line.decode()
-            value = msgspec.json.decode(line)
-        except BAD_JSON:
+            value = _decoded(line)
+            masked = self.value(value)
+            return line if masked == value else _encoded(masked)
+        except (ValueError, RecursionError):
+            if self.fields:
+                return None
             text: str = self._masks.masked(line.decode("utf-8", "surrogateescape"))
             return text.encode("utf-8", "surrogateescape")
-        masked = self.value(value)
-        return line if masked == value else msgspec.json.encode(masked)
 
     def value(self, value: Any) -> Any:
         """A decoded frame without secrets."""
-        return self._masks.masked(self.fields.replaced(value, lambda _: MASK))
+        found = self.fields.replaced(value, lambda _: MASK)
+        return without_in_json(self._masks.forms(), found)
+
+
+def _decoded(line: bytes) -> Any:
+    """What anybody may take for JSON: NaN, half of a surrogate pair and bare control characters, too.
+
+    Raises:
+        ValueError: It is none, or a key stands twice in an object, so that a value would be overlooked.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(line.decode(), strict=False, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _may_hold(line: bytes, forms: Iterable[str]) -> bool:

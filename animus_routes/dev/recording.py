@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 ABSENT: Final = Raw()
+WITHHELD: Final = "*** {} bytes that were not JSON, withheld"
 
 
 class BadRecordingError(Exception):
@@ -43,7 +44,8 @@ class Header(Struct, kw_only=True):
         command: What started the plugin.
         cwd: Where.
         started_at: RFC 3339.
-        masked_fields: Places in frames that were masked, as they were named.
+        masked_fields: Places in frames that were masked, as they were named. If there are any, lines
+            that were not JSON were withheld.
         masked_variables: The variables whose values were masked.
     """
 
@@ -64,6 +66,8 @@ class Entry(Struct, kw_only=True, omit_defaults=True):
         frame: The frame, byte for byte, if the line was JSON.
         text: The line, if it was not.
         base64: The line, if it was not even UTF-8.
+        withheld: How long the line was, in bytes, if fields are masked and it was not JSON: nobody
+            knows where in it they were, so nothing of it was kept, and the text says that.
         unfinished: It had no newline.
         closed: This side will write no more.
         exit_code: The plugin's; negative for the signal that ended it.
@@ -74,6 +78,7 @@ class Entry(Struct, kw_only=True, omit_defaults=True):
     frame: Raw = ABSENT
     text: str | None = None
     base64: str | None = None
+    withheld: int = 0
     unfinished: bool = False
     closed: bool = False
     exit_code: int | None = None
@@ -137,7 +142,7 @@ class Recorder:
             masked_fields=self._masking.fields.texts,
             masked_variables=self._masking.variables,
         )
-        self._write(self._masking.line(msgspec.json.encode(header)))
+        self._write(self._masking.line(msgspec.json.encode(header)) or b"{}")
 
     @classmethod
     def create(
@@ -171,17 +176,18 @@ class Recorder:
             at: When, by `time.monotonic`; now if left out.
             unfinished: It has no newline.
         """
-        masked = self._masking.line(line)
         entry = Entry(at=self._time(at), sender=sender, unfinished=unfinished)
-        try:
-            text = masked.decode()
-        except UnicodeDecodeError:
-            entry.base64 = base64.b64encode(masked).decode()
+        masked = self._masking.line(line)
+        if masked is None:
+            entry.withheld = len(line)
+            entry.text = WITHHELD.format(len(line))
+        elif _is_json(line) and _is_json(masked):
+            entry.frame = Raw(masked.strip(b" \t\r"))
         else:
-            if _is_json(masked):
-                entry.frame = Raw(masked.strip(b" \t\r"))
-            else:
-                entry.text = text
+            try:
+                entry.text = masked.decode()
+            except UnicodeDecodeError:
+                entry.base64 = base64.b64encode(masked).decode()
         self._write(msgspec.json.encode(entry))
 
     def closed(self, sender: Sender, at: float | None = None) -> None:
@@ -224,6 +230,7 @@ class Recorder:
 
 def _is_json(line: bytes) -> bool:
     try:
+        line.decode()
         msgspec.json.decode(line, type=Raw)
     except BAD_JSON:
         return False

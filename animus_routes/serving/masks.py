@@ -59,7 +59,7 @@ def without(forms: list[str], value: Any) -> Any:
         return _without(forms, value)
     from animus_routes.values.codecs import to_builtins
 
-    return _masked_json(forms, to_builtins(value))
+    return without_in_json(forms, to_builtins(value))
 
 
 def _without(forms: list[str], text: str) -> str:
@@ -68,14 +68,15 @@ def _without(forms: list[str], text: str) -> str:
     return text
 
 
-def _masked_json(forms: list[str], value: Any) -> Any:
+def without_in_json(forms: list[str], value: Any) -> Any:
+    """The same for what was decoded from JSON."""
     if isinstance(value, str):
         return _without(forms, value)
     if isinstance(value, list):
-        return [_masked_json(forms, item) for item in cast("list[object]", value)]
+        return [without_in_json(forms, item) for item in cast("list[object]", value)]
     if isinstance(value, dict):
         found = cast("dict[str, object]", value).items()
-        return {_without(forms, key): _masked_json(forms, item) for key, item in found}
+        return {_without(forms, key): without_in_json(forms, item) for key, item in found}
     if isinstance(value, int | float) and str(value) in forms:
         return MASK
     return value

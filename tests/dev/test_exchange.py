@@ -229,3 +229,21 @@ def test_a_first_greeting_goes_to_the_process_that_can_answer_it() -> None:
     assert wire.take()[-1] == (1, "initialize")
     wire.answers(1, {})
     assert wire.told() == [(1, {})]
+
+
+def test_a_host_that_did_not_wait_for_the_greeting_is_greeted_whole_by_the_next_process() -> None:
+    between = Between()
+    between.exchange.started()
+    between.asks(1, "initialize")
+    between.tells("initialized")
+    between.asks(2, "a/b")
+    assert [method for _, method in between.take()] == ["initialize", "initialized", "a/b"]
+    between.restart()
+    assert [method for _, method in between.take()] == ["shutdown", "initialize", "initialized"]
+    between.restart()  # and that one did not answer either
+    assert [method for _, method in between.take()] == ["shutdown", "initialize", "initialized"]
+    between.answers(1, {})
+    between.restart()
+    between.answers(1, {})
+    assert [method for _, method in between.take()] == ["shutdown", "initialize", "initialized"]
+    assert [about for about, _ in between.told()] == [2, 1]

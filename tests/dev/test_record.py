@@ -159,6 +159,62 @@ def test_without_a_manifest_names_that_sound_secret_are_masked(tmp_path: Path) -
     assert b"MY_API_KEY is masked" in done.stderr
 
 
+SAID = b'{"params":{"password":"sesame"},"x":%s}'
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        (SAID % b"NaN", b'{"params":{"password":"***"},"x":NaN}'),
+        (SAID % rb'"\ud800"', rb'{"params":{"password":"***"},"x":"\ud800"}'),
+        (SAID % b'"a\tb"', rb'{"params":{"password":"***"},"x":"a\tb"}'),
+        (SAID % '"ö"'.encode(), '{"params":{"password":"***"},"x":"ö"}'.encode()),
+        (b'{"params":{"passwords":"open"},"x":NaN}', b'{"params":{"passwords":"open"},"x":NaN}'),
+        (b'{"params":{"password":"sesame"', None),
+        (b'{"params":{"password":"sesame"},"params":1}', None),
+        (b'{"params":{"password":"sesame \xff"}}', None),
+        (b'{"params":{"password":"sesame"},"x":' + b"[" * 5000 + b"]" * 5000 + b"}", None),
+        (b'{"params":{"password":"sesame"},"x":' + b"[" * 700 + b"]" * 700 + b"}", ...),
+    ],
+)
+def test_a_field_is_masked_in_whatever_somebody_takes_for_json(
+    tmp_path: Path, line: bytes, kept: bytes | None
+) -> None:
+    fd, path = new_file(tmp_path / "x.jsonl")
+    with Recorder(fd, ["p"], Masking(["params.password"])) as recorder:
+        recorder.line("host", line)
+        recorder.line("plugin", b"")
+    assert b"sesame" not in path.read_bytes()
+    (entry, empty) = read(path).entries
+    assert empty.line == b""
+    if kept is None:
+        assert entry.text == f"*** {len(line)} bytes that were not JSON, withheld"
+        assert entry.withheld == len(line)
+    elif kept is not ...:
+        assert (entry.line, entry.withheld) == (kept, 0)
+
+
+def test_a_line_that_was_no_json_does_not_become_a_frame_when_it_is_masked(tmp_path: Path) -> None:
+    fd, path = new_file(tmp_path / "x.jsonl")
+    with Recorder(fd, ["p"], Masking(["params.password"])) as recorder:
+        recorder.line("host", SAID % b'"a\tb"')
+        recorder.line("host", SAID % b"1e999")
+        recorder.line("host", SAID % b"1")
+    broken, infinite, good = read(path).entries
+    assert broken.text is not None
+    assert infinite.text is not None
+    assert json.loads(bytes(good.frame))["params"] == {"password": "***"}
+
+
+def test_a_secret_is_masked_in_json_that_is_none_for_everybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RECORDED_PASS", "sesame")
+    masking = Masking(variables=["RECORDED_PASS"])
+    assert masking.line(rb'{"a":"\u0073esame","x":NaN}') == b'{"a":"***","x":NaN}'
+    assert masking.line(b"sesame {") == b"*** {"
+
+
 def test_a_number_that_is_a_secret_is_masked_too() -> None:
     os.environ["RECORDED_PIN"] = "123456"
     try:
@@ -188,6 +244,35 @@ def test_the_manifest_passes_through_and_makes_no_file(tmp_path: Path, plugin: l
     command = [*ROUTES, "record", "-o", "got.jsonl", "--", *plugin, "--manifest"]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, timeout=BOUND_S, check=True, env={}
+    )
+    assert json.loads(done.stdout)["name"] == "animus-custom-recorded"
+    assert not (tmp_path / "got.jsonl").exists()
+
+
+@pytest.mark.parametrize("command", ["python -m tasks", "sh plugin -m db", "sh plugin --help me"])
+def test_options_that_are_not_the_last_word_are_the_plugins_own(
+    tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "tasks.py").write_text("print('said')")
+    (tmp_path / "plugin").write_text("echo said")
+    env = {**BARE, "PYTHONPATH": str(tmp_path)}
+    words = command.replace("python", sys.executable).split()
+    done, recording = recorded(tmp_path, words, b"", env=env)
+    assert (done.returncode, done.stdout) == (0, b"said\n")
+    assert lines_of(recording, "plugin") == [b"said"]
+
+
+def test_the_module_of_a_plugin_is_asked_for_its_manifest_and_makes_no_file(
+    tmp_path: Path, plugin: list[str]
+) -> None:
+    command = [*ROUTES, "record", "-o", "got.jsonl", "--", sys.executable, "-m", "recorded"]
+    done = subprocess.run(
+        [*command, "--manifest"],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=BOUND_S,
+        check=True,
+        env={"PYTHONPATH": str(tmp_path)},
     )
     assert json.loads(done.stdout)["name"] == "animus-custom-recorded"
     assert not (tmp_path / "got.jsonl").exists()
