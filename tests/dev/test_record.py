@@ -174,7 +174,7 @@ SAID = b'{"params":{"password":"sesame"},"x":%s}'
         (b'{"params":{"password":"sesame"},"params":1}', None),
         (b'{"params":{"password":"sesame \xff"}}', None),
         (b'{"params":{"password":"sesame"},"x":' + b"[" * 5000 + b"]" * 5000 + b"}", None),
-        (b'{"params":{"password":"sesame"},"x":' + b"[" * 700 + b"]" * 700 + b"}", ...),
+        (b'{"params":{"password":"sesame"},"x":' + b"[" * 700 + b"]" * 700 + b"}", b""),
     ],
 )
 def test_a_field_is_masked_in_whatever_somebody_takes_for_json(
@@ -190,7 +190,7 @@ def test_a_field_is_masked_in_whatever_somebody_takes_for_json(
     if kept is None:
         assert entry.text == f"*** {len(line)} bytes that were not JSON, withheld"
         assert entry.withheld == len(line)
-    elif kept is not ...:
+    elif kept:
         assert (entry.line, entry.withheld) == (kept, 0)
 
 
