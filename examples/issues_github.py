@@ -28,7 +28,7 @@ from animus_routes import App, Context, Depends, Env, InvalidRequest, NotFound
 from animus_routes.batteries.api import NETWORK, Answer, Api
 from animus_routes.batteries.paging import cursor_of, read_cursor
 from animus_routes.batteries.statuses import Statuses, StatusMap
-from animus_routes.batteries.trackers import Hearing, answered_at
+from animus_routes.batteries.trackers import Created, Hearing, answered_at
 from animus_routes.structs import subject as wire
 from animus_routes.timestamps import parse
 
@@ -431,7 +431,7 @@ class GitHub:
     def create(self, given: wire.SubjectCreateRequest, ctx: Context[Any]) -> wire.Subject:
         custom = dict(given.custom)
         repo, _ = self.locate(f"{KIND}:{custom.pop('repository', self.repos[0])}#1")
-        above = None if given.parent is None else self.locate(given.parent)
+        above = None if given.parent is None else self.issue(*self.locate(given.parent))
         native = self.word_for(given.status or "ready")
         labels = [*given.labels, *self.level(given.priority), *self.labels_of(native)]
         fields = {"title": given.title, **settable(custom)}
@@ -444,12 +444,18 @@ class GitHub:
             fields["assignees"] = [given.assignee]
         made = self.api.post(f"/repos/{repo}/issues", fields, type=Issue).data
         tell_dropped(fields, made, ctx)
+        name = f"{repo}#{made.number}"
         if above is not None:
-            place = f"/repos/{above[0]}/issues/{above[1]}/sub_issues"
-            self.api.post(place, {"sub_issue_id": made.id})
+            place = f"/repos/{above.home}/issues/{above.number}/sub_issues"
+            with Created(name, ctx):
+                self.api.post(place, {"sub_issue_id": made.id})
         if native in CLOSING:
-            self.api.patch(f"/repos/{repo}/issues/{made.number}", CLOSING[native])
-        return self.get(repo, made.number)
+            place = f"/repos/{repo}/issues/{made.number}"
+            with Created(name, ctx):
+                made = self.api.patch(place, CLOSING[native], type=Issue).data
+        with Created(name, ctx):
+            return self.get(repo, made.number)
+        return self.subject(repo, made)
 
     def update(self, repo: str, number: int, patch: wire.SubjectPatch) -> wire.Subject:
         """Everything is checked before anything is written. Labels go one by one: PATCH would set all."""

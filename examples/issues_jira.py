@@ -31,6 +31,7 @@ from animus_routes import (
     Depends,
     Env,
     InvalidRequest,
+    NotFound,
     QuotaExceeded,
     Unavailable,
 )
@@ -38,11 +39,11 @@ from animus_routes.batteries.adf import document, markdown
 from animus_routes.batteries.api import NETWORK, Api
 from animus_routes.batteries.paging import cursor_of, read_cursor
 from animus_routes.batteries.statuses import Meaning, Statuses, StatusMap
-from animus_routes.batteries.trackers import Hearing, answered_at
+from animus_routes.batteries.trackers import Created, Hearing, answered_at
 from animus_routes.structs import subject as wire
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 KIND: Final = "jira"
@@ -83,7 +84,11 @@ LEVELS: Final = {
 class Settings(Struct):
     url: Annotated[str, Env("JIRA_URL", "https://SITE.atlassian.net")]
     token: Annotated[str, Env("JIRA_API_TOKEN", sensitive=True)]
-    projects: Annotated[list[str], Env("JIRA_PROJECTS", "Keys, with commas")]
+    projects: Annotated[
+        list[Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]],
+        Meta(min_length=1),
+        Env("JIRA_PROJECTS", "Keys, with commas"),
+    ]
     email: Annotated[str, Env("JIRA_EMAIL", "Whose token it is; none for OAuth")] = ""
     issue_type: Annotated[str, Env("JIRA_ISSUE_TYPE")] = "Task"
     fields: Annotated[list[str], Env("JIRA_FIELDS", "More fields for `custom`, with commas")] = []
@@ -317,7 +322,26 @@ class Jira:
 
     def issue(self, key: str, projection: str = "full") -> Issue:
         asked = {"fields": ",".join(self.fields(projection))}
-        return self.api.get(f"/issue/{key}", asked, type=Issue).data
+        found = self.api.get(f"/issue/{key}", asked, type=Issue).data
+        self.served(key, found.key)
+        return found
+
+    def served(self, asked: str, key: str) -> None:
+        """Check that an issue, by the key that it has now, is in a project that is served.
+
+        Lists follow a project to another key, so it may have the one that a project has got meanwhile.
+        """
+        project = key.rpartition("-")[0].upper()
+        if project in {one.upper() for one in self.settings.projects}:
+            return
+        if project not in {
+            self.lately(f"/project/{one}", {}, Key).key for one in self.settings.projects
+        }:
+            raise NotFound(f"subject '{KIND}:{asked}': {project} is not in JIRA_PROJECTS")
+
+    def above(self, parent: str | None) -> dict[str, str] | None:
+        """Whose child an issue becomes; it has to be served too."""
+        return {"key": self.issue(key_of(parent), "summary").key} if parent else None
 
     def page(self, query: Query) -> wire.SubjectList:
         """Matches, with a place to go on; what JQL cannot say is looked for in what it finds."""
@@ -431,19 +455,16 @@ class Jira:
             "labels": bare(new.labels),
             "priority": priority(new.priority),
             "assignee": self.assignee(new.assignee, project),
-            "parent": {"key": key_of(new.parent)} if new.parent else None,
+            "parent": self.above(new.parent),
             **custom_fields(new.custom),
         }
         fields = {name: value for name, value in given.items() if value}
         made = self.api.post("/issue", {"fields": fields}, type=Made).data
         self.changed(made.id)
-        try:
+        with Created(made.key, ctx):
             return self.update(made.key, Patch(status=new.status))
-        except (InvalidRequest, Unavailable, QuotaExceeded) as problem:
-            # It is there: an error would have somebody make another.
-            ctx.log("warn", f"{made.key} was created, and then: {problem}")
-            title, labels = new.title, fields.get("labels", [])
-            return wire.Subject(id=f"{KIND}:{made.key}", kind=KIND, title=title, labels=labels)
+        title, labels = new.title, fields.get("labels", [])
+        return wire.Subject(id=f"{KIND}:{made.key}", kind=KIND, title=title, labels=labels)
 
     def update(self, key: str, patch: Patch) -> wire.Subject:
         issue = self.issue(key)
@@ -470,7 +491,7 @@ class Jira:
         if patch.assignee is not UNSET:
             fields["assignee"] = self.assignee(patch.assignee, issue.key.rpartition("-")[0])
         if patch.parent is not None:
-            fields["parent"] = {"key": key_of(patch.parent)} if patch.parent else None
+            fields["parent"] = self.above(patch.parent)
         if patch.labels is not None:
             kept = [label for label in patch.labels if label not in patch.labels_remove]
             fields["labels"] = bare([*kept, *patch.labels_add])

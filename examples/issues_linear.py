@@ -33,7 +33,7 @@ from animus_routes import (
 )
 from animus_routes.batteries.api import NETWORK, Api
 from animus_routes.batteries.statuses import Meaning, Statuses, StatusMap
-from animus_routes.batteries.trackers import Hearing, answered_at
+from animus_routes.batteries.trackers import Created, Hearing, answered_at
 from animus_routes.batteries.upstream import retry_after_s
 from animus_routes.errors import NamedError
 from animus_routes.structs import subject as wire
@@ -88,10 +88,10 @@ INNER: Final = {
     "comments": "body createdAt user { name }",
 }
 BRIEF: Final = f"""id identifier title priority url createdAt updatedAt trashed state {{ {STATE} }}
-  team {{ id key }} assignee {{ name email }}
+  team {{ id key }} project {{ id name }} assignee {{ name email }}
   labels(first: 15) {{ nodes {{ {INNER["labels"]} }} {ENDS} }}"""
 FULL: Final = f"""{BRIEF} description branchName estimate dueDate parent {{ identifier }}
-  project {{ name }} children(first: 10) {{ nodes {{ {INNER["children"]} }} {ENDS} }}
+  children(first: 10) {{ nodes {{ {INNER["children"]} }} {ENDS} }}
   attachments(first: 5) {{ nodes {{ {INNER["attachments"]} }} {ENDS} }}"""
 FIELDS: Final = {"full": FULL, "summary": BRIEF}
 TEAM: Final = f"id key states(first: 100) {{ nodes {{ {STATE} }} {ENDS} }}"
@@ -356,7 +356,11 @@ class Linear:
         body = {"query": document, "operationName": name and name[1], "variables": variables}
         answer = self.api.post(self.path, body, type=dict[str, Any])
         try:
-            found = msgspec.convert((answer.data or {}).get("data"), kind)
+            data = msgspec.convert((answer.data or {}).get("data"), dict[str, Any])
+            done = msgspec.convert(data, dict[str, Done]) if document.startswith("mutation") else {}
+            if not all(one.success for one in done.values()):
+                raise Unavailable("Linear did not do it, and does not say why")
+            found = msgspec.convert(data, kind)
         except msgspec.ValidationError as problem:
             raise Unavailable(f"Linear answered with something else: {problem}") from None
         return found, answered_at(answer.headers)
@@ -366,6 +370,10 @@ class Linear:
     def subject(self, issue: Issue) -> wire.Subject:
         for name, kind in CONNECTED.items():
             self.whole(issue, name, kind)
+        return self.shown(issue)
+
+    def shown(self, issue: Issue) -> wire.Subject:
+        """As far as it was read."""
         state = issue.state
         comments = [
             {"author": one.user and one.user.name, "at": one.created_at, "text": one.body}
@@ -419,9 +427,23 @@ class Linear:
 
     def issue(self, id: str, projection: str = "full") -> Issue:
         found = self.ask(GET[projection], dict[Literal["issue"], Issue], id=id)["issue"]
-        if found.trashed:
-            raise NotFound(f"subject '{KIND}:{found.identifier}' is in the trash")
-        return found
+        return self.served(found)
+
+    def served(self, issue: Issue) -> Issue:
+        """The issue, if it is one of those that lists have."""
+        name, team = f"subject '{KIND}:{issue.identifier}'", self.settings.team.lower()
+        if team not in {"", issue.team.id.lower(), issue.team.key.lower()}:
+            raise NotFound(f"{name}: {issue.team.key} is not the team of LINEAR_TEAM_ID")
+        project = self.settings.project.lower()
+        if project not in {"", issue.project.id.lower() if issue.project else None}:
+            raise NotFound(f"{name}: it is not in the project of LINEAR_PROJECT_ID")
+        if issue.trashed:
+            raise NotFound(f"{name} is in the trash")
+        return issue
+
+    def above(self, parent: str | None) -> str | None:
+        """The id of an issue's parent to be; it has to be served too."""
+        return self.issue(native_id(parent), "summary").id if parent else None
 
     def page(self, query: Query) -> wire.SubjectList:
         wanted = self.filter(query)
@@ -607,7 +629,7 @@ class Linear:
             "stateId": self.state(team, new.status, None).id if new.status else None,
             "assigneeId": self.user(new.assignee) if new.assignee else None,
             "labelIds": self.labels(once(new.labels), team),
-            "parentId": native_id(new.parent) if new.parent else None,
+            "parentId": self.above(new.parent),
             "projectId": self.settings.project,
             **custom_fields(new.custom),
         }
@@ -622,20 +644,20 @@ class Linear:
                 return self.subject(self.issue(asked["id"]))
             raise
         HEARING.changed()
-        return self.subject(issue)
+        with Created(issue.identifier, ctx):
+            return self.subject(issue)
+        return self.shown(issue)
 
     def update(self, id: str, patch: Patch) -> wire.Subject:
         before = self.ask(BEFORE, Before, id=id)
-        issue, team = before.issue, before.home.team
-        if issue.trashed:
-            raise NotFound(f"subject '{KIND}:{issue.identifier}' is in the trash")
+        issue, team = self.served(before.issue), before.home.team
         asked = self.input_of(issue, team, patch)
         if asked:
             issue = self.ask(UPDATE, Made, id=issue.id, input=asked).done()
+            HEARING.changed()
         if patch.comment:
             comment = {"issueId": issue.id, "body": patch.comment}
             self.ask(COMMENT, dict[str, Any], input=comment)
-        if asked or patch.comment:
             HEARING.changed()
         return self.subject(issue)
 
@@ -653,7 +675,7 @@ class Linear:
         if patch.assignee is not UNSET:
             asked["assigneeId"] = self.user(patch.assignee) if patch.assignee else None
         if patch.parent is not None:
-            asked["parentId"] = native_id(patch.parent) if patch.parent else None
+            asked["parentId"] = self.above(patch.parent)
         return asked | self.label_changes(issue, team, patch)
 
     def label_changes(self, issue: Issue, team: Team, patch: Patch) -> dict[str, Any]:
@@ -673,8 +695,13 @@ class NewLabel(Struct, rename={"label": "issueLabel"}):
     label: Named
 
 
-class Payload(Struct):
+class Done(Struct):
+    """What every mutation answers with."""
+
     success: bool
+
+
+class Payload(Struct):
     issue: Issue | None = None
 
 
@@ -686,8 +713,8 @@ class Made(Struct, rename={"update": "issueUpdate", "create": "issueCreate"}):
 
     def done(self) -> Issue:
         payload = self.create or self.update
-        if payload is None or payload.issue is None or not payload.success:
-            raise Unavailable("Linear did not do it, and does not say why")
+        if payload is None or payload.issue is None:
+            raise Unavailable("Linear does not show what it did")
         return payload.issue
 
 

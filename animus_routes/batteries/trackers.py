@@ -6,6 +6,11 @@
     hearing.changed()  # after a write: whoever watches is told at once
 
 `answered_at` is when an answer was given, by the tracker's own clock: the `fetched_at` of a list.
+
+    made = api.post("/issues", fields, type=Issue).data
+    with Created(f"#{made.number}", ctx):
+        return read_again(made)
+    return subject_of(made)
 """
 
 from __future__ import annotations
@@ -14,6 +19,8 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from animus_routes.errors import RpcError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
     from animus_routes.handlers.context import Context
     from animus_routes.waking import Wake
 
-__all__ = ["Hearing", "answered_at"]
+__all__ = ["Created", "Hearing", "answered_at"]
 
 REMEMBERED: Final = 1000  # ids of deliveries: one that comes again asks for nothing
 
@@ -90,6 +97,24 @@ class Hearing:
 
     def _tells_of_a_removal(self, body: bytes) -> bool:
         return self._gone in body if isinstance(self._gone, bytes) else self._gone(body)
+
+
+class Created:
+    """What is done with something once it was created; an error is logged and ends the block, no more.
+
+    It is there: a call that fails would have its caller make another.
+    """
+
+    def __init__(self, name: str, ctx: Context[Any]) -> None:
+        self._name, self._ctx = name, ctx
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, problem: BaseException | None, _trace: object) -> bool:
+        if not isinstance(problem, RpcError):
+            return False
+        self._ctx.log("warn", f"{self._name} was created, and then: {problem}")
+        return True
 
 
 def answered_at(headers: Mapping[str, str]) -> str | None:

@@ -25,7 +25,7 @@ from socket import SHUT_WR
 from threading import BoundedSemaphore, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 if TYPE_CHECKING:
     import socket
@@ -155,6 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         if not self.server.free.acquire(blocking=False):
             self._answer_raw(503)
+            self._drain()
             return
         try:
             super().handle_one_request()
@@ -172,12 +173,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         try:
+            place = self._place()
             body = self._body()
         except _Refused as refusal:
             self._answer(refusal.status)
             self._drain()
             return
-        place = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         delivery = Delivery(self.command, place.path, place.query, headers, body)
         try:
@@ -186,6 +187,12 @@ class _Handler(BaseHTTPRequestHandler):
             traceback.print_exc()
             status = 500
         self._answer(status)
+
+    def _place(self) -> SplitResult:
+        try:
+            return urlsplit(self.path)
+        except ValueError:
+            raise _Refused(400) from None
 
     def _body(self) -> bytes:
         if self.headers.get("content-encoding", "identity").lower() != "identity":

@@ -94,6 +94,13 @@ def test_what_cannot_be_taken_is_refused(head: bytes, body: bytes, status: int) 
     assert taken.deliveries == []
 
 
+def test_an_address_that_is_none_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    taken = Taken()
+    with opened(taken) as port:
+        assert status_of(raw(port, b"POST http://[::1/x HTTP/1.1\r\nhost: x\r\n\r\n")) == 400
+    assert (taken.deliveries, capfd.readouterr().err) == ([], "")
+
+
 @pytest.mark.parametrize(
     "piece", [b"", b"POST / HTTP/1.1\r\nhost", b"POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\nx"]
 )
@@ -116,7 +123,8 @@ def test_more_than_can_be_served_at_once_are_told_to_come_back(
         first.start()
         try:
             assert taken.came.wait(WAIT_S)
-            answer = raw(port, b"GET / HTTP/1.0\r\n\r\n")
+            body = b"x" * 2**20
+            answer = raw(port, b"POST / HTTP/1.0\r\ncontent-length: %d\r\n\r\n" % len(body), body)
             assert (status_of(answer), b"retry-after: 5" in answer) == (503, True)
         finally:
             taken.hold.set()

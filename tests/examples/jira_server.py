@@ -103,6 +103,7 @@ class Jira:
         self.users: list[Row] = []
         self.issues: dict[str, Row] = {}
         self.moved: dict[str, str] = {}
+        self.renamed: dict[str, str] = {}
         self.comments: list[tuple[str, Row]] = []
         self.indexed: dict[str, Row] = {}
         self.tokens: dict[str, tuple[str, Any]] = {}
@@ -201,6 +202,13 @@ class Jira:
             {"id": "10001", "name": "Task", "statuses": known},
             {"id": "10002", "name": "Bug", "statuses": known[:3]},
         ]
+
+    def project(self, key: str) -> Row:
+        """By the key that it has or had."""
+        key = self.renamed.get(key, key)
+        if key not in self.projects:
+            raise RefusalError(404, f"No project could be found with key '{key}'.")
+        return {"id": "10000", "key": key, "name": key.title()}
 
     def assignable(self, project: str, query: str) -> list[Row]:
         if project not in self.projects:
@@ -401,6 +409,7 @@ Act = Callable[..., Any]
 ROUTES: Final[tuple[tuple[str, str, int, Act], ...]] = (
     ("GET", "/myself", 200, lambda jira, _q, _b: jira.myself()),
     ("POST", "/search/jql", 200, lambda jira, _q, body: jira.search(body)),
+    ("GET", "/project/([^/]+)", 200, lambda jira, key, _q, _b: jira.project(key)),
     ("GET", "/project/([^/]+)/statuses", 200, lambda jira, key, _q, _b: jira.statuses(key)),
     (
         "GET",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from example_host import refused, run, served
 from github_calls import COMMAND, MAP, ids, listed, update, variables
-from github_server import TOKEN, Answer, GitHub
+from github_server import TOKEN, Answer, GitHub, error
 
 from animus_routes.host import Plugin
 
@@ -215,8 +215,34 @@ def test_what_github_leaves_out_is_said(tmp_path: Path, there: GitHub) -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "part", "status"),
+    [
+        ("POST", "issues/1/sub_issues", "done"),
+        ("PATCH", "issues/2", "ready"),
+        ("GET", "issues/2", "done"),
+    ],
+)
+def test_what_was_created_is_no_error_whatever_fails_then(
+    plugin: Plugin, there: GitHub, method: str, part: str, status: str
+) -> None:
+    there.add()
+
+    def fails(asked: str, target: str, _body: Any) -> Answer | None:
+        is_it = asked == method and target.endswith(part)
+        return error(404, "Not Found") if is_it else None
+
+    there.respond = fails
+    given = {"title": "New", "status": "done", "parent": "github:o/r#1"}
+    made = plugin.call("github/create", given)
+    assert (made["id"], made["title"], made["status"]) == ("github:o/r#2", "New", status)
+    assert sorted(there.repos["o/r"]) == [1, 2]
+    assert "parent_issue_url" in there.repos["o/r"][2] or method == "POST"
+
+
+@pytest.mark.parametrize(
     ("fields", "said"),
     [
+        ({"parent": "o/r#9"}, "issue 'github:o/r#9'"),
         ({"assignee": "nobody"}, "'nobody' cannot be assigned in o/r"),
         ({"priority": 9}, "no label for 9"),
         ({"custom": {"number": 1}}, "custom.number"),

@@ -206,7 +206,7 @@ def test_a_subject_has_everything(site: Jira) -> None:
     site.issue("ENG", "whole", status="In Review", **fields)["fields"]["updated"] = (
         "2026-11-26T03:00:00.500-0500"
     )
-    with plugged(site) as plugin:
+    with plugged(site, JIRA_PROJECTS="eng, OPS") as plugin:
         found = plugin.call("jira/get", {"id": "jira:eng-2"})
         brief = plugin.call("jira/get", {"id": "ENG-2", "projection": "summary"})
         assert "jira:PROJ-456" in refused(plugin, "jira/get", {"id": "linear:ENG-2"}).message
@@ -238,6 +238,32 @@ def test_a_subject_has_everything(site: Jira) -> None:
     }
     assert "description" not in brief
     assert brief["labels"] == ["green"]
+
+
+def test_what_lists_do_not_have_is_not_there_for_other_calls(filtered: Plugin) -> None:
+    for method, params in (
+        ("get", {"id": "SEC-1"}),
+        ("status", {"id": "SEC-1", "status": "done"}),
+        ("update", {"id": "SEC-1", "patch": {"title": "x"}}),
+        ("update", {"id": "ENG-1", "patch": {"parent": "SEC-1"}}),
+        ("create", {"title": "x", "parent": "SEC-1"}),
+    ):
+        error = refused(filtered, f"jira/{method}", params)
+        assert error.data["category"] == "not_found"
+        assert "'jira:SEC-1': SEC is not in JIRA_PROJECTS" in error.message
+
+
+def test_a_project_that_has_another_key_now_is_the_same(site: Jira) -> None:
+    site.issue("ENG", "there")
+    new, site.renamed["ENG"] = site.move("ENG-1", "NEW"), "NEW"
+    with plugged(site) as plugin:
+        for key in ("ENG-1", new):
+            assert plugin.call("jira/get", {"id": key})["id"] == f"jira:{new}"
+
+
+def test_no_projects_are_refused_by_name(site: Jira) -> None:
+    with plugged(site, JIRA_PROJECTS=",") as plugin:
+        assert "JIRA_PROJECTS" in refused(plugin, "jira/create", {"title": "x"}).message
 
 
 def test_create_says_everything(shared: tuple[Jira, Plugin]) -> None:

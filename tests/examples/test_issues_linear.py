@@ -239,6 +239,34 @@ def test_an_issue_is_found_by_every_name_it_has(shared: tuple[Linear, Plugin]) -
         assert (error.code, "linear:ENG-123" in error.message) == (-32602, True)
 
 
+def test_what_lists_do_not_have_is_not_there_for_other_calls(
+    filtered: Plugin, workspace: Linear
+) -> None:
+    team = workspace.team("OPS")
+    rockets = {"id": "0b6c1d9a-0000-4000-8000-000000000001", "name": "Rockets"}
+    workspace.issue(team, "elsewhere")
+    inside = workspace.issue(team, "inside", project=rockets)["identifier"]
+    with plugged(workspace, LINEAR_PROJECT_ID=rockets["id"]) as other:
+        assert is_there(other, inside)
+        for plugin, said in ((filtered, "LINEAR_TEAM_ID"), (other, "LINEAR_PROJECT_ID")):
+            for method, params in (
+                ("get", {}),
+                ("get", {"projection": "summary"}),
+                ("status", {"status": "done"}),
+                ("update", {"patch": {"title": "x"}}),
+                ("delete", {}),
+                ("create", {"title": "x", "parent": "OPS-1"}),
+            ):
+                error = refused(plugin, f"linear/{method}", {"id": "OPS-1", **params})
+                assert (error.data["category"], said in error.message) == ("not_found", True)
+
+
+def is_there(plugin: Plugin, name: str) -> bool:
+    brief = {"projection": "summary"}
+    found = [plugin.call("linear/get", {"id": name, **more}) for more in ({}, brief)]
+    return all(one["id"] == f"linear:{name}" for one in found)
+
+
 def test_connections_are_read_to_their_end(shared: tuple[Linear, Plugin]) -> None:
     workspace, plugin = shared
     team = workspace.team("BIG")

@@ -290,7 +290,39 @@ def test_a_creation_whose_answer_is_lost_is_found() -> None:
 
 def test_what_was_created_at_jira_is_no_error_if_it_cannot_be_read() -> None:
     with connected(JIRA) as (system, plugin):
-        system.faults.extend([lambda _: False, answer(503, b"")])
-        made = plugin.call("jira/create", {"title": "once", "labels": ["l"]})
-        assert (made["id"], made["title"], made["labels"]) == ("jira:ENG-2", "once", ["l"])
+        for number, status in enumerate((404, 403, 503), 2):
+            system.faults.extend([lambda _: False, answer(status, b"")])
+            made = plugin.call("jira/create", {"title": "once", "labels": ["l"]})
+            wanted = (f"jira:ENG-{number}", "once", ["l"])
+            assert (made["id"], made["title"], made["labels"]) == wanted
+        assert len(system.issues) == 4
+        assert "ENG-4 was created, and then" in written(plugin)
+
+
+def test_what_was_created_at_linear_is_no_error_if_it_cannot_be_read_on() -> None:
+    with connected(LINEAR) as (system, plugin):
+        names = [system.label(f"l{number}")["name"] for number in range(20)]
+        gone = answer(200, errors("Entity not found: Issue"))
+        system.faults.extend([*[lambda _: False] * 3, gone])
+        made = plugin.call("linear/create", {"title": "once", "labels": names})
+        assert (made["id"], len(made["labels"])) == ("linear:ENG-2", 15)
+        assert system.asked[-1] == "Create"
         assert "ENG-2 was created, and then" in written(plugin)
+
+
+def test_what_linear_did_not_do_is_an_error() -> None:
+    with connected(LINEAR) as (system, plugin):
+        for name, method, params in (
+            ("issueDelete", "delete", {}),
+            ("commentCreate", "update", {"patch": {"comment": "x"}}),
+            ("issueUpdate", "update", {"patch": {"title": "x"}}),
+        ):
+            undone = answer(200, {"data": {name: {"success": False, "issue": None}}})
+            until_answered(plugin, LINEAR)
+            system.faults.extend([lambda _: False, undone])
+            error = refused(plugin, f"linear/{method}", {"id": "ENG-1", **params})
+            assert (error.data["category"], "did not do it" in error.message) == (
+                "unavailable",
+                True,
+            ), name
+            assert not system.faults
