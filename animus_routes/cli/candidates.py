@@ -148,10 +148,10 @@ def _kinds(word: str, _before: list[str]) -> Iterator[Candidate]:
 
 
 def _apps(word: str, _before: list[str]) -> Iterator[Candidate]:
-    """Python files with an app in them, the apps of a file, and folders on the way."""
+    """Python files with an app in them, the apps of a file or module, and folders on the way."""
     file, colon, _ = word.rpartition(":")
     if colon:
-        yield from (Candidate(f"{file}:{name}") for name in APP.findall(_text(Path(file))))
+        yield from (Candidate(f"{file}:{name}") for name in APP.findall(_source(file)))
         return
     above, _, start = word.rpartition(os.sep)
     folder = Path(above + os.sep if os.sep in word else ".").expanduser()
@@ -180,6 +180,13 @@ def _listed(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError:
         return []
+
+
+def _source(place: str) -> str:
+    """The text of a file or, as it stands before a colon, of a module."""
+    from animus_routes.loading import Target
+
+    return _text(Path(Target(place).file() or place))
 
 
 def _text(path: Path) -> str:

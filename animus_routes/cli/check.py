@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from animus_routes.cli.variables import variables
 from animus_routes.engine.stderr import say
 from animus_routes.engine.wire import write_all
 from animus_routes.loading import NotAnApp
@@ -124,13 +125,10 @@ def folders_and_variables(asked: argparse.Namespace) -> dict[str, Any]:
             raise ValueError(f"there is no folder {folder}")
     if asked.copy is not None and asked.project is not None:
         raise ValueError("--copy and --project name two folders: the plugin is started in one")
-    for pair in asked.env:
-        if not pair.partition("=")[1]:
-            raise ValueError(f"--env {pair}: write NAME=VALUE")
     return {
         "copy": asked.copy and asked.copy.absolute(),
         "project": asked.project and asked.project.absolute(),
-        "env": dict(pair.split("=", 1) for pair in asked.env),
+        "env": variables(asked.env),
     }
 
 

@@ -6,8 +6,10 @@ import argparse
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Final
 
+from animus_routes.cli.variables import variables
 from animus_routes.engine.stderr import say
 
 NEEDS: Final = ("starlette", "uvicorn", "watchfiles")
@@ -26,9 +28,13 @@ def main(arguments: list[str]) -> int:
         what = f"animus-routes inspect needs {', '.join(missing)}"
         say(f"{what}: pip install 'animus-routes[inspect]'")
         return 1
-    wrong = [pair for pair in asked.env if pair.find("=") < 1]
-    if wrong or not asked.project.is_dir():
-        say(f"--env {wrong[0]}: write NAME=VALUE" if wrong else f"no folder {asked.project}")
+    try:
+        env = variables(asked.env)
+    except ValueError as error:
+        say(str(error))
+        return WRONG
+    if not asked.project.is_dir():
+        say(f"no folder {asked.project}")
         return WRONG
     import msgspec
 
@@ -37,10 +43,10 @@ def main(arguments: list[str]) -> int:
         "project": str(asked.project.absolute()),
         "port": PORT if asked.port is None else asked.port,
         "is_own_port": asked.port is None,
-        "env": dict(pair.split("=", 1) for pair in asked.env),
+        "env": env,
         "opens": asked.open,
     }
-    return _kept(msgspec.json.encode(given).decode())
+    return _kept(msgspec.json.encode(given))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,12 +71,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _kept(given: str) -> int:
-    """Run the page's process below a keeper: however this one ends, nothing of it is left."""
+def _kept(given: bytes) -> int:
+    """Run the page's process below a keeper: however this one ends, nothing of it is left.
+
+    What is asked for goes through stdin: everybody on the machine can see a process's arguments.
+    """
     from animus_routes.batteries.keepers import Keeper
 
-    command = [sys.executable, "-P", "-m", "animus_routes.inspector", given]
-    keeper = Keeper(command)
+    command = [sys.executable, "-P", "-m", "animus_routes.inspector"]
+    with TemporaryFile() as asked:
+        asked.write(given)
+        asked.seek(0)
+        keeper = Keeper(command, stdin=asked)
     try:
         keeper.wait(lambda: keeper.exit_code is not None)
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from animus_routes.cli.variables import variables
 from animus_routes.engine.stderr import say
 from animus_routes.loading import NotAnApp
 
@@ -26,18 +27,15 @@ notifications, stderr and times to stderr. Lines may come from a file or a pipe,
 def main(arguments: list[str]) -> int:
     """Carry out lines until they end; 0, 1 if one of a script failed, 2 for wrong usage."""
     asked = _parser().parse_args(arguments)
-    for pair in asked.env:
-        if not pair.partition("=")[1]:
-            say(f"--env {pair}: write NAME=VALUE")
-            return WRONG
     from animus_routes.dev.completing import completions
     from animus_routes.dev.shell import COMMANDS, Shell
     from animus_routes.dev.targets import chosen
     from animus_routes.dev.terminal import Terminal
 
     try:
+        env = variables(asked.env)
         found = chosen(asked.target)
-    except NotAnApp as error:
+    except (NotAnApp, ValueError) as error:
         say(str(error))
         return WRONG
     terminal = Terminal(
@@ -47,7 +45,7 @@ def main(arguments: list[str]) -> int:
         found,
         terminal.show_result,
         terminal.show,
-        env=dict(pair.split("=", 1) for pair in asked.env),
+        env=env,
         timeout_s=asked.timeout or (None if terminal.is_one else SCRIPT_TIMEOUT_S),
     )
     if shell.start() or terminal.is_one:

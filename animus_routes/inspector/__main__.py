@@ -32,7 +32,7 @@ GRACE_S: Final = 2
 
 
 class Asked(msgspec.Struct):
-    """What the command line asks for.
+    """What the command line asks for; it comes as JSON through stdin.
 
     Attributes:
         target: As it was named; None for the app that pyproject.toml names.
@@ -68,7 +68,7 @@ class Server(uvicorn.Server):
 
 def main() -> int:
     """Serve until a signal; 1 if there is no such target, or the port is taken."""
-    asked = msgspec.json.decode(sys.argv[1], type=Asked)
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Asked)
     os.environ.update(asked.env)  # so that a recording masks what is secret of it
     try:
         desk = _desk(asked)

@@ -31,9 +31,9 @@ class Asked(msgspec.Struct):
 
 
 def main() -> int:
-    """Read what is asked as JSON from the only argument; 1 if there is no such target."""
+    """Read what is asked as JSON from stdin; 1 if there is no such target."""
     signal.signal(signal.SIGTERM, _leave)
-    asked = msgspec.json.decode(sys.argv[1], type=Asked)
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Asked)
     try:
         found = candidate(asked.target)
     except NotAnApp as error:

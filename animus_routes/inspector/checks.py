@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import suppress
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -59,17 +60,19 @@ class Checks:
 
     async def _run(self, *, allow_writes: bool) -> None:
         asked = Asked(self._target.named, allow_writes, self._target.env)
-        self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "animus_routes.inspector.checking",
-            msgspec.json.encode(asked).decode(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=LINE_BYTES,
-        )
+        with TemporaryFile() as request:
+            request.write(msgspec.json.encode(asked))
+            request.seek(0)
+            self._process = process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                "animus_routes.inspector.checking",
+                stdin=request,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=LINE_BYTES,
+            )
         assert process.stdout is not None
         assert process.stderr is not None
         said = asyncio.create_task(process.stderr.read())

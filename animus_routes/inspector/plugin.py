@@ -301,12 +301,12 @@ class Inspected:
                 self._feed.publish("note", text=str(error))
 
     def _sent(self, data: bytes) -> None:
-        self.recordings.line("host", data)
+        self.recordings.sent(data)
         self._feed.publish_frame(data, dir="in", **self.calls.sent(data))
 
     def _came(self, line: bytes) -> None:
         told = self.calls.came(line, time.monotonic())
-        self.recordings.line("plugin", line)
+        self.recordings.came(line)
         number = self._feed.publish_frame(line, dir="out", **told)
         self.calls.answered(line, told, number)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from animus_routes.dev.masking import Masking
 from animus_routes.dev.recording import Recorder
-from animus_routes.dev.sides import new_file
+from animus_routes.dev.sides import HOST, PLUGIN, new_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,8 @@ class Recordings:
         self._feed = feed
         self._recorder: Recorder | None = None
         self._file = ""
+        self._part = b""  # of a line of the host's, whose end has not been sent yet
+        self._turn = Lock()
 
     def begin(self, manifest: dict[str, Any] | None) -> None:
         """Record from now on; the values of the variables that the manifest calls sensitive are masked.
@@ -50,21 +53,30 @@ class Recordings:
         self._file = str(path)
         self._tell()
 
-    def line(self, sender: Any, data: bytes) -> None:
-        """A line of the conversation, from any thread."""
+    def sent(self, data: bytes) -> None:
+        """What the host has sent, from any thread: a line, a part of one, or several."""
+        with self._turn:
+            recorder = self._recorder
+            if recorder is None:
+                return
+            *lines, self._part = (self._part + data).split(b"\n")
+            for line in lines:
+                recorder.line(HOST, line)
+
+    def came(self, line: bytes) -> None:
+        """A line of the plugin's, from any thread."""
         recorder = self._recorder
-        if recorder is None:
-            return
-        lines = data.split(b"\n")
-        for line in lines[:-1] or lines:
-            recorder.line(sender, line)
-        if len(lines) > 1 and lines[-1]:
-            recorder.line(sender, lines[-1], unfinished=True)
+        if recorder is not None:
+            recorder.line(PLUGIN, line.removesuffix(b"\n"))
 
     def end(self, exit_code: int | None = None) -> None:
         """Record no more."""
-        recorder, self._recorder = self._recorder, None
+        with self._turn:
+            recorder, self._recorder = self._recorder, None
+            part, self._part = self._part, b""
         if recorder is not None:
+            if part:
+                recorder.line(HOST, part, unfinished=True)
             if exit_code is not None:
                 recorder.ended(exit_code)
             recorder.close()

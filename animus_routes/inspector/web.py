@@ -30,6 +30,7 @@ TYPES: Final = {
 }
 TEXT: Final = "text/plain; charset=utf-8"
 LONGEST_TIMEOUT_S: Final = 3600.0
+LONGEST_NUMBER: Final = 18  # digits
 
 Answer = Callable[["Request"], Awaitable[Response]]
 Take = Callable[["Desk", Any], Awaitable[Any]]
@@ -168,7 +169,7 @@ def web(desk: Desk) -> Starlette:
         Route("/", _file("index.html")),
         *(Route(f"/static/{path.name}", _file(path.name)) for path in sorted(STATIC.iterdir())),
         Route("/events", _events(desk)),
-        Route("/frames/{number:int}", _frame(desk)),
+        Route("/frames/{number}", _frame(desk)),
         *(
             Route(f"/{name}", _taken(desk, form, take), methods=["POST"])
             for name, (form, take) in TAKES.items()
@@ -207,17 +208,22 @@ def _event(name: str, data: Any) -> bytes:
 
 def _frame(desk: Desk) -> Answer:
     async def answer(request: Request) -> Response:
-        found = desk.feed.whole(request.path_params["number"])
+        number = _number(request.path_params["number"])
+        found = None if number is None else desk.feed.whole(number)
         if found is None:
             return Response("this frame is no longer kept\n", 404, media_type=TEXT)
-        most = request.query_params.get("most", "")
-        cut = found[: int(most)] if most.isdecimal() else found
+        cut = found[: _number(request.query_params.get("most", ""))]
         headers = {"x-frame-bytes": str(len(found))}
         if "save" in request.query_params:
             headers["content-disposition"] = 'attachment; filename="frame.json"'
         return Response(cut, headers=headers, media_type=TEXT)
 
     return answer
+
+
+def _number(text: str) -> int | None:
+    """A number that an address has; None if it has none that could be meant."""
+    return int(text) if text.isdecimal() and len(text) <= LONGEST_NUMBER else None
 
 
 def _taken(desk: Desk, form: type[msgspec.Struct], take: Take) -> Answer:

@@ -52,6 +52,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("plugins", "__pycache__", ".git"):
         (tmp_path / name).mkdir()
     (tmp_path / "plugins" / "my plugin.py").write_text("app = App()\n", "utf-8")
+    (tmp_path / "plugins" / "deep.py").write_text("deep = App()\n", "utf-8")
     script = tmp_path / "other.sh"
     script.write_text("#!/bin/sh\n", "utf-8")
     script.chmod(0o755)
@@ -93,8 +94,13 @@ def test_every_option_that_a_command_tells_of_is_offered(command: str) -> None:
         ("run t", ["tasks.py", "two.py"]),
         ("run ", ["plugins/", "tasks.py", "two.py"]),
         ("run ./p", ["./plugins/"]),
-        ("run plugins/", ["plugins/my plugin.py"]),
+        ("run plugins/", ["plugins/deep.py", "plugins/my plugin.py"]),
         ("run two.py:", ["two.py:one", "two.py:other"]),
+        ("run two:o", ["two:one", "two:other"]),
+        ("run plugins.deep:", ["plugins.deep:deep"]),
+        ("call tasks:", ["tasks:app"]),
+        ("call tasks:app task/l", ["task/list"]),
+        ("call nowhere:", []),
         ("run tasks.py ", []),
         ("check ", ["other.sh", "plugins/", "tasks.py", "two.py"]),
         ("build --out", ["--out"]),
@@ -192,6 +198,8 @@ def test_bash_is_offered_commands_apps_and_what_follows_a_colon(folder: Path) ->
     split = ("animus-routes", "run", "two.py", ":", "o")
     assert in_bash(folder, "animus-routes run two.py:o", *split) == ["one", "other"]
     assert in_bash(folder, "animus-routes nonsense ", "animus-routes", "nonsense", "") == []
+    split = ("animus-routes", "call", "tasks", ":", "")
+    assert in_bash(folder, "animus-routes call tasks:", *split) == ["app"]
     words_ = ("animus-routes", "run", "plugins/m")
     assert in_bash(folder, "animus-routes run plugins/m", *words_) == ["plugins/my\\ plugin.py"]
 

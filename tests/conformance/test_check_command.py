@@ -88,6 +88,7 @@ def test_the_checks_are_listed_with_and_without_a_plugin() -> None:
         ((str(PLAIN), "--kind", "subject"), "did you mean 'subject_backend'?"),
         ((str(PLAIN), "--copy", "/no/such"), "there is no folder /no/such"),
         ((str(PLAIN), "--env", "X"), "write NAME=VALUE"),
+        ((str(PLAIN), "--env", "=x"), "write NAME=VALUE"),
         (("--no-such-option",), "unrecognized arguments"),
     ],
 )

@@ -170,6 +170,7 @@ def test_a_plugin_that_does_not_start_and_wrong_usage(folder: Path) -> None:
     for arguments, said in (
         (["none.py"], "none.py is not there"),
         (["typed.py", "--env", "x"], "--env x"),
+        (["typed.py", "--env", "=x"], "--env =x"),
     ):
         wrong = subprocess.run(
             [*ROUTES, "shell", *arguments], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,

@@ -115,6 +115,14 @@ def test_a_call_is_answered_and_its_frames_are_kept_whole(page: Inspector) -> No
     assert page.get(f"frames/{call['answer']}?most=100")[1] == whole[:100]
 
 
+def test_a_number_that_no_frame_can_have_is_no_frame(page: Inspector) -> None:
+    for number in ("9" * 5000, "9" * 18, "-1", "x", "1.0"):
+        assert page.get(f"frames/{number}")[0] == 404, number
+    call = page.call("shape/big", {"size": 3})
+    whole = page.get(f"frames/{call['answer']}")
+    assert page.get(f"frames/{call['answer']}?most={'9' * 5000}") == whole
+
+
 def test_numbers_keep_their_digits(page: Inspector) -> None:
     text = '{"size": 0, "more": 12345678901234567890123,\n "e": 1.50e3}'
     status, said = page.ask("call", {"method": "shape/big", "params": text})
@@ -175,8 +183,16 @@ def test_a_session_is_recorded_from_its_handshake_on(page: Inspector) -> None:
     record = page.until(lambda e: e["kind"] == "record" and e["record"]["on"])["record"]
     page.running()
     page.call("shape/big", {"size": 3})
+    raw = '{"jsonrpc":"2.0","id":"parts","method":"$/ping"}'
+    for text, newline in ((raw[:9], False), (raw[9:30], False), (raw[30:], True), ("{", False)):
+        assert page.ask("raw", {"text": text, "newline": newline})[0] == 200
     assert page.ask("record", {"on": False})[0] == 200
-    lines = [entry.line or b"" for entry in read(Path(record["file"])).entries]
+    assert page.ask("raw", {"text": ""})[0] == 200  # an end for that line, before the next test
+    entries = read(Path(record["file"])).entries
+    lines = [entry.line or b"" for entry in entries]
+    # What is sent in parts is one line; what has no end when the recording ends is told as that.
+    assert [entry.unfinished for entry in entries if entry.line == raw.encode()] == [False]
+    assert [entry.line for entry in entries if entry.unfinished] == [b"{"]
     assert b'"method":"initialize"' in lines[0]
     assert any(line.endswith(b'"result":"xxx"}') for line in lines)
 
@@ -289,6 +305,22 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(page: Inspector) -> 
     done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND_S, check=False)
     assert done.returncode == 1
     assert f"port {page.port}: Address already in use" in done.stderr
+
+
+def test_values_of_variables_are_in_no_processs_arguments(tmp_path: Path) -> None:
+    mark, secret = f"values-{os.getpid()}", f"secret-{os.getpid()}"
+    command = ("--env", f"SHAPE_SECRET={secret}", SHAPES)
+    with inspected(*command, cwd=tmp_path, env={"HOME": mark}) as page:
+        page.running()
+        assert page.ask("check", {"allow_writes": False})[0] == 200
+        page.until(lambda e: e["kind"] == "check" and "result" in e)
+        found = _marked(mark)
+        assert any("inspector.checking" in command for command in found.values())
+        assert [pid for pid, one in found.items() if secret in one] == [page.process.pid]
+        plugin = page.until(lambda e: "status" in e and e["status"]["pid"])["status"]["pid"]
+        variables = Path(f"/proc/{plugin}/environ").read_bytes().split(b"\0")
+        assert f"SHAPE_SECRET={secret}".encode() in variables
+        page.ask("check/stop")
 
 
 STUBBORN = """
