@@ -21,17 +21,24 @@ SUBJECT_KIND: Final = re.compile(r"[a-z][a-z0-9_-]*")
 LONGEST: Final = 64
 SUBJECT_KINDS: Final = ("task",)
 HOST: Final = "animus"
-# What the project's own files import, and what pytest looks for.
+# What the project's own files import, and what its tools are made of.
 TAKEN: Final = (
-    "animus_routes",
-    "msgspec",
-    "pydantic",
-    "pytest",
-    "mypy",
-    "pyright",
-    "ruff",
-    "conftest",
+    *("animus_routes", "msgspec", "typing_extensions"),
+    *("pydantic", "pydantic_core", "annotated_types", "typing_inspection"),
+    *("pytest", "py", "pluggy", "iniconfig", "packaging", "pygments"),
+    *("mypy", "mypyc", "mypy_extensions", "pathspec", "librt"),
+    *("pyright", "nodeenv", "ruff"),
+    *("hatchling", "build", "pip", "setuptools", "pkg_resources", "wheel"),
 )
+# Files that others look for by their names, and what they take them for.
+LOOKED_FOR: Final = (
+    (re.compile("conftest|test_.*|.*_test"), "pytest takes {} for tests"),
+    (re.compile("tests"), "{} hides the folder of the tests"),
+    (re.compile("setup"), "installers run {}"),
+    (re.compile("(site|user)customize"), "Python runs {} whenever it starts"),
+)
+# Whoever installs the project would not get the package of this name any more.
+PACKAGES: Final = ("animus-routes",)
 
 
 class RefusedError(Exception):
@@ -92,11 +99,14 @@ def plan(
         raise RefusedError(f"{unknown('family of types', family, FAMILIES)}: write {known}")
     short = name.removeprefix(f"{HOST}-").removeprefix(f"{found[0].word}-")
     module = _module(short, name)
+    plugin = name if name.startswith(f"{HOST}-") else f"{HOST}-{found[0].word}-{name}"
+    if plugin.replace("_", "-") in PACKAGES:
+        raise RefusedError(f"{plugin} is the package that it needs: take another name")
     folder = Path(short) if out is None else out
     _see_that_it_is_free(folder)
     return Project(
         kinds=found,
-        plugin=name if name.startswith(f"{HOST}-") else f"{HOST}-{found[0].word}-{name}",
+        plugin=plugin,
         module=module,
         family=FAMILIES[family],
         subject_kinds=_subject_kinds(found, tuple(subject_kinds)),
@@ -143,6 +153,10 @@ def _module(short: str, name: str) -> str:
             f"a module {module} would hide the one that Python or a package has: take another name, "
             f"such as my-{short}"
         )
+    for pattern, what in LOOKED_FOR:
+        if pattern.fullmatch(module):
+            does = what.format(f"{module}.py")
+            raise RefusedError(f"{does}: take another name, such as my-{short}-plugin")
     return module
 
 
