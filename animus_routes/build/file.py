@@ -74,6 +74,7 @@ def build(
     Raises:
         BuildError: It cannot be built, or what was built does not work.
     """
+    out = out.resolve()  # hosts keep the path, and nobody wants to read `..` in it
     seen = look_at(target)
     manifest = seen["manifest"]
     notes = [*_notes_on(manifest["name"])]
@@ -84,7 +85,7 @@ def build(
         notes += more
     else:
         data, text = _launcher(made, seen)
-    path = out.absolute() / manifest["name"]
+    path = out / manifest["name"]
     _write(path, data)
     _verify(path, text, manifest, site=not is_bundle and bool(seen["needs_site"]))
     notes += write_release(path.parent, manifest)
@@ -157,7 +158,7 @@ def _made(target: Target, seen: Seen, needs: Needs, again: str) -> Made:
 def _again(target: Target, out: Path, *, is_bundle: bool, include: Sequence[str]) -> str:
     place = str(Path(target.place).absolute()) if target.is_file else target.place
     what = f"{place}:{target.attribute}" if target.attribute else place
-    words = ["animus-routes", "build", what, "--out", str(out.absolute())]
+    words = ["animus-routes", "build", what, "--out", str(out)]
     words += ["--bundle"] if is_bundle else []
     words += [word for pattern in include for word in ("--include", pattern)]
     if target.is_file:

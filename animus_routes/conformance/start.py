@@ -31,6 +31,7 @@ VARIABLE: Final = re.compile(r"KeyError: '([A-Za-z_][A-Za-z0-9_]*)'")
 SEMVER: Final = re.compile(r"\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
 # A folder in which nobody can make a file, root included.
 NOT_WRITABLE: Final = Path("/proc")
+CACHES: Final = ".cache"  # in HOME: what is there may be made by any process, and lost
 
 
 def _manifest(bench: Bench) -> None:
@@ -171,7 +172,7 @@ def _leaves_nothing(bench: Bench) -> None:
         f"a mere ping makes {', '.join(left)} in its working directory: hosts ping in any folder, so "
         "make it when it is first used",
     )
-    if left := sorted(path.name for path in home.iterdir()):
+    if left := sorted(path.name for path in home.iterdir() if path.name != CACHES):
         bench.warnings.append(f"a mere ping makes {', '.join(left)} in HOME")
 
 

@@ -32,7 +32,8 @@ def test_the_hosts_own_command_installs_it(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert (tmp_path / "installed").read_bytes() == file.read_bytes()
     assert command(tmp_path, "install", "tasks.py", env=environment(tmp_path)).returncode == 4
-    done = command(tmp_path, "install", "tasks.py", "--force", env=environment(tmp_path))
+    forced = ("--force", "--out", f"../{tmp_path.name}/dist")
+    done = command(tmp_path, "install", "tasks.py", *forced, env=environment(tmp_path))
     assert f"--path {file} --force\n" in done.stderr
     assert done.returncode == 0
 
@@ -51,6 +52,7 @@ def test_what_is_built_is_checked(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / NAME}\n"
     assert "PASS" in done.stderr
+    assert "WARN" not in done.stderr.upper()
     wrong = app_with().replace("return [Subject(", "raise OSError('down')\n    return [Subject(")
     (tmp_path / "tasks.py").write_text(wrong)
     done = command(tmp_path, "build", "tasks.py", "--check", "--out", ".")
