@@ -51,6 +51,7 @@ def _record(asked: argparse.Namespace, command: list[str]) -> int:
     from animus_routes.dev.paths import Paths
     from animus_routes.dev.relay import end_as, relay
     from animus_routes.dev.sides import new_file
+    from animus_routes.errors import Unavailable
 
     Paths(asked.mask)  # a place that is none is told before anything starts
     fd, path = new_file(asked.output or Path(time.strftime("recording-%Y%m%d-%H%M%S.jsonl")))
@@ -58,10 +59,11 @@ def _record(asked: argparse.Namespace, command: list[str]) -> int:
     keeper = Keeper(fd, command, asked.mask)
     try:
         code = relay(command, keeper.take, keeper.start)
-    except OSError:
+    except Unavailable as error:
         os.close(fd)
         path.unlink()
-        raise
+        say(error.message)
+        return CANNOT
     keeper.finish(code)
     return end_as(code)
 

@@ -51,6 +51,10 @@ def main(arguments: list[str]) -> int:
     if shell.start() or terminal.is_one:
         try:
             _converse(shell, terminal)
+        except OSError as error:  # of stdout; nothing else of a person's is written to
+            shell.failed += 1
+            if not isinstance(error, BrokenPipeError):
+                say(f"stdout: {error.strerror}")
         finally:
             terminal.close()
             shell.end()

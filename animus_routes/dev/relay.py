@@ -13,6 +13,7 @@ from io import FileIO
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, cast
 
+from animus_routes.batteries.keepers import Keeper
 from animus_routes.dev.sides import HOST, PLUGIN
 from animus_routes.engine.wire import write_all
 
@@ -105,7 +106,7 @@ class Direction:
 def relay(command: Sequence[str], take: Take, begun: Callable[[], object]) -> int:
     """Run a plugin between this process's stdin and stdout; its stderr is this one's.
 
-    Signals are passed on to it.
+    Signals are passed on to it. However this process ends before it, nothing of it is left.
 
     Args:
         command: What starts it.
@@ -116,35 +117,42 @@ def relay(command: Sequence[str], take: Take, begun: Callable[[], object]) -> in
         Its exit code; negative for the signal that ended it.
 
     Raises:
-        OSError: It cannot be started.
+        Unavailable: It cannot be started.
     """
     sys.setswitchinterval(SWITCH_S)
     early: list[int] = []
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[Keeper] = []
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         if started:
-            started[0].send_signal(number)
+            _send(started[0], number)
         else:
             early.append(number)
 
     for number in PASSED_ON:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, pass_on)
-    # A group of its own: what a terminal sends to all is passed on, and comes once.
-    process = subprocess.Popen(
-        list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, process_group=0
-    )
-    started.append(process)
+    # In a group of its own: what a terminal sends to all is passed on, and comes once.
+    keeper = Keeper(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    keeper.confirm()
+    started.append(keeper)
     while early:
-        process.send_signal(early.pop())
+        _send(keeper, early.pop())
+    process = keeper.process
     stdin, stdout = cast("tuple[FileIO, FileIO]", (process.stdin, process.stdout))
     Direction(HOST, _own(0), stdin, take)
     answers = Direction(PLUGIN, stdout, _own(1), take)
     begun()
-    code = process.wait()
+    keeper.wait(lambda: keeper.exit_code is not None)
     answers.finish()
-    return code
+    keeper.release()  # what a plugin leaves behind goes on without a recorder, too
+    return -signal.SIGKILL if keeper.exit_code is None else keeper.exit_code
+
+
+def _send(keeper: Keeper, number: int) -> None:
+    if keeper.exit_code is None:
+        with suppress(ProcessLookupError):
+            os.kill(keeper.pid, number)
 
 
 def _own(fd: int) -> FileIO:

@@ -50,8 +50,6 @@ class Terminal:
             readline.set_completer(self._completion)
             is_libedit = "libedit" in (readline.__doc__ or "")
             readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
-            if not is_libedit:
-                readline.parse_and_bind('set completion-append-character ""')
             readline.set_history_length(KEPT_LINES)
             with suppress(OSError):
                 readline.read_history_file(history())
@@ -88,7 +86,11 @@ class Terminal:
                 write_all(2, told.encode("utf-8", "replace"))
 
     def show_result(self, text: str) -> None:
-        """Write to stdout."""
+        """Write to stdout.
+
+        Raises:
+            OSError: Nobody reads it, or its disk is full.
+        """
         with self._lock:
             write_all(1, f"{text}\n".encode("utf-8", "replace"))
 

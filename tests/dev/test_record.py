@@ -352,6 +352,38 @@ def test_a_killed_recorder_leaves_whole_lines_and_no_plugin(
     assert recording.entries[-1].exit_code is None
 
 
+def test_a_killed_recorder_leaves_nothing_of_a_plugin_that_hangs(tmp_path: Path) -> None:
+    deaf = "trap '' TERM HUP; sleep 600 & echo $$ $!; while :; do sleep 1; done"
+    with subprocess.Popen(
+        [*ROUTES, "record", "-o", "got.jsonl", "--", "sh", "-c", deaf],
+        cwd=tmp_path,
+        env=BARE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        below = process.stdout.readline().split()
+        process.kill()
+    assert len(below) == 2
+    assert all(ended(int(pid)) for pid in below)
+
+
+def test_a_program_that_cannot_be_started_makes_no_file(tmp_path: Path) -> None:
+    (tmp_path / "plugin").write_text("#!/no/such/interpreter\n")
+    (tmp_path / "plugin").chmod(0o755)
+    done = subprocess.run(
+        [*ROUTES, "record", "-o", "got.jsonl", "--", "./plugin"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=BOUND_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert b"cannot start './plugin': No such file" in done.stderr
+    assert not (tmp_path / "got.jsonl").exists()
+
+
 def test_a_side_that_is_closed_is_closed_for_the_other_one(tmp_path: Path) -> None:
     """A plugin learns that its host reads no more, and a host that its plugin does not."""
     program = "import os, select; p = select.poll(); p.register(1, 0); p.poll(); os._exit(5)"

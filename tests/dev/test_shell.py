@@ -155,6 +155,28 @@ def test_what_fails_in_a_script_is_told_and_the_rest_is_done(folder: Path) -> No
     assert "Traceback" not in done.stderr
 
 
+def test_whoever_reads_no_more_ends_the_shell_without_a_traceback(folder: Path) -> None:
+    source, sink = os.pipe()
+    os.close(source)
+    try:
+        done = subprocess.run(
+            [*ROUTES, "shell", "typed.py"],
+            cwd=folder,
+            input="typed/say words=a\ntyped/say words=b\n",
+            stdout=sink,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=BOUND_S,
+            check=False,
+        )
+    finally:
+        os.close(sink)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "| said a" in done.stderr
+    assert "said b" not in done.stderr
+
+
 def test_a_call_of_a_script_is_not_waited_for_for_ever(folder: Path) -> None:
     done = script(folder, "typed/hang\n$/ping\n", "--timeout", "0.5")
     assert (done.returncode, done.stdout) == (1, "{}\n")
@@ -229,6 +251,7 @@ def typist(folder: Path) -> Iterator[Typist]:
     try:
         one.sees("animus-subject-typed 1.0.0, process")
         one.sees("> ")
+        assert "readline" not in one.seen, "its settings are known"
         yield one
     finally:
         one.process.kill()
