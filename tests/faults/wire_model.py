@@ -36,12 +36,14 @@ class Expected:
         codes: The errors that it may be.
         is_result: Whether a result is right; None if there may be none.
         rows: How many items come before it; None where that is not known.
+        may_be_absent: Nobody can tell whether it is due.
     """
 
     ids: set[str]
     codes: set[int]
     is_result: Callable[[Any], bool] | None = None
     rows: int | None = None
+    may_be_absent: bool = False
 
     def accepts(self, frame: Frame) -> bool:
         if key_of(frame["id"]) not in self.ids:
@@ -118,7 +120,8 @@ def unreadable(text: str) -> Expected:
             seen.add(key_of(read(found)))
         except ValueError:
             continue
-    return Expected(seen, {PARSE, INVALID, PARAMS, MISSING, INTERNAL}, lambda _: True)
+    codes = {PARSE, INVALID, PARAMS, MISSING, INTERNAL}
+    return Expected(seen, codes, lambda _: True, may_be_absent='"id"' not in text)
 
 
 def is_odd(value: Any) -> bool:
