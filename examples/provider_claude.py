@@ -122,7 +122,7 @@ def read_block(block: dict[str, Any], line: dict[str, Any], run: Run) -> None:
     elif kind == "thinking":
         run.think(block["thinking"])
     elif kind == "text" and line.get("error"):
-        run.fail(block["text"], CAUSES.get(line["error"], ""))
+        run.explain(block["text"], CAUSES.get(line["error"], ""))  # the run may go on
     elif kind == "text" and line["message"]["id"] not in run.streamed:
         run.say(block["text"], apart=True)
 
@@ -148,7 +148,7 @@ def read_result(line: dict[str, Any], run: Run) -> None:
     run.more["denied"] = sorted({str(name) for name in denied})
     if line.get("is_error") or line.get("subtype") != "success":
         said = "; ".join(line.get("errors") or []) or line.get("result") or ""
-        run.fail(f"{said or line.get('subtype')}")
+        run.fail(str(said or run.reason or line.get("subtype")))
         return
     if line.get("structured_output") is not None:
         run.answer = json.dumps(line["structured_output"])

@@ -9,6 +9,7 @@ Codex has sandboxes and no lists of tools: a run that has `tools` is refused.
 
 import json
 import re
+import shlex
 from typing import Annotated, Any, Final
 
 from animus_routes import App, Context, Env
@@ -22,6 +23,7 @@ from animus_routes.batteries.agents import (
     run_agent,
     variables,
 )
+from animus_routes.errors import InvalidRequest
 from animus_routes.structs.provider import AgentRunRequest
 
 from msgspec import Struct
@@ -50,7 +52,10 @@ def toml(value: Any) -> str:
         return f"{{{', '.join(pairs)}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(toml, value))}]"
-    return json.dumps(value if isinstance(value, bool | int | float) else str(value))
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    # JSON's strings are TOML's, but for halves of characters, and for DEL.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def config(key: str, value: Any, start: Start) -> None:
@@ -58,20 +63,38 @@ def config(key: str, value: Any, start: Start) -> None:
 
 
 def add_servers(given: Any, start: Start) -> None:
-    """Their secrets go by the environment where they can, because everybody sees a command line."""
-    for name, server in mcp_servers(given).items():
-        found: dict[str, Any] = {}
-        if "url" in server:
-            found = {"url": server["url"], "http_headers": server.get("headers") or {}}
-        else:
-            env = server.get("env") or {}
-            shared = {key: text for key, text in env.items() if start.env.get(key, text) == text}
-            start.env |= shared
-            own = {key: text for key, text in env.items() if key not in shared}
-            found = {"command": server["command"], "args": server.get("args") or []}
-            found |= {"env_vars": [*shared], "env": own}
-        key = re.sub(r"[^A-Za-z0-9_-]", "_", name)
+    """Nothing secret is on the command line, which everybody sees, nor among Codex's own variables."""
+    servers = mcp_servers(given)
+    taken = {*servers}
+    for number, (name, server) in enumerate(servers.items()):
+        key = re.sub(r"[^A-Za-z0-9_-]", "_", name)  # other names are refused
+        while key != name and key in taken:
+            key += "_"
+        taken.add(key)
+        found = far(server, number, start) if "url" in server else near(server, number, start)
         config(f"mcp_servers.{key}", {key: value for key, value in found.items() if value}, start)
+
+
+def far(server: dict[str, Any], number: int, start: Start) -> dict[str, Any]:
+    """A server with a URL: Codex takes its headers from variables."""
+    names: dict[str, str] = {}
+    for header, text in (server.get("headers") or {}).items():
+        names[header] = f"ANIMUS_MCP_SECRET_{number}_{len(names)}"
+        start.env[names[header]] = str(text)
+    return {"url": server["url"], "env_http_headers": names}
+
+
+def near(server: dict[str, Any], number: int, start: Start) -> dict[str, Any]:
+    """A server with a command: a file with its variables is read before it is started."""
+    words = [server["command"], *(server.get("args") or [])]
+    if env := server.get("env"):
+        for name in env:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise InvalidRequest(f"mcp_servers: '{name}' is no name of a variable")
+        lines = [f"export {name}={shlex.quote(str(text))}" for name, text in env.items()]
+        text = "\n".join([*lines, 'exec "$@"', ""])
+        words = ["/bin/sh", start.file(f"server-{number}.sh", text), *words]
+    return {"command": words[0], "args": words[1:]}
 
 
 def add_schema(given: Any, start: Start) -> None:
@@ -86,6 +109,7 @@ def read(line: dict[str, Any], run: Run) -> None:
         read_item(line["item"], run, is_done=kind == "item.completed")
     elif kind == "error":  # also of each connection that is tried again
         run.warn(line["message"])
+        run.explain(line["message"])
     elif kind == "turn.failed":
         run.fail((line.get("error") or {}).get("message") or "")
         run.end()

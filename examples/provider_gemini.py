@@ -46,6 +46,7 @@ def read(line: dict[str, Any], run: Run) -> None:
         run.result(line["tool_id"], output, success=line.get("status") == "success")
     elif kind == "error":
         run.warn(line["message"])
+        run.explain(line["message"])
     elif kind == "result":
         stats = line.get("stats") or {}
         run.tokens |= {ours: stats.get(theirs) or 0 for ours, theirs in TOKENS.items()}

@@ -26,10 +26,14 @@ LOGIN: Final = "login"
 BUSY: Final = "busy"
 MODEL: Final = "model"
 SESSION: Final = "session"
+# A number is one of HTTP where something says so: a test suite counts, too.
+STATUS: Final = r"(\b(status|http(/[\d.]+)?|error|code)\b\W{1,4}|[(\[])((status|code)\W{1,4})?"
 CAUSES: Final = {
     SESSION: r"no (conversation|rollout) found|session (id|identifier)\b|resuming session",
-    LOGIN: r"not logged in|/login\b|\b401\b|unauthori[sz]ed|authenticat|api.?key|auth method",
-    BUSY: r"\b(429|503|529)\b|rate.?limit|quota|overloaded|high demand|too many requests",
+    LOGIN: rf"{STATUS}401\b|not logged in|/login\b|unauthori[sz]ed|authenticat|auth method"
+    r"|(?<!-)api.?key",  # and no flag of that name
+    BUSY: rf"{STATUS}(429|503|529)\b|rate.?limit|quota|overloaded|high demand|too many requests"
+    r"|service unavailable",
     MODEL: r"\bmodel\b.*\b(not found|not supported|not exist|unknown|invalid)",
 }
 
@@ -61,6 +65,7 @@ class Run:
         has_ended: The last line has come.
         is_blind: A line was too long to be read, and may have been the last one.
         secrets: What is kept out of all that is told, in the forms of `serving.masks`.
+        reason: Why the run has failed, if it turns out that it has.
     """
 
     def __init__(self, agent: Named, ctx: Context[Any], *, session: str = "") -> None:
@@ -78,7 +83,9 @@ class Run:
         self.streamed: set[str] = set()
         self._resumed = session
         self._ctx = ctx
-        self._failure = self._cause = ""
+        self.reason = ""
+        self._failure = self._cause = self._likely = ""
+        self._held = ""
         self._calls: dict[str, str] = {}
         self._is_apart = False
 
@@ -88,20 +95,36 @@ class Run:
         """Text of the model. What is apart, or comes after anything else, begins a paragraph."""
         if not text:
             return
-        if self.has_text and (apart or self._is_apart):
+        if apart:
+            self.begin_text()
+        if self.has_text and self._is_apart:
             text = f"\n\n{text}"
         self.has_text, self._is_apart = True, False
-        for start in range(0, len(text), SHOWN):
-            self._emit("output", text=text[start : start + SHOWN])
+        self.reason = self._likely = ""  # the run goes on
+        text = self._held + text
+        end = safe_end(self.secrets, text) if self.secrets else len(text)
+        self._held = text[end:]
+        self._say(text[:end])
 
     def begin_text(self) -> None:
         """What is said from here on is another text than before."""
+        self.flush()
         self._is_apart = True
+
+    def flush(self) -> None:
+        """Tell what was held back, because a secret may have begun with it."""
+        text, self._held = self._held, ""
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        told = self._hidden(text)
+        for start in range(0, len(told), SHOWN):
+            self._emit("output", text=told[start : start + SHOWN])
 
     def think(self, text: str) -> None:
         """Reasoning that the agent shows."""
         if text:
-            self._emit("thinking", text=_cut(text))
+            self._emit("thinking", text=_cut(self._hidden(text)))
 
     def call(self, number: str, name: str, arguments: Any, server: str | None = None) -> None:
         """A tool is called.
@@ -113,8 +136,8 @@ class Run:
             server: The MCP server that has it.
         """
         self._calls[number] = name
-        self._is_apart = True
-        self._emit("toolCall", name=name, arguments=_shown(arguments), server=server)
+        self.begin_text()
+        self._emit("toolCall", name=name, arguments=_shown(self._hidden(arguments)), server=server)
 
     def has_call(self, number: str) -> bool:
         """Has this call been told?"""
@@ -123,12 +146,21 @@ class Run:
     def result(self, number: str, output: Any, *, success: bool) -> None:
         """What a tool returned."""
         name = self._calls.get(number) or number
-        self._is_apart = True
-        self._emit("toolResult", name=name, output=_shown(output), success=success)
+        self.begin_text()
+        self._emit("toolResult", name=name, output=_shown(self._hidden(output)), success=success)
 
     def warn(self, message: str) -> None:
         """Something went wrong, and the run goes on."""
-        self._emit("error", message=_cut(message, MESSAGE), recoverable=True)
+        self._emit("error", message=_cut(self._hidden(message), MESSAGE), recoverable=True)
+
+    def explain(self, message: str, cause: str = "") -> None:
+        """Why the run has failed, if it turns out that it has: it may go on, and then this is forgotten.
+
+        Args:
+            message: Why, in the agent's words.
+            cause: As that of `fail`.
+        """
+        self.reason, self._likely = message, cause
 
     def fail(self, message: str, cause: str = "") -> None:
         """The run has failed, whatever its exit code will be.
@@ -137,8 +169,9 @@ class Run:
             message: Why, in the agent's words.
             cause: LOGIN, BUSY, MODEL or SESSION; found out from the words if left out.
         """
-        self._failure = self._failure or message or "it failed and did not say why"
-        self._cause = self._cause or cause
+        told = message or self.reason or "it failed and did not say why"
+        self._failure = self._failure or told
+        self._cause = self._cause or cause or self._likely
 
     def end(self) -> None:
         """The last line has come."""
@@ -149,14 +182,17 @@ class Run:
         self.lost += 1
         self.is_blind = self.is_blind or len(line) >= LINE_BYTES  # it may have been the last one
         if self.lost == 1:
-            begin = line[:NAME].decode("utf-8", "replace")
+            begin = self._hidden(line[:SHOWN].decode("utf-8", "replace"))[:NAME]
             self._ctx.log("warn", f"a line of {self.agent.title} is skipped: {begin!r}")
+
+    def _hidden(self, value: Any) -> Any:
+        """Without secrets. Before it is cut, because half of one would not be found."""
+        return without(self.secrets, value) if self.secrets else value
 
     def _emit(self, kind: str, **item: Any) -> None:
         if self.session:
             item["session_id"] = self.session
-        told = without(self.secrets, item) if self.secrets else item
-        self._ctx.emit({"kind": kind, **told})
+        self._ctx.emit({"kind": kind, **self._hidden(item)})
 
     # What comes of it -----------------------------------------------------------------------------
 
@@ -171,12 +207,16 @@ class Run:
         if not text and exit_code:
             from animus_routes.batteries.children import ending
 
-            text = f"it {ending(exit_code)}{': ' if said.strip() else ''}{_last(said)}"
+            text = f"it {ending(exit_code)}"
         elif not text and not self.has_ended and not self.is_blind:
-            text = f"it ended before it was done{': ' if said.strip() else ''}{_last(said)}"
+            text = "it ended before it was done"
         if not text:
             return None
-        return self._named(without(self.secrets, _cut(text, MESSAGE)), {"exit_code": exit_code})
+        if not self._failure:
+            self._cause = self._likely
+            why = [*filter(None, (self.reason, _last(self._hidden(said))))]
+            text = f"{text}: {'; '.join(why)}" if why else text
+        return self._named(_cut(self._hidden(text), MESSAGE), {"exit_code": exit_code})
 
     def _named(self, text: str, data: dict[str, Any]) -> RpcError:
         title = self.agent.title
@@ -211,11 +251,27 @@ class Run:
         if totals:
             response["tokens_used"] = {"input": 0, "output": 0, **totals}
         if self.answer:
-            response["output"] = self.answer
+            response["output"] = self._hidden(self.answer)
         return response
 
 
 EMPTY: Final[tuple[Any, ...]] = (None, "", 0, [], {})
+
+
+def safe_end(secrets: list[str], text: str) -> int:
+    """Up to where a text can be told: what follows may be the beginning of a secret."""
+    ends = [len(text)]
+    for secret in secrets:
+        start = text.find(secret[0], max(len(text) - len(secret) + 1, 0))
+        while start >= 0 and not secret.startswith(text[start:]):
+            start = text.find(secret[0], start + 1)
+        if start >= 0:
+            ends.append(start)
+    end = min(ends)
+    across = re.finditer(
+        "|".join(map(re.escape, secrets)), text
+    )  # a secret that the end would halve
+    return next((found.start() for found in across if found.start() < end < found.end()), end)
 
 
 def _cut(text: str, most: int = SHOWN) -> str:

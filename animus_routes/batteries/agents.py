@@ -27,7 +27,6 @@ from animus_routes.errors import (
     Cancelled,
     InvalidRequest,
     RpcError,
-    RunFailed,
     unknown,
 )
 from animus_routes.serving.masks import forms_of
@@ -131,6 +130,7 @@ def _serve(
         ) as child:
             for line in child.json_lines(line_bytes=LINE_BYTES, skipped=run.lose):
                 _read(agent, run, line)
+            run.flush()
             exit_code = child.wait()
             failed = run.error(exit_code, child.stderr)
     finally:
@@ -140,7 +140,7 @@ def _serve(
     share = _share(agent, run, ctx, resume=resume)
     if failed is None:
         return run.response(share)
-    if isinstance(failed, RunFailed) and not run.has_begun:
+    if not run.has_begun:  # whatever an old one says of flags that it does not know
         refuse_old(agent, start.words[0], ctx)
     raise failed
 

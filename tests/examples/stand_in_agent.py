@@ -19,6 +19,7 @@ LIFE_S = 60
 HOLD_S = 5
 SESSION = "5e551011-0000-4000-8000-000000000001"
 RESUMED = re.compile(r"--resume=(\S+)|resume (\S+) -$")
+OWN_FILE = re.compile(r"/[^\s\"=,]+/animus-agent-[^\s\"=,]+")
 VERSIONS = {"claude": "2.1.300 (Claude Code)", "codex": "codex-cli 0.169.0", "gemini": "0.61.0"}
 
 
@@ -115,10 +116,9 @@ def main() -> None:
         return
     prompt = sys.stdin.read()
     files = {}
-    for word in [*words, f"--system={os.environ.get('GEMINI_SYSTEM_MD', '')}"]:
-        path = Path(word.partition("=")[2])
-        if path.is_absolute() and path.is_file():
-            files[path.name] = [path.read_text("utf-8"), oct(path.stat().st_mode)[-3:], str(path)]
+    for found in OWN_FILE.findall("\n".join([*words, os.environ.get("GEMINI_SYSTEM_MD", "")])):
+        path = Path(found)
+        files[path.name] = [path.read_text("utf-8"), oct(path.stat().st_mode)[-3:], str(path)]
     told = {"words": words, "prompt": prompt, "cwd": str(Path.cwd()), "files": files}
     if "STAND_IN_TOLD" in os.environ:
         told["env"] = dict(os.environ)
