@@ -313,7 +313,6 @@ class Api:
                 except ModuleNotFoundError as error:
                     text = f"{self.name} is asked by httpx, which is not here: pip install httpx"
                     raise Unavailable(text) from error
-                _quieten()
                 self._client = httpx.Client(max_redirects=3)
             return self._client
 
@@ -350,15 +349,6 @@ class Api:
             self._bytes += len(self._kept[url].body)
             while self._bytes > KEPT_BYTES:
                 self._bytes -= len(self._kept.popitem(last=False)[1].body)
-
-
-def _quieten() -> None:
-    """A line for every request is too much for an operator, unless somebody asked for it."""
-    from logging import NOTSET, WARNING, getLogger
-
-    logger = getLogger("httpx")
-    if logger.level == NOTSET:
-        logger.setLevel(WARNING)
 
 
 def _later(error: NamedError, wait_s: int) -> NamedError:

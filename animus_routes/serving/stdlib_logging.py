@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 # What `logging` puts on every record; anything else came with `extra=`.
 STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+# They tell of every request, with its whole address, which may hold secrets and what somebody asked for;
+# a log store that uses them would store lines about its own lines.
+TALKATIVE: Final = frozenset({"httpcore", "httpx"})
 
 
 class StderrHandler(logging.Handler):
@@ -53,6 +56,8 @@ class StderrHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One record; a traceback follows its message."""
+        if record.levelno < logging.WARNING and _is_talk(record.name):
+            return
         try:
             fields = {k: v for k, v in record.__dict__.items() if k not in STANDARD}
             self._sink.write(
@@ -60,6 +65,14 @@ class StderrHandler(logging.Handler):
             )
         except Exception:  # noqa: BLE001 - logging's own rule: a bad record is reported, not raised
             self.handleError(record)
+
+
+def _is_talk(name: str) -> bool:
+    """Does a library tell of every request, unasked? Whoever sets the level of its logger asks."""
+    family = name.partition(".")[0]
+    if family not in TALKATIVE:
+        return False
+    return not any(logging.getLogger(one).level for one in {family, name})
 
 
 def _level(number: int) -> str:

@@ -96,6 +96,34 @@ def test_standard_logging_is_taken_over_with_its_traceback(
     assert "'bad' task='task:1'" in text
 
 
+@pytest.mark.parametrize("rust_log", ["", "debug"])
+def test_requests_are_no_lines_of_the_log_unless_somebody_wants_them(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, rust_log: str
+) -> None:
+    monkeypatch.setenv("RUST_LOG", rust_log)
+    names = ("httpx", "httpcore.http11", "httpxyz")
+    with bare_root():
+        take_over(Sink("text", None))
+        for wanted in (False, True):
+            for name in names:
+                logging.getLogger(name).setLevel(logging.INFO if wanted else logging.NOTSET)
+                logging.getLogger(name).info("asked: %s", wanted)
+                logging.getLogger(name).warning("refused: %s", wanted)
+        for name in names:
+            logging.getLogger(name).setLevel(logging.NOTSET)
+    lines = capfd.readouterr().err.splitlines()
+    told = [line.partition("Z ")[2].split(maxsplit=1)[1] for line in lines]
+    assert [line for line in told if line.endswith("False")] == [
+        "httpx: refused: False",
+        "httpcore.http11: refused: False",
+        "httpxyz: asked: False",
+        "httpxyz: refused: False",
+    ]
+    assert [line for line in told if line.endswith("True")] == [
+        f"{name}: {word}: True" for name in names for word in ("asked", "refused")
+    ]
+
+
 def test_logging_that_the_program_configured_is_left_alone() -> None:
     own = logging.NullHandler()
     with bare_root() as root:

@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import logging
 import socket
 import sys
 import threading
@@ -335,22 +334,6 @@ def test_a_header_that_cannot_be_one_is_refused_without_its_value(value: str) ->
     for url in ("ftp://x", "", "http://"):
         assert "no http URL" in (Api("Tracker", url, {}).trouble() or "")
     assert isinstance(raised(lambda: Api("Tracker", "http://[x", {}).get("/")), Unavailable)
-
-
-def test_requests_are_no_lines_of_the_log_unless_somebody_wants_them(
-    api: Api, caplog: pytest.LogCaptureFixture
-) -> None:
-    logger = logging.getLogger("httpx")
-    before = logger.level
-    try:
-        for level in (logging.NOTSET, logging.INFO):
-            logger.setLevel(level)
-            api.close()
-            caplog.set_level(logging.INFO)
-            api.get("/items")
-    finally:
-        logger.setLevel(before)
-    assert [record.name for record in caplog.records] == ["httpx"]
 
 
 def test_without_httpx_it_says_what_is_missing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
