@@ -13,8 +13,9 @@ A trigger's `config` has `scheme`, which is `github`, `jira`, `linear`, `standar
 `svix`; `generic`, HMAC-SHA256 of the body in hex, in the header `header` after `prefix`; `token`, the
 secret itself in `header` after `prefix` (`Authorization: Bearer ...` if those are left out); or `none`,
 which takes whatever anybody sends. Further, `path`, if it is not the trigger's id; `events`, names of
-those that count; and `id_header`, which has the delivery's id where the scheme knows none. If a host does
-not tell the plugin its triggers, they come from ANIMUS_WEBHOOKS: `{"pushes": {"scheme": "github"}}`.
+those that count; and, for the last three, `event_header` and `id_header`, which have the event's name and
+the delivery's id. If a host does not tell the plugin its triggers, they come from ANIMUS_WEBHOOKS:
+`{"pushes": {"scheme": "github"}}`.
 
 A delivery is answered with 202 once it is on disk, in the plugin's folder of the project. It is told
 until the host acknowledges it, and whoever sends it again within a week is answered and not heard;
@@ -28,6 +29,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from urllib.parse import parse_qs
 
 from animus_routes import App, Context, Depends, Env, InvalidRequest, Unavailable
 from animus_routes.batteries.outbox import Outbox
@@ -59,6 +61,7 @@ EVENTS: Final = {
 }
 IDS: Final = {"stripe": "$id"}
 GREETINGS: Final = {("github", "ping")}  # sent when a webhook is set up
+FORM: Final = "application/x-www-form-urlencoded"
 SECRET: Final = re.compile(r"authorization|cookie|signature|token|secret|key")
 
 
@@ -70,6 +73,7 @@ class Hook(Struct, forbid_unknown_fields=True):
     events: list[str] = field(default_factory=list)
     header: str = ""
     prefix: str | None = None
+    event_header: str = ""
     id_header: str = ""
 
     def own_scheme(self) -> Scheme:
@@ -102,7 +106,8 @@ class Door:
         secrets: Any of which a sender may have.
 
     Raises:
-        InvalidRequest: There is no secret, or none that the scheme can use.
+        InvalidRequest: There is no secret, or none that the scheme can use; or nothing tells the events
+            that are to count from others.
     """
 
     def __init__(self, trigger: str, hook: Hook, secrets: list[str]) -> None:
@@ -111,6 +116,12 @@ class Door:
         self.secrets = [secret for secret in secrets if secret]
         self.path = "/" + (hook.path or trigger).strip("/")
         self.scheme = SCHEMES.get(hook.scheme) or hook.own_scheme()
+        self.names = EVENTS.get(hook.scheme) or hook.event_header.lower()
+        if hook.events and not self.names:
+            raise InvalidRequest(
+                f"trigger '{trigger}': `events` needs `event_header`, the header that has the event's"
+                f" name: `scheme` '{hook.scheme}' knows none"
+            )
         if hook.scheme != "none" and not self.secrets:
             raise InvalidRequest(
                 f"trigger '{trigger}': ANIMUS_WEBHOOK_SECRETS has no secret for it, and `scheme` is"
@@ -145,9 +156,9 @@ class Door:
         Raises:
             ValueError: The body is no text.
         """
-        body = content(delivery.body)
         scheme, headers = self.hook.scheme, delivery.headers
-        name = told_by(EVENTS.get(scheme, ""), headers, body)
+        body = content(delivery.body, headers.get("content-type", ""))
+        name = told_by(self.names, headers, body)
         if (scheme, name) in GREETINGS or (self.hook.events and name not in self.hook.events):
             return None
         where = IDS.get(scheme, self.hook.id_header.lower())
@@ -164,7 +175,7 @@ class Door:
         }
         unsigned = headers if scheme in {"token", "none"} else {}
         return TriggerEvent(
-            event_id=f"webhook:{delivery.path}/{unique or sha256(delivery.body).hexdigest()[:32]}",
+            event_id=f"webhook:{self.path}/{unique or sha256(delivery.body).hexdigest()[:32]}",
             trigger_id=self.trigger,
             payload=payload,
             subject_id=unsigned.get("x-animus-subject-id"),
@@ -172,10 +183,17 @@ class Door:
         )
 
 
-def content(body: bytes) -> Any:
-    """A body as JSON, or its text as `raw`; `{}` if there is none."""
+def content(body: bytes, kind: str) -> Any:
+    """A body as JSON, or its text as `raw`; `{}` if there is none.
+
+    A form with the one field `payload`, as GitHub sends by default, is what that field holds.
+    """
+    text = body.decode()
+    if kind.partition(";")[0].strip().lower() == FORM:
+        form = parse_qs(text, keep_blank_values=True)
+        text = form["payload"][0] if [*form] == ["payload"] else text
     with suppress(msgspec.DecodeError, RecursionError):
-        return msgspec.json.decode(body) if body.strip() else {}
+        return msgspec.json.decode(text) if text.strip() else {}
     return {"raw": body.decode()}
 
 

@@ -35,6 +35,8 @@ HOOKS: dict[str, dict[str, Any]] = {
         "scheme": "token",
         "header": "X-Gitlab-Token",
         "id_header": "X-Gitlab-Event-UUID",
+        "event_header": "X-Gitlab-Event",
+        "events": ["Push Hook"],
     },
     "open": {"scheme": "none", "path": "/deep/er/"},
 }
@@ -140,7 +142,7 @@ def delivery(trigger: str, name: str, at: float | None = None) -> tuple[str, byt
     else:
         own = trigger == "gitlab"
         headers = {"X-Gitlab-Token": SECRET} if own else {"Authorization": f"Bearer {SECRET}"}
-        headers |= {"X-Gitlab-Event-UUID": name} if own else {}
+        headers |= {"X-Gitlab-Event-UUID": name, "X-Gitlab-Event": "Push Hook"} if own else {}
     headers |= {"X-GitHub-Event": "push"} if sender == "github" else {}
     return f"/{trigger}", body, headers
 
@@ -164,7 +166,8 @@ def test_a_signed_delivery_is_told_once(trigger: str, shared: tuple[Site, Plugin
     assert trigger == "bearer" or found["event_id"] == f"webhook:/{trigger}/d-1"
     assert site.send(path, body, headers) == 202
     assert ack(plugin, found["event_id"])
-    assert site.send(path, body, headers) == 202
+    for spelling in (path, f"{path}/", f"{path}//?again"):
+        assert site.send(spelling, body, headers) == 202
     assert quiet(site, plugin)
     told = json.dumps(found)
     assert SECRET not in told
@@ -216,6 +219,22 @@ def test_the_vectors_of_the_senders_themselves(shared: tuple[Site, Plugin]) -> N
     assert event(plugin)["payload"]["body"] == {"raw": "Hello, World!"}
 
 
+def test_a_form_with_a_payload_is_what_that_says(shared: tuple[Site, Plugin]) -> None:
+    site, plugin = shared
+    form = "application/x-www-form-urlencoded; charset=utf-8"
+    for n, (kind, body, told) in enumerate(
+        (
+            (form, b"payload=%7B%22a%22%3A+%22%C3%BC+%2B%22%7D", {"a": "ü +"}),
+            (form, b"payload=no+JSON", {"raw": "payload=no+JSON"}),
+            (form, b"payload=1&more=2", {"raw": "payload=1&more=2"}),
+            ("text/plain", b"payload=1", {"raw": "payload=1"}),
+        )
+    ):
+        headers = {**signed("github", body, f"f-{n}", time.time()), "Content-Type": kind}
+        assert site.send("/pushes", body, {**headers, "X-GitHub-Event": "push"}) == 202
+        assert event(plugin)["payload"]["body"] == told
+
+
 def test_what_is_no_delivery_is_told_so(shared: tuple[Site, Plugin]) -> None:
     site, plugin = shared
     assert site.send("/nowhere") == 404
@@ -234,12 +253,13 @@ def test_what_is_no_delivery_is_told_so(shared: tuple[Site, Plugin]) -> None:
 
 def test_only_the_events_that_are_asked_for_start_anything(shared: tuple[Site, Plugin]) -> None:
     site, plugin = shared
-    path, body, headers = delivery("pushes", "e-1")
-    for name in ("ping", "star", ""):
-        assert site.send(path, body, {**headers, "X-GitHub-Event": name}) == 204
-    assert quiet(site, plugin)
-    assert site.send(path, body, headers) == 202
-    assert event(plugin)["payload"]["event"] == "push"
+    for trigger, header in (("pushes", "X-GitHub-Event"), ("gitlab", "X-Gitlab-Event")):
+        path, body, headers = delivery(trigger, "e-1")
+        for name in ("ping", "star", ""):
+            assert site.send(path, body, {**headers, header: name}) == 204
+        assert quiet(site, plugin)
+        assert site.send(path, body, headers) == 202
+        assert event(plugin)["payload"]["event"] == headers[header]
 
 
 def test_who_cannot_sign_may_name_a_subject(shared: tuple[Site, Plugin]) -> None:
@@ -376,6 +396,7 @@ def test_a_database_that_cannot_be_written_is_no_reason_to_say_yes(site: Site) -
         ),
         ({"ANIMUS_WEBHOOKS": '{"a": {"scheme": "md5"}}'}, "config: "),
         ({"ANIMUS_WEBHOOKS": '{"a": {}}'}, "scheme"),
+        ({"ANIMUS_WEBHOOKS": '{"a": {"scheme": "none", "events": ["x"]}}'}, "`event_header`"),
         (
             {"ANIMUS_WEBHOOKS": '{"a": {"scheme": "none", "path": "b"}, "b": {"scheme": "none"}}'},
             "one path",
