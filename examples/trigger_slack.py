@@ -17,6 +17,7 @@ it has arrived, is told once however often Slack sends it, and until the host ac
 """
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from typing import Annotated, Any, Final, Literal
 from animus_routes import App, Context, Depends, Env, InvalidRequest, PermissionDenied, Unavailable
 from animus_routes.batteries.api import NETWORK
 from animus_routes.batteries.outbox import Outbox
+from animus_routes.batteries.upstream import retry_after_s
 from animus_routes.errors import NamedError
 from animus_routes.structs.plugin import TriggerEvent, TriggerWatchParams
 from animus_routes.structs.trigger import TriggerSchema
@@ -37,6 +39,8 @@ from msgspec import Meta, Struct, field
 On = Literal["mention", "dm", "message"]
 STEADY_S: Final = 10.0  # a connection that lasted as long is replaced at once
 LONGEST_PAUSE_S: Final = 60.0
+LONGEST_WAIT_S: Final = 3600.0  # for what Slack says
+STATUS: Final = re.compile(r"status: (\d{3})")
 SUBTYPES: Final = frozenset({None, "file_share", "me_message", "thread_broadcast"})  # people's
 # What asking again does not change; of the rest, any may pass.
 FINAL: Final = frozenset(
@@ -192,7 +196,8 @@ class Link:
         from slack_sdk.web import WebClient
 
         logger = logging.getLogger("slack")
-        logger.setLevel(logging.CRITICAL)  # it tells every retry; what matters is told here
+        logger.setLevel(logging.WARNING)
+        logger.addFilter(self._hears)
         web = WebClient(base_url=self.settings.api.rstrip("/") + "/", timeout=10, logger=logger)
         client: Any = SocketModeClient(
             self.settings.app_token,
@@ -206,12 +211,23 @@ class Link:
         enqueue = client.enqueue_message
         client.enqueue_message = lambda text: enqueue(text) if self._looks_on(text) else None
         client.socket_mode_request_listeners.append(self._take)
+        client.on_error_listeners.append(self._breaks)
         self._client = client
         if self.over.is_set():
             self.end(self.problem)
         else:
             with suppress(ConnectionError):
                 client.connect()
+
+    def _hears(self, record: logging.LogRecord) -> bool:
+        """Keep to itself what the library logs, which is every retry; its one word on a handshake is this."""
+        status = STATUS.search(record.getMessage())
+        if status is not None:
+            self.problem = Unavailable(f"Slack answered {status[1]} instead of a WebSocket")
+        return False
+
+    def _breaks(self, problem: Exception) -> None:
+        self.problem = Unavailable(f"Slack's WebSocket: {problem}")
 
     def _looks_on(self, text: str) -> bool:
         """Is it a frame for the library?"""
@@ -240,18 +256,19 @@ class Link:
                 answer = self._client.web_client.apps_connections_open(
                     app_token=self.settings.app_token
                 )
+                address: str = answer["url"]
             except SlackApiError as problem:
                 said = str(problem.response.get("error") or problem.response.status_code)
                 if said in FINAL:
                     self.end(PermissionDenied(f"Slack: {said}, for the token SLACK_APP_TOKEN"))
                     break
                 self.problem = Unavailable(f"Slack answered {said}")
-                pause_s = float(problem.response.headers.get("Retry-After", 0))
-            except OSError as problem:
-                self.problem = Unavailable(f"Slack cannot be reached: {problem}")
+                pause_s = min(retry_after_s(problem.response.headers) or 0, LONGEST_WAIT_S)
+            except Exception as problem:  # noqa: BLE001 - whatever is answered: the next time, it may pass
+                told = f"{problem}" or type(problem).__name__
+                self.problem = Unavailable(f"Slack cannot be reached: {told}")
             else:
                 self.problem = None
-                address: str = answer["url"]
                 return address
             self._quick = max(self._quick, 1) + 1
             self.over.wait(pause_s)

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 TOKEN = "xapp-1-secret"
@@ -23,10 +24,12 @@ class Workspace:
 
     Attributes:
         base: Of the interface, for SLACK_API_BASE.
-        answers: What the next requests for a connection are answered, instead of an address.
+        answers: What the next requests for a connection are answered, instead of an address; the status 0
+            is an answer that is no HTTP.
         opened_at: When each was asked for.
         sockets: Connections as they are made.
         hangs_up: Close each connection after its hello.
+        refuses: The status that every handshake is answered with.
     """
 
     def __init__(self) -> None:
@@ -36,6 +39,7 @@ class Workspace:
         self.opened_at: list[float] = []
         self.sockets: Queue[ServerConnection] = Queue()
         self.hangs_up = False
+        self.refuses: int | None = None
         self._tickets: set[str] = set()
         self._acks: dict[str, threading.Event] = {}
 
@@ -50,6 +54,9 @@ class Workspace:
         ticket = uuid4().hex
         self._tickets.add(ticket)
         return 200, {}, {"ok": True, "url": f"{self.address}/link/?ticket={ticket}"}
+
+    def shake(self, socket: ServerConnection, _request: Request) -> Response | None:
+        return None if self.refuses is None else socket.respond(self.refuses, "not now")
 
     def serve(self, socket: ServerConnection) -> None:
         assert socket.request is not None
@@ -111,6 +118,9 @@ def workspace() -> Iterator[Workspace]:
             right = (self.path, body) == ("/api/apps.connections.open", b"") and "form" in form
             given = found.open(self.headers["authorization"]) if right else (404, {}, {"ok": False})
             status, headers, answer = given
+            if not status:
+                self.wfile.write(b"HTTP/?\r\n\r\n")
+                return
             text = json.dumps(answer).encode()
             self.send_response(status)
             for name, value in {"content-length": str(len(text)), **headers}.items():
@@ -122,7 +132,9 @@ def workspace() -> Iterator[Workspace]:
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    with serve(found.serve, "127.0.0.1", 0, close_timeout=0.2) as sockets:
+    with serve(
+        found.serve, "127.0.0.1", 0, close_timeout=0.2, process_request=found.shake
+    ) as sockets:
         found.base = f"http://127.0.0.1:{http.server_address[1]}/api/"
         found.address = f"ws://127.0.0.1:{sockets.socket.getsockname()[1]}"
         threads = [

@@ -237,6 +237,10 @@ def test_one_that_is_closed_again_and_again_is_asked_for_with_pauses(
     [
         ((429, {"Retry-After": "1"}, {"ok": False, "error": "ratelimited"}), 1.0),
         ((503, {}, {}), 0.0),
+        ((429, {"Retry-After": "Thu, 26 Nov 2026 03:06:30 GMT"}, {"error": "ratelimited"}), 0.0),
+        ((429, {"Retry-After": "soon"}, {"error": "ratelimited"}), 0.0),
+        ((200, {}, {"ok": True}), 0.0),
+        ((0, {}, {}), 0.0),
     ],
 )
 def test_a_refusal_that_may_pass_is_waited_out(
@@ -248,6 +252,23 @@ def test_a_refusal_that_may_pass_is_waited_out(
         assert slack.deliver(slack.socket(), mention()) == 1
         assert event(plugin)["event_id"].startswith("slack:")
         assert slack.opened_at[1] - slack.opened_at[0] >= at_least_s
+
+
+@pytest.mark.parametrize("why", ["503", "refused"])
+def test_why_an_address_leads_nowhere_is_told_and_the_next_one_is_tried(
+    slack: Workspace, tmp_path: Path, why: str
+) -> None:
+    address = slack.address
+    if why == "503":
+        slack.refuses = 503
+    else:
+        slack.address = "ws://127.0.0.1:1"
+    with opened(tmp_path, slack, SLACK_PING_S="0.2") as plugin:
+        watch(plugin)
+        assert until_told(plugin, why) == "degraded"
+        slack.refuses, slack.address = None, address
+        assert slack.deliver(slack.socket(), mention()) == 1
+        assert plugin.call("health/check")["status"] == "healthy"
 
 
 @pytest.mark.parametrize("problem", ["invalid_auth", "switched off"])
