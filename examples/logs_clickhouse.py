@@ -28,7 +28,7 @@ from animus_routes import App, Context, Depends, Env, InvalidRequest, QuotaExcee
 from animus_routes.batteries.api import NETWORK
 from animus_routes.batteries.lines import Appender, parts, reading, whole_lines
 from animus_routes.batteries.places import make_folder
-from animus_routes.batteries.upstream import failure, upstream
+from animus_routes.batteries.upstream import failure, reason, retry_after_s, upstream
 from animus_routes.errors import NamedError, PermissionDenied
 from animus_routes.structs import log_storage as wire
 
@@ -64,6 +64,8 @@ KINDS: Final = {
 }
 # What is wrong with a row; asking again would not help.
 OF_CONTENT: Final = frozenset({6, 26, 27, 38, 41, 53, 72, 117, 321, 349, 407, 441, 457, 636})
+TOO_WIDE: Final = "partitions for single INSERT"  # rows of too many months, which is 252, too
+EXCEPTION: Final = re.compile(r"^Code: (\d+)\. DB::Exception", re.MULTILINE)
 
 TABLE: Final = """CREATE TABLE IF NOT EXISTS {table} (
     ts DateTime64(9, 'UTC'), id String, ts_text String, level LowCardinality(String),
@@ -96,7 +98,9 @@ NOW: Final = "SELECT toString(now64(6)) AS seen_at FORMAT JSONEachRow"
 class Settings(Struct):
     """What the environment says."""
 
-    url: Annotated[str, Env("ANIMUS_CLICKHOUSE_URL", "Such as http://127.0.0.1:8123")]
+    url: Annotated[
+        str, Env("ANIMUS_CLICKHOUSE_URL", "Such as http://127.0.0.1:8123", sensitive=True)
+    ]  # somebody may put the password here
     user: Annotated[str, Env("ANIMUS_CLICKHOUSE_USER")] = ""
     password: Annotated[str, Env("ANIMUS_CLICKHOUSE_PASSWORD", sensitive=True)] = ""
     database: Annotated[str, Env("ANIMUS_CLICKHOUSE_DATABASE")] = "default"
@@ -112,7 +116,7 @@ class Settings(Struct):
 
 
 class ContentError(InvalidRequest):
-    """ClickHouse does not take a row for what is in it."""
+    """ClickHouse does not take rows for what is in them."""
 
 
 class ClickHouse:
@@ -166,15 +170,8 @@ class ClickHouse:
         }
         with upstream("ClickHouse"):
             response = self._opened().post("/", params=params, content=body)
-        given = response.headers.get("x-clickhouse-exception-code", "")
-        found = re.search(r"^Code: (\d+)\. DB::Exception", response.text[-4096:], re.MULTILINE)
-        code = int(given) if given.isdigit() else int(found[1]) if found else 0
-        if code == 0 and response.status_code < 400:
-            return 0, None, response.content
-        kind = ContentError if code in OF_CONTENT else KINDS.get(code)
-        status = max(response.status_code, 500) if kind is None else 500
-        kinds = None if kind is None else {status: kind}
-        return code, failure("ClickHouse", status, response.headers, response.text, kinds), b""
+        code, error = refusal(response)
+        return code, error, response.content
 
     def _opened(self) -> Any:
         import httpx
@@ -190,6 +187,27 @@ class ClickHouse:
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
+
+
+def refusal(response: Any) -> tuple[int, NamedError | None]:
+    """The code of what is wrong, and that as an error; it may come at the end of a good answer."""
+    status, headers = response.status_code, response.headers
+    given = headers.get("x-clickhouse-exception-code", "")
+    end = response.text[-4096:]
+    found = EXCEPTION.search(end)
+    code = int(given) if given.isdigit() else int(found[1]) if found else 0
+    if code == 0 and response.is_success:
+        return 0, None
+    said = reason(end[found.start() :] if found else response.text)
+    if code in OF_CONTENT or TOO_WIDE in said:
+        kind: type[NamedError] = ContentError
+    else:
+        other = type(failure("ClickHouse", status, headers))
+        kind = KINDS.get(code, other if other in {PermissionDenied, QuotaExceeded} else Unavailable)
+    message, data = f"ClickHouse answered {status}: {said}".rstrip(": "), {"status": status}
+    if issubclass(kind, QuotaExceeded | Unavailable):
+        return code, kind(message, data, retry_after_s=retry_after_s(headers))
+    return code, kind(message, data)
 
 
 def written(value: Any) -> str:
@@ -425,7 +443,7 @@ def bounds(cursor: str | None, way: str) -> dict[str, Any]:
 
 def asked(query: wire.LogQuery) -> dict[str, Any]:
     """The values that a query names."""
-    found = {
+    found: dict[str, Any] = {
         "since": moment(query.since, "since") if query.since else None,
         "until": moment(query.until, "until") if query.until else None,
         "levels": [*LEVELS[LEVELS.index(query.min_level) :]] if query.min_level else None,
@@ -433,6 +451,8 @@ def asked(query: wire.LogQuery) -> dict[str, Any]:
         "source_name": query.source_name,
         "target": None if query.target_glob is None else pattern(query.target_glob),
     }
+    if query.since and query.until and found["since"] > found["until"]:
+        raise invalid("until", "earlier than `since`")
     return {name: value for name, value in found.items() if value is not None}
 
 

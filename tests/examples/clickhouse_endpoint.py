@@ -89,6 +89,9 @@ class StandIn:
         into = re.match(r"INSERT INTO (\w+) FORMAT JSONEachRow", sql)
         if into is not None:
             rows = [self._row(line) for line in body.split(b"\n") if line]
+            if len({row[0][:7] for row in rows}) > 100:
+                text = "Too many partitions for single INSERT block (more than 100)"
+                raise RuntimeError(f"Code: 252. DB::Exception: {text}. (TOO_MANY_PARTS)")
             marks = ", ".join("?" * len(COLUMNS))
             self.db.execute("BEGIN")
             try:

@@ -60,6 +60,13 @@ def plugin(tmp_path: Path, there: Endpoint, table: str) -> Iterator[Plugin]:
 
 
 @pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Endpoint, Plugin]]:
+    project = tmp_path_factory.mktemp("shared")
+    with clickhouse(engine()) as there, opened(project, there, next(TABLES)) as plugin:
+        yield there, plugin
+
+
+@pytest.fixture(scope="module")
 def filtered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
     project = tmp_path_factory.mktemp("filtered")
     with clickhouse(engine()) as there, opened(project, there, next(TABLES)) as plugin:
@@ -112,6 +119,8 @@ def test_an_entry_comes_back_as_it_came(plugin: Plugin) -> None:
         True,
     ) * 3
     assert set(schema["supports_filtering"].values()) == {True}
+    plugin.shutdown()
+    assert plugin.stderr_text() == ""  # what is stored tells of nothing that is to be stored
 
 
 @pytest.mark.parametrize(
@@ -149,6 +158,7 @@ def test_every_filter_is_pushed_down(
         ({"cursor": "tomorrow"}, "cursor"),
         ({"since": "2026-02-31T00:00:00Z"}, "since"),
         ({"until": "yesterday"}, "until"),
+        ({"since": "2026-01-31T09:30:00.1Z", "until": "2026-01-31T10:30:00+01:00"}, "until"),
         ({"limit": -1}, "limit"),
     ],
 )
@@ -216,6 +226,7 @@ def test_an_outage_is_waited_out_and_nothing_is_lost(
     for answer in (
         (503, "202", b"Code: 202. DB::Exception: Too many simultaneous queries"),
         (500, "252", b"Code: 252. DB::Exception: Too many parts"),
+        (302, "", b""),
         (200, "", b"Code: 241. DB::Exception: Memory limit exceeded"),  # in the midst of an answer
     ):
         there.answers.put(answer)
@@ -303,6 +314,36 @@ def test_what_was_sent_goes_and_the_count_goes_on(
         ["waiting.000002.jsonl", "waiting.jsonl"],
         ["waiting.000001.jsonl", "waiting.000002.jsonl", "waiting.jsonl"],
     )
+
+
+def test_entries_of_more_months_than_one_insert_may_have_are_sent(
+    tmp_path: Path, there: Endpoint, table: str
+) -> None:
+    months = [f"{year}-{month:02}" for year in range(2000, 2009) for month in range(1, 13)]
+    with opened(tmp_path, there, table) as plugin:
+        store(plugin, *(entry(month, ts=f"{month}-01T00:00:00Z") for month in months))
+        until_healthy_and_all(plugin, len(months))
+    assert not (tmp_path / FOLDER / "refused.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "category"),
+    [
+        ((503, "202", b"Code: 202. DB::Exception: many"), "answered 503: Code: 202", "quota"),
+        ((200, "", b"{}\nCode: 241. DB::Exception: big"), "answered 200: Code: 241", "quota"),
+        ((500, "62", b"Code: 62. DB::Exception: what"), "answered 500: Code: 62", "unavailable"),
+        ((404, "", b"nothing here"), "answered 404: nothing here", "unavailable"),
+        ((401, "", b"a proxy"), "answered 401: a proxy", "permission_denied"),
+    ],
+)
+def test_a_refusal_is_told_as_it_was_answered(
+    shared: tuple[Endpoint, Plugin], answer: Any, told: str, category: str
+) -> None:
+    there, plugin = shared
+    there.answers.put(answer)
+    refusal = refused(plugin, "log_storage/query")
+    assert told in refusal.message
+    assert refusal.data["category"].startswith(category)
 
 
 def test_who_may_not_is_told(tmp_path: Path, there: Endpoint, table: str) -> None:
