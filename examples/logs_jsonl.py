@@ -271,11 +271,10 @@ class Matches(NamedTuple):
     @classmethod
     def of(cls, query: wire.LogQuery) -> "Matches":
         rest = msgspec.structs.replace(query, since=None, until=None)
-        return cls(
-            partial(entry_matches, rest),
-            asked(query.since, "since", ""),
-            asked(query.until, "until", "~"),
-        )
+        since, until = asked(query.since, "since", ""), asked(query.until, "until", "~")
+        if since > until:
+            raise invalid("until", "earlier than `since`")
+        return cls(partial(entry_matches, rest), since, until)
 
     def within(self, row: Row) -> bool:
         return self.since <= row.place.moment < self.until

@@ -274,10 +274,11 @@ class Appender:
         found = parts(self.path)
         before = [part for part in found if part.number > 0 and part.path != self.path]
         name = f"{self.path.stem}.{found[-1].number:06}{self.path.suffix}"
-        self.path.rename(self.path.with_name(name))
+        rotated = self.path.rename(self.path.with_name(name))
         if self._keep is not None:
-            for part in before[: max(len(before) + 1 - self._keep, 0)]:
-                part.path.unlink(missing_ok=True)
+            there = [*(part.path for part in before), rotated]
+            for path in there[: max(len(there) - self._keep, 0)]:
+                path.unlink(missing_ok=True)
         self._sync_folder()
 
     def _sync_folder(self) -> None:

@@ -59,6 +59,14 @@ def test_what_does_not_fit_goes_into_a_new_file_and_the_oldest_go(file: Path) ->
     assert everything(file) == [b"line 4", b"longer than a file may be", b"x"]
 
 
+def test_nothing_is_kept_beside_the_file_if_that_is_wanted(file: Path) -> None:
+    appender = Appender(file, most_bytes=10, keep=0)
+    for n in range(3):
+        appender.append(b"line %d\n" % n)
+    assert names(file) == ["logs.jsonl"]
+    assert everything(file) == [b"line 2"]
+
+
 def test_what_other_programs_rotate_is_found_in_its_order(file: Path) -> None:
     file.parent.mkdir()
     for name in ("jsonl", "jsonl.1", "jsonl.10", "jsonl.2", "jsonl.bak", "txt"):

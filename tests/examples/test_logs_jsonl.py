@@ -152,6 +152,7 @@ def test_the_oldest_files_go(tmp_path: Path) -> None:
         ({"cursor": "tomorrow"}, "cursor"),
         ({"since": "2026-02-31T00:00:00Z"}, "since"),
         ({"until": "yesterday"}, "until"),
+        ({"since": "2026-01-31T09:30:00.1Z", "until": "2026-01-31T10:30:00+01:00"}, "until"),
         ({"limit": -1}, "limit"),
     ],
 )
