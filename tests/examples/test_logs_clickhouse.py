@@ -224,9 +224,9 @@ def test_an_outage_is_waited_out_and_nothing_is_lost(
         plugin.kill()
     there.is_down = False
     for answer in (
+        (302, "", b""),  # a proxy's: nothing has been taken
         (503, "202", b"Code: 202. DB::Exception: Too many simultaneous queries"),
         (500, "252", b"Code: 252. DB::Exception: Too many parts"),
-        (302, "", b""),
         (200, "", b"Code: 241. DB::Exception: Memory limit exceeded"),  # in the midst of an answer
     ):
         there.answers.put(answer)
@@ -333,6 +333,7 @@ def test_entries_of_more_months_than_one_insert_may_have_are_sent(
         ((200, "", b"{}\nCode: 241. DB::Exception: big"), "answered 200: Code: 241", "quota"),
         ((500, "62", b"Code: 62. DB::Exception: what"), "answered 500: Code: 62", "unavailable"),
         ((404, "", b"nothing here"), "answered 404: nothing here", "unavailable"),
+        ((302, "", b""), "answered 302", "unavailable"),
         ((401, "", b"a proxy"), "answered 401: a proxy", "permission_denied"),
     ],
 )
