@@ -24,7 +24,16 @@ from datetime import UTC
 from typing import Annotated, Any, Final, get_args
 from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
-from animus_routes import App, Context, Depends, Env, InvalidRequest, NotFound
+from animus_routes import (
+    App,
+    Context,
+    Depends,
+    Env,
+    InvalidRequest,
+    NotFound,
+    QuotaExceeded,
+    Unavailable,
+)
 from animus_routes.batteries.api import NETWORK, Answer, Api
 from animus_routes.batteries.paging import cursor_of, read_cursor
 from animus_routes.batteries.statuses import Statuses, StatusMap
@@ -364,11 +373,23 @@ class GitHub:
             found = self.api.get(f"/repos/{repo}/issues/{number}", type=Issue).data
         except NotFound as problem:
             raise NotFound(f"{name}, or the token may not see it ({problem.message})") from problem
-        if found.home.lower() != repo.lower():
+        if found.home.lower() not in {repo.lower(), self.called_now(repo)}:
             raise NotFound(f"{name}: it is '{KIND}:{found.home}#{found.number}' now")
         if found.pull_request is not None:
             raise NotFound(f"{name}: it is a pull request")
         return found
+
+    def some(self, repo: str, timeout_s: float | None = None) -> list[Issue]:
+        """The first of a repository, pull requests too: where nothing is changed, that costs nothing."""
+        asked: dict[str, str | int | None] = {"state": "all", "sort": "created", "per_page": 1}
+        asked["direction"] = "asc"
+        return self.api.get(
+            f"/repos/{repo}/issues", asked, type=list[Issue], timeout_s=timeout_s
+        ).data
+
+    def called_now(self, repo: str) -> str | None:
+        """The name, in lower case, of a repository that may have been renamed; lists follow it."""
+        return next((issue.home.lower() for issue in self.some(repo)), None)
 
     def get(self, repo: str, number: int) -> wire.Subject:
         issue = self.issue(repo, number)
@@ -670,13 +691,23 @@ def schema(github: Here) -> wire.SubjectSchema:
 
 @app.health
 def health(ctx: Context[GitHub | None]) -> str | None:
-    """What GitHub says of its limits, which costs nothing of them."""
-    if ctx.state is None:
+    """Why nothing can be asked now, which goes by; what is wrong with the token is raised.
+
+    What GitHub says of its limits costs nothing of them. An Enterprise Server without limits has none.
+    """
+    github = ctx.state
+    if github is None:
         return None
-    if (trouble := ctx.state.api.trouble()) is not None:
-        return trouble
-    ctx.state.api.get("/rate_limit", timeout_s=HEALTH_S)
-    return None
+    trouble = github.api.trouble()
+    if trouble is None:
+        try:
+            try:
+                github.api.get("/rate_limit", timeout_s=HEALTH_S)
+            except NotFound:
+                github.some(github.repos[0], HEALTH_S)
+        except (Unavailable, QuotaExceeded) as problem:
+            return problem.message
+    return trouble
 
 
 if __name__ == "__main__":

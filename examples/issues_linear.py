@@ -267,10 +267,12 @@ def refusal(status: int, headers: Mapping[str, str], text: bytes) -> NamedError 
 
 
 def until_reset(headers: Mapping[str, str]) -> int | None:
-    """When both budgets are there again: the later of the two, in milliseconds since 1970."""
+    """When all budgets are there again: the latest, in milliseconds since 1970, used up or not."""
+    if "retry-after" in headers:
+        return retry_after_s(headers)
     resets = [v for name, v in headers.items() if re.fullmatch(r"x-ratelimit-.+-reset", name)]
     waits = [float(one) / 1000 - time() for one in resets if one.isdecimal()]
-    return retry_after_s(headers) or max((max(1, int(wait) + 1) for wait in waits), default=None)
+    return max((max(1, int(wait) + 1) for wait in waits), default=None)
 
 
 # ---- what it is told ----------------------------------------------------------------------------

@@ -19,14 +19,16 @@ __all__ = ["document", "markdown"]
 Node = dict[str, Any]
 
 MARKS: Final = {"code": "`", "strong": "**", "em": "*", "strike": "~~"}
+# Bounded and possessive, so that no text takes longer than its length: anybody writes issues.
 INLINE: Final = re.compile(
-    r"`(?P<code>[^`]+)`|\*\*(?P<strong>[^*]+)\*\*|\[(?P<link>[^\]]+)\]\((?P<href>[^)\s]+)\)"
+    r"`(?P<code>[^`]+)`|\*\*(?P<strong>[^*]+)\*\*"
+    r"|\[(?P<link>[^\[\]]++)\]\((?P<href>(?:[^()\s]++|\([^()\s]*+\))++)\)"
     r"|~~(?P<strike>[^~]+)~~|(?<![\w*])\*(?P<em>[^*\s][^*]*)\*(?![\w*])"
 )
-FENCE: Final = re.compile(r"\s*```\s*([^\s`]*)\s*$")
+FENCE: Final = re.compile(r"\s*+```\s*+([^\s`]*+)\s*+$")
 HEADING: Final = re.compile(r"(#{1,6})\s+(.+)")
 ITEM: Final = re.compile(r"( *)(?:([-*+])|\d+[.)])\s+(.*)")
-BREAK: Final = re.compile(rf"\s*$|{FENCE.pattern}|{HEADING.pattern}|{ITEM.pattern}")
+BREAK: Final = re.compile(rf"\s*+$|{FENCE.pattern}|{HEADING.pattern}|{ITEM.pattern}")
 DEEPEST: Final = 20  # lists in lists; what stands deeper is text
 
 # ---- a document as Markdown ---------------------------------------------------------------------

@@ -8,6 +8,7 @@
 - What is refused, and what is not answered, is a named error, as `batteries.upstream` says.
 - After a refusal for a limit, or an outage, nothing is asked before the time that the answer named, or else
   after a pause that doubles: until then every call is that error, with `retry_after_s`, and nothing is sent.
+- A system that sends a call on (307, 308) gets it again where it says, as long as that is below its URL.
 - What was read with an ETag is asked for on that condition; a 304 is answered from memory.
 
 It needs httpx, which the first call imports.
@@ -57,6 +58,8 @@ NETWORK: Final[tuple[dict[str, Any], ...]] = tuple(
 """What a network may ask for, for `App(env_required=...)`: hosts forward only variables that are declared."""
 
 CONNECT_S: Final = 5.0
+SENT_ON: Final = {307, 308}  # the same call, elsewhere: it was not done
+MOST_MOVES: Final = 3
 MOST_BYTES: Final = 64 * 1024 * 1024  # of one answer
 KEPT_BYTES: Final = 16 * 1024 * 1024  # of answers that may be asked for again
 # The first pause after a refusal that does not say when to come back, and the longest.
@@ -282,13 +285,34 @@ class Api:
         content: bytes | None,
         timeout_s: float,
     ) -> tuple[int, httpx.Response, bytes]:
-        """The answer, whole, within its time."""
+        """The answer, whole, within its time, which begins once there is a client."""
+        with upstream(self.name):
+            client = self._opened()
         end = monotonic() + timeout_s
+        response, text = self._exchanged(client, method, url, headers, content, end)
+        for _ in range(MOST_MOVES):
+            place = "" if response.next_request is None else str(response.next_request.url)
+            if response.status_code not in SENT_ON or not place.startswith(f"{self._url}/"):
+                break
+            response, text = self._exchanged(client, method, place, headers, content, end)
+        return response.status_code, response, text
+
+    def _exchanged(
+        self,
+        client: httpx.Client,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes | None,
+        end: float,
+    ) -> tuple[httpx.Response, bytes]:
+        """One request, and what comes back until `end`."""
         text = bytearray()
+        timeout_s = max(end - monotonic(), 0.001)
         connect_s = min(CONNECT_S, timeout_s)
         with (
             upstream(self.name),
-            self._opened().stream(
+            client.stream(
                 method,
                 url,
                 headers=headers,
@@ -303,7 +327,7 @@ class Api:
                     raise Unavailable(f"{self.name} answered with more than {MOST_BYTES} bytes")
                 if monotonic() > end:
                     raise Unavailable(f"{self.name} did not answer in time")
-        return response.status_code, response, bytes(text)
+        return response, bytes(text)
 
     def _opened(self) -> httpx.Client:
         with self._opening:  # an import that is interrupted leaves other threads half a module

@@ -1,5 +1,6 @@
 """Markdown as documents of Jira, as strict as it is, and back."""
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,21 @@ y = 2
 ```
 
 a_b * c * d # no"""
+
+
+HOSTILE = """
+from animus_routes.batteries.adf import document
+for text in ("[" * 200_000, "[a](" * 50_000, "[a" * 100_000, "`" * 200_000, "*a" * 100_000):
+    document(text)
+for text in ("```" + " " * 200_000 + "a b", " " * 200_000 + "x", "~~a" * 70_000, "# " * 100_000):
+    document(text)
+document("- a\\n" * 20_000)
+"""
+
+
+def test_no_text_takes_much_longer_than_its_length() -> None:
+    """What takes seconds would take hours if one of them grew by the square."""
+    subprocess.run([sys.executable, "-c", HOSTILE], check=True, timeout=60)
 
 
 def test_what_is_written_is_a_document_and_reads_back() -> None:

@@ -310,6 +310,44 @@ def test_a_system_says_what_its_answers_mean(server: Server) -> None:
     assert len(server.asked) == 1
 
 
+def test_a_call_that_is_sent_on_is_made_there(server: Server, api: Api) -> None:
+    def answer(handler: Any) -> tuple[int, dict[str, str], bytes]:
+        if handler.path == "/v3/new":
+            return 201, {}, b'{"n": 7}'
+        return (
+            307,
+            {"location": f"{server.url}/new" if handler.path == "/v3/old" else "/v3/on"},
+            b"",
+        )
+
+    server.answer = answer
+    for call in (api.post, api.patch, api.put, api.delete):
+        assert call("/old", {"a": 1}, type=Item).data == Item(7)
+    assert [one.command for one in server.asked[::2]] == ["POST", "PATCH", "PUT", "DELETE"]
+    assert [one.command for one in server.asked[1::2]] == ["POST", "PATCH", "PUT", "DELETE"]
+    assert server.bodies == [{"a": 1}] * 8
+    assert "it is at" in raised(lambda: api.post("/round", {})).message
+    server.always(307, location="http://localhost:1/v3/new")
+    assert "it is at" in raised(lambda: api.post("/old", {})).message
+
+
+def test_a_client_that_takes_long_to_make_does_not_use_up_the_time(
+    server: Server, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import httpx
+
+    late, make = [0.0], httpx.Client
+    monkeypatch.setattr(battery, "monotonic", lambda: time.monotonic() + late[0])
+
+    def slow(**given: Any) -> httpx.Client:
+        late[0] += 3600.0
+        return make(**given)
+
+    monkeypatch.setattr(httpx, "Client", slow)
+    server.always(200, b'{"n": 1}')
+    assert api.get("/items", type=Item, timeout_s=WAIT_S).data == Item(1)
+
+
 def test_the_token_goes_nowhere_else(server: Server, api: Api) -> None:
     with listening() as other:
         server.always(302, location=f"{other.url}/stolen".replace("127.0.0.1", "localhost"))

@@ -15,6 +15,8 @@ DATA = Path(__file__).resolve().parents[1] / "data" / "github" / "openapi.json"
 NAME = "urn:github"
 OWN_LINKS = {"after", "before"}  # what its links have, and its description does not
 ANYWHERE = {  # what any operation may answer, though few list it
+    301: "basic-error",
+    307: "basic-error",
     401: "basic-error",
     403: "basic-error",
     404: "basic-error",

@@ -27,7 +27,7 @@ def there(server: GitHub) -> GitHub:
     """An empty GitHub."""
     with server.lock:
         server.repos = {"o/r": {}, "o/two": {}}
-        server.asked, server.moved, server.seconds = [], {}, 0
+        server.asked, server.moved, server.seconds, server.renamed = [], {}, 0, {}
         server.counted, server.may_push = False, True
         server.between, server.respond = lambda: None, lambda *_: None
     return server

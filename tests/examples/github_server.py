@@ -84,6 +84,7 @@ class GitHub:
         self.asked: list[Asked] = []
         self.problems: list[str] = []
         self.moved: dict[tuple[str, int], str] = {}
+        self.renamed: dict[str, str] = {}
         self.counted = False
         self.may_push = True
         self.left = 5000
@@ -170,12 +171,19 @@ class GitHub:
             return Answer(200, self.limits())
         repo, what = "/".join(parts[1:3]), parts[3]
         if repo not in self.repos:
-            return error(404, "Not Found")
+            return self.elsewhere(method, target, repo)
         if what == "assignees":
             return Answer(204) if parts[4] in self.people else error(404, "Not Found")
         if len(parts) == 4:
             return self.listed(repo, query) if method == "GET" else self.create(repo, body)
         return self.of_one(method, repo, int(parts[4]), parts[5:], body)
+
+    def elsewhere(self, method: str, target: str, repo: str) -> Answer:
+        if repo not in self.renamed:
+            return error(404, "Not Found")
+        place = f"{self.url}{target.replace(repo, self.renamed[repo], 1)}"
+        status = 301 if method == "GET" else 307
+        return error(status, "Moved", headers={"location": place})
 
     def of_one(self, method: str, repo: str, number: int, rest: list[str], body: Any) -> Answer:
         if (repo, number) in self.moved:

@@ -180,6 +180,16 @@ def test_what_is_not_there_is_not_found_and_says_why(plugin: Plugin, there: GitH
     assert "may not see its issues" in refused(plugin, "github/list").message
 
 
+def test_a_repository_that_was_renamed_is_the_same(plugin: Plugin, there: GitHub) -> None:
+    there.renamed["o/r"], there.repos = "o/new", {"o/new": {}, "o/two": {}}
+    there.add("o/new")
+    (found,) = plugin.call("github/list", {"limit": 1})["subjects"]
+    assert plugin.call("github/get", {"id": found["id"]})["title"] == found["title"]
+    assert update(plugin, 1, title="T", labels_add=["a"], comment="Hi")["labels"] == ["a"]
+    assert plugin.call("github/create", {"title": "New"})["title"] == "New"
+    assert sorted(there.repos["o/new"]) == [1, 2]
+
+
 # Writing -------------------------------------------------------------------------------------------
 
 

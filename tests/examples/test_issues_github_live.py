@@ -295,8 +295,26 @@ def test_after_an_outage_it_goes_on(tmp_path: Path, there: GitHub) -> None:
         assert refused(plugin, "github/list").data["retry_after_s"] == 1
         there.respond = lambda *_: None
         until(lambda: plugin.call("health/check")["status"] == "healthy")
+        there.respond = lambda *_: error(502, "Bad gateway")
+        health = plugin.call("health/check")
+        assert (health["status"], "answered 502" in health["last_error"]) == ("degraded", True)
+        there.respond = lambda *_: None
+        until(lambda: plugin.call("health/check")["status"] == "healthy")
         assert ids(listed(plugin)) == ["o/r#1"]
         assert plugin.call("health/check")["status"] == "healthy"
+
+
+def test_a_server_without_limits_is_healthy_if_its_issues_can_be_read(
+    plugin: Plugin, there: GitHub
+) -> None:
+    def unlimited(_method: str, target: str, _body: Any) -> Answer | None:
+        is_it = target == "/rate_limit"
+        return error(404, "Rate limiting is not enabled.") if is_it else None
+
+    there.respond = unlimited
+    assert plugin.call("health/check")["status"] == "healthy"
+    del there.repos["o/r"]
+    assert plugin.call("health/check")["status"] == "unhealthy"
 
 
 def test_while_github_hangs_the_wire_is_live_and_the_end_in_time(

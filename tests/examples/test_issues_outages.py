@@ -251,6 +251,18 @@ def test_errors_come_with_status_200_too(text: bytes, kind: type[RpcError], said
     assert said in error.message
 
 
+@pytest.mark.parametrize(("requests_s", "complexity_s"), [(60, 600), (600, 60)])
+def test_over_a_limit_the_later_of_two_budgets_counts(requests_s: int, complexity_s: int) -> None:
+    told = {"x-ratelimit-requests-remaining": "0", "x-ratelimit-complexity-remaining": "9"}
+    for name, wait_s in (("requests", requests_s), ("complexity", complexity_s)):
+        told[f"x-ratelimit-{name}-reset"] = str(int((time.time() + wait_s) * 1000))
+    refusal = example("issues_linear").refusal
+    error = refusal(400, told, errors("slow down", code="RATELIMITED"))
+    assert 590 <= error.data["retry_after_s"] <= 601
+    error = refusal(400, {**told, "retry-after": "7"}, errors("no", code="RATELIMITED"))
+    assert error.data["retry_after_s"] == 7
+
+
 def test_pages_that_do_not_go_on_are_an_error_and_no_loop() -> None:
     def repeated(handler: Any) -> bool:
         """Every page has another one after it, which is the same."""
