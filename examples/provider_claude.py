@@ -9,6 +9,7 @@ use nevertheless are in its `tools`: `{"allow": ["Bash(git:*)", "mcp__github"], 
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Annotated, Any, Final
@@ -44,7 +45,8 @@ CAUSES: Final = {
     "server_error": BUSY,
     "model_not_found": MODEL,
 }
-# Its names for tokens, by ours. What was read is all of it: fresh, from a cache, and into one.
+# Its names for tokens, by ours; `usage`, where there is no `modelUsage`, has them as `input_tokens`.
+# What was read is all of it: fresh, from a cache, and into one.
 TOKENS: Final = {
     "input": ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"),
     "output": ("outputTokens",),
@@ -65,6 +67,8 @@ def add_servers(given: Any, start: Start) -> None:
 
 def add_tools(given: Any, start: Start) -> None:
     lists = given if isinstance(given, dict) else {"allow": given}
+    if lists.get("allow") == []:
+        start.words.append("--tools=")  # none at all, of its own
     for key, name in (("allow", "--allowedTools"), ("deny", "--disallowedTools")):
         tools = lists.get(key) or []
         if not isinstance(tools, list) or not all(isinstance(tool, str) for tool in tools):
@@ -140,9 +144,10 @@ def text(result: dict[str, Any]) -> str:
 def read_result(line: dict[str, Any], run: Run) -> None:
     """The last line. What it says of success counts less than its `is_error`."""
     run.end()
-    models = (line.get("modelUsage") or {}).values()
+    models = [*(line.get("modelUsage") or {}).values()] or [line.get("usage") or {}]
     for ours, theirs in TOKENS.items():
-        run.tokens[ours] = sum(used.get(name) or 0 for used in models for name in theirs)
+        names = [*theirs, *(re.sub(r"([A-Z])", r"_\1", name).lower() for name in theirs)]
+        run.tokens[ours] = sum(used.get(name) or 0 for used in models for name in names)
     run.cost_usd = line.get("total_cost_usd")
     denied = [tool.get("tool_name") for tool in line.get("permission_denials") or []]
     run.more["denied"] = sorted({str(name) for name in denied})
@@ -161,12 +166,25 @@ CLAUDE: Final = Agent(
     program="claude",
     oldest="2.0.0",
     install="npm install -g @anthropic-ai/claude-code",
+    package="@anthropic-ai/claude-code",
     login="Run `claude` and log in, or set ANTHROPIC_API_KEY.",
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
     elsewhere=("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"),
-    reads=("ANTHROPIC_BASE_URL", "ANTHROPIC_MODEL", "BASH_DEFAULT_TIMEOUT_MS", "API_TIMEOUT_MS"),
+    secrets=(
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+        *("AWS_BEARER_TOKEN_BEDROCK", "ANTHROPIC_FOUNDRY_API_KEY"),
+    ),
+    reads=(
+        *("ANTHROPIC_BASE_URL", "ANTHROPIC_MODEL", "BASH_DEFAULT_TIMEOUT_MS", "API_TIMEOUT_MS"),
+        *("AWS_REGION", "AWS_PROFILE"),  # Bedrock, Vertex AI, Foundry
+        *("ANTHROPIC_VERTEX_PROJECT_ID", "CLOUD_ML_REGION", "GOOGLE_APPLICATION_CREDENTIALS"),
+        "ANTHROPIC_FOUNDRY_RESOURCE",
+    ),
     home=("CLAUDE_CONFIG_DIR", ".claude"),
-    logins=(".credentials.json", "settings.json"),
+    logins={
+        ".credentials.json": r"\w",
+        "settings.json": r'"(apiKeyHelper|ANTHROPIC_(API_KEY|AUTH_TOKEN)|CLAUDE_CODE_(OAUTH_TOKEN|USE_\w+))"',
+    },
     command=(
         *("-p", "--output-format=stream-json", "--verbose"),
         "--include-partial-messages",
@@ -176,7 +194,7 @@ CLAUDE: Final = Agent(
         "model": flag("--model"),
         "permission_mode": flag("--permission-mode"),
         "reasoning_effort": flag("--effort"),
-        "system_prompt": flag("--append-system-prompt"),
+        "system_prompt": flag("--append-system-prompt", file="--append-system-prompt-file"),
         "mcp_servers": add_servers,
         "tools": add_tools,
         "response_schema": lambda given, start: start.words.append(

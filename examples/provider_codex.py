@@ -160,11 +160,12 @@ CODEX: Final = Agent(
     program="codex",
     oldest="0.60.0",
     install="npm install -g @openai/codex",
+    package="@openai/codex",
     login="Run `codex login`, or set CODEX_API_KEY.",
     keys=("CODEX_API_KEY",),
     secrets=("OPENAI_API_KEY",),  # of model providers of its settings
     home=("CODEX_HOME", ".codex"),
-    logins=("auth.json", "config.toml"),
+    logins={"auth.json": r"\w", "config.toml": r"^\s*model_provider\s*="},
     command=("exec", "--json", "--skip-git-repo-check"),
     flags={
         "model": flag("--model"),

@@ -60,6 +60,7 @@ GEMINI: Final = Agent(
     program="gemini",
     oldest="0.11.0",
     install="npm install -g @google/gemini-cli",
+    package="@google/gemini-cli",
     login="Run `gemini` and log in, or set GEMINI_API_KEY.",
     keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     elsewhere=("GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA"),
@@ -68,7 +69,11 @@ GEMINI: Final = Agent(
         *("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"),
     ),
     home=("", ".gemini"),
-    logins=("oauth_creds.json", "settings.json", ".env"),
+    logins={
+        "oauth_creds.json": r"\w",
+        "settings.json": r'"selectedType"',
+        ".env": r"^\s*(export\s+)?(GEMINI|GOOGLE)_\w+\s*=\s*\S",
+    },
     command=("--output-format=stream-json",),
     environment={"GEMINI_CLI_TRUST_WORKSPACE": "true"},  # else it lowers the permissions, and asks
     flags={

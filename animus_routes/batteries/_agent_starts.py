@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from tempfile import TemporaryDirectory
 
-__all__ = ["Start", "flag", "mcp_servers"]
+__all__ = ["Start", "flag", "mcp_servers", "refuse_long"]
 
 PREFIX: Final = "animus-agent-"
 LEFT_S: Final = 3600
+WORD_BYTES: Final = 128 * 1024 - 1  # of one word of a command line; Linux takes no longer one
 
 
 class Start:
@@ -68,13 +69,38 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def flag(name: str) -> Callable[[Any, Start], None]:
-    """A row of `Agent.flags` for a flag with a value. One word, so that no value is taken for a flag."""
+def flag(name: str, *, file: str = "") -> Callable[[Any, Start], None]:
+    """A row of `Agent.flags` for a flag with a value. One word, so that no value is taken for a flag.
+
+    Args:
+        name: The flag.
+        file: The flag for a file with the value; used if it is too long for a command line.
+    """
 
     def add(value: Any, start: Start) -> None:
-        start.words.append(f"{name}={value}")
+        word = f"{name}={value}"
+        if file and _size(word) > WORD_BYTES:
+            word = f"{file}={start.file(file.strip('-') + '.txt', str(value))}"
+        start.words.append(word)
 
     return add
+
+
+def refuse_long(name: str, words: list[str]) -> None:
+    """Be sure that what a key of a run has added can be started.
+
+    Raises:
+        InvalidRequest: A word is too long.
+    """
+    size = max(map(_size, words), default=0)
+    if size > WORD_BYTES:
+        raise InvalidRequest(
+            f"{name}: it is {size} bytes on the command line, which takes {WORD_BYTES}"
+        )
+
+
+def _size(word: str) -> int:
+    return len(word.encode("utf-8", "replace"))
 
 
 def mcp_servers(given: Any) -> dict[str, dict[str, Any]]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_agent", "packaged", "program_of", "refuse_old"]
 
+NO: Final = frozenset({"", "0", "false", "no", "off"})
+FILE_CHARACTERS: Final = 1024 * 1024
 VERSION_S: Final = 0.7  # after a second, health is told to be degraded
 
 
@@ -28,13 +30,25 @@ def check_agent(agent: Agent, ctx: Context[Any], settings: AgentSettings) -> str
     """
     program = program_of(agent, settings, None)
     refuse_old(agent, program, ctx)
-    if sys.platform == "darwin" or any(map(os.environ.get, agent.keys + agent.elsewhere)):
-        return None  # there, a login may be in the keychain
+    if sys.platform == "darwin":
+        return None  # it may be in the keychain
+    if any(map(os.environ.get, agent.keys)):
+        return None
+    if any(os.environ.get(name, "").lower() not in NO for name in agent.elsewhere):
+        return None
     variable, folder = agent.home
     home = os.environ.get(variable) or os.path.expanduser(f"~/{folder}")  # noqa: PTH111
-    if any(os.path.exists(f"{home}/{name}") for name in agent.logins):  # noqa: PTH110
+    if any(_says(f"{home}/{name}", pattern) for name, pattern in agent.logins.items()):
         return None
     return f"{agent.title} does not seem to be logged in. {agent.login}"
+
+
+def _says(path: str, pattern: str) -> bool:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            return re.search(pattern, file.read(FILE_CHARACTERS), re.MULTILINE) is not None
+    except OSError:
+        return False
 
 
 def program_of(agent: Agent, settings: AgentSettings, path: str | None) -> str:
@@ -61,7 +75,7 @@ def refuse_old(agent: Agent, program: str, ctx: Context[Any]) -> None:
     Raises:
         Unavailable: It is not.
     """
-    version = packaged(program) or _asked_version(program, ctx)
+    version = packaged(program, agent.package) or _asked_version(program, ctx)
     if version and _numbers(version) < _numbers(agent.oldest):
         raise Unavailable(
             f"{agent.title} {version} is too old: {agent.oldest} or newer is needed."
@@ -73,15 +87,18 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def packaged(program: str) -> str:
+def packaged(program: str, package: str) -> str:
     """The version of what npm has installed; its `--version` may take seconds."""
     folder = os.path.dirname(os.path.realpath(program))  # noqa: PTH120
     for _ in range(3):
         try:
             with open(f"{folder}/package.json", "rb") as file:  # noqa: PTH123
-                return _version(str(msgspec.json.decode(file.read()).get("version")))
+                found = msgspec.json.decode(file.read())
+                if found.get("name") == package:
+                    return _version(str(found.get("version")))
         except (OSError, ValueError, AttributeError):
-            folder = os.path.dirname(folder)  # noqa: PTH120
+            pass
+        folder = os.path.dirname(folder)  # noqa: PTH120
     return ""
 
 

@@ -43,13 +43,14 @@ class Agent(Struct, frozen=True, kw_only=True):
         program: Its command.
         oldest: The first version that has all these flags and lines.
         install: A command that installs it.
+        package: Its name at npm: the version is read in there, without a start.
         login: What to do for a login, as a sentence.
         keys: Variables with a secret, each of which is a login.
         secrets: Other variables with a secret.
         elsewhere: Variables that say that it logs in elsewhere.
         reads: Other variables that it reads.
         home: The variable that says where it keeps its files, and the folder in HOME without it.
-        logins: Files in there; if there is any, it may be logged in.
+        logins: Files in there, each with what is in it, as a regular expression, after a login.
         command: The words of every run.
         environment: Variables of every run.
         flags: What a key of the run adds, in this order: `session_id` that of a resumed run.
@@ -69,12 +70,13 @@ class Agent(Struct, frozen=True, kw_only=True):
     flags: Mapping[str, Callable[[Any, Start], None]]
     modes: Mapping[str, str]
     read: Callable[[dict[str, Any], Run], None]
+    package: str = ""
     keys: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     home: tuple[str, str] = ("", "")
-    logins: tuple[str, ...] = ()
+    logins: Mapping[str, str] = {}
     environment: Mapping[str, str] = {}
     last: tuple[str, ...] = ()
     keeps_totals: bool = False

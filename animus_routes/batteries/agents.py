@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from animus_routes.batteries._agent_runs import BUSY, LINE_BYTES, LOGIN, MODEL, SESSION, Run
-from animus_routes.batteries._agent_starts import Start, flag, mcp_servers
+from animus_routes.batteries._agent_starts import Start, flag, mcp_servers, refuse_long
 from animus_routes.batteries._agent_state import check_agent, packaged, program_of, refuse_old
 from animus_routes.batteries._agent_table import Agent, AgentSettings, variables
 from animus_routes.errors import (
@@ -136,7 +136,7 @@ def _serve(
     finally:
         take_back()
         start.clean_up()
-    run.version = run.version or packaged(start.words[0])
+    run.version = run.version or packaged(start.words[0], agent.package)
     share = _share(agent, run, ctx, resume=resume)
     if failed is None:
         return run.response(share)
@@ -167,20 +167,24 @@ def _fill(
         raise InvalidRequest("prompt: it is empty")
     if not os.path.isdir(request.cwd):  # noqa: PTH112 - as above
         raise InvalidRequest(f"cwd: there is no folder '{request.cwd}'")
-    given: dict[str, Any] = {
-        name: getattr(request, name, None) or request.extra.get(name) for name in ASKED
-    }
+    told = {name: getattr(request, name, None) for name in ASKED}
+    given = {name: request.extra.get(name) if told[name] is None else told[name] for name in ASKED}
     given["permission_mode"] = _mode(agent, given["permission_mode"] or settings.permission_mode)
     if resume:
         if not SESSION_ID.fullmatch(request.session_id or ""):
             raise InvalidRequest("session_id: letters, digits, '.', '_' and '-', 128 at most")
         given["session_id"] = request.session_id
-    asked = {name: value for name, value in given.items() if value}
+    # An empty list of tools forbids all of them; anything else that is empty says nothing.
+    asked = {
+        name: value for name, value in given.items() if value or (name, value) == ("tools", [])
+    }
     if "tools" in asked and "tools" not in agent.flags:
         raise InvalidRequest(f"tools: {agent.title} has no lists of tools; use permission_mode")
     for name, add in agent.flags.items():
         if name in asked:
+            before = len(start.words)
             add(asked[name], start)
+            refuse_long(name, start.words[before:])
     start.words += agent.last
     unused = {*asked, *request.extra} - {*agent.flags} - EXPECTED
     return sorted(unused)

@@ -16,6 +16,18 @@ from animus_routes.host import read_manifest
 
 LOGINS = {"claude": ".claude/.credentials.json", "codex": ".codex/auth.json"}
 LOGINS["gemini"] = ".gemini/oauth_creds.json"
+LOGIN_FILES: dict[str, dict[str, str]] = {
+    "claude": {
+        ".credentials.json": '{"token": "x"}',
+        "settings.json": '{"apiKeyHelper": "x"}',
+    },
+    "codex": {"auth.json": '{"token": "x"}', "config.toml": 'model_provider = "x"'},
+    "gemini": {
+        "oauth_creds.json": '{"token": "x"}',
+        "settings.json": '{"security": {"auth": {"selectedType": "x"}}}',
+        ".env": "GEMINI_API_KEY=x",
+    },
+}
 
 
 @pytest.fixture
@@ -71,11 +83,20 @@ def test_the_version_of_a_package_is_read_and_not_asked_for(
 ) -> None:
     package = tmp_path / "lib" / "node_modules" / "gemini-cli"
     (package / "bundle").mkdir(parents=True)
-    (package / "package.json").write_text('{"version": "0.3.9-nightly.1"}', "utf-8")
+    (package / "package.json").write_text(
+        '{"name": "@google/gemini-cli", "version": "0.3.9-nightly.1"}', "utf-8"
+    )
     (tmp_path / "gemini").unlink()
     there = program(package / "bundle", "gemini", "sleep 60; exit")
     (tmp_path / "gemini").symlink_to(there)
     assert "Gemini CLI 0.3.9 is too old" in health(provider)["last_error"]
+
+
+@each
+def test_the_version_of_another_package_is_not_its_own(provider: Provider) -> None:
+    file = provider.folder / "package.json"
+    file.write_text('{"name": "my-project", "version": "0.0.1"}', "utf-8")
+    assert "too old" not in str(health(provider))
 
 
 @pytest.mark.parametrize("kind", [CLAUDE], ids=str)
@@ -96,8 +117,14 @@ def test_no_login_is_told_before_the_first_run(provider: Provider) -> None:
     assert health(provider)["status"] == "healthy"
     login = provider.home / LOGINS[provider.kind.name]
     login.parent.mkdir()
-    login.write_text("{}", "utf-8")
-    assert health(provider, **nothing)["status"] == "healthy"
+    for name in LOGIN_FILES[provider.kind.name]:
+        (login.parent / name).write_text("{}", "utf-8")
+    with provider.served(**nothing, CLAUDE_CODE_USE_BEDROCK="0"):
+        assert "logged in" in provider.plugin.call("health/check")["last_error"]
+        for name, text in LOGIN_FILES[provider.kind.name].items():
+            (login.parent / name).write_text(text, "utf-8")
+            assert "logged in" not in str(provider.plugin.call("health/check")), name
+            (login.parent / name).unlink()
 
 
 @each
@@ -129,6 +156,8 @@ def test_the_manifest_names_what_the_host_looks_for(kind: Kind) -> None:
     wanted = {row["name"]: row["sensitive"] for row in manifest["env_required"]}
     assert wanted[kind.key] is True
     assert wanted["HTTPS_PROXY"] is False
+    if kind is CLAUDE:
+        assert (wanted["AWS_REGION"], wanted["AWS_SECRET_ACCESS_KEY"]) == (False, True)
     assert f"ANIMUS_{kind.name.upper()}_PROGRAM" in wanted
 
 

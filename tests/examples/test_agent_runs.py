@@ -207,6 +207,26 @@ def test_all_that_a_run_says_reaches_claude(claude: Provider) -> None:
     assert answer["metadata"][0]["unused_keys"] == ["approvals"]
 
 
+def test_a_long_system_prompt_reaches_claude_in_a_file(claude: Provider) -> None:
+    prompt = "Grüße " * 40_000
+    claude.run("plain", system_prompt=prompt)
+    started = claude.started()
+    text, mode, path = started["files"]["append-system-prompt-file.txt"]
+    assert (text, mode) == (prompt, "600")
+    assert started["words"][-1] == f"--append-system-prompt-file={path}"
+
+
+@pytest.mark.parametrize("tools", [[], {"allow": []}], ids=str)
+def test_an_empty_list_of_tools_forbids_all(claude: Provider, tools: Any) -> None:
+    claude.run("plain", tools=tools)
+    assert claude.started()["words"][-1] == "--tools="
+
+
+def test_what_a_run_used_is_told_without_a_table_of_models(claude: Provider) -> None:
+    used = claude.run("only-usage")["tokens_used"]
+    assert used == {"input": 10, "output": 3, "cached": 2, "cache_writes": 1}
+
+
 def test_all_that_a_run_says_reaches_codex(codex: Provider) -> None:
     codex.run(
         "plain",
@@ -350,8 +370,12 @@ def test_a_run_that_makes_no_sense_is_refused_before_it_starts(provider: Provide
         ]
     if provider.kind is CLAUDE:
         refused += [({"tools": {"allow": "Bash"}}, "tools.allow: a list of names")]
+        refused += [({"response_schema": {"title": "x" * 200_000}}, "response_schema: it is 2000")]
     else:
-        refused += [({"tools": ["Bash"]}, f"tools: {provider.kind.title} has no lists of tools")]
+        no_lists = f"tools: {provider.kind.title} has no lists of tools"
+        refused += [({"tools": tools}, no_lists) for tools in (["Bash"], [])]
+    if provider.kind is CODEX:
+        refused += [({"system_prompt": "x" * 200_000}, "system_prompt: it is 2000")]
     for params, message in refused:
         refusal = provider.fail("plain", **params)
         assert message in refusal.message
