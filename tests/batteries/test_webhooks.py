@@ -123,7 +123,7 @@ def test_more_than_can_be_served_at_once_are_told_to_come_back(
         first.start()
         try:
             assert taken.came.wait(WAIT_S)
-            body = b"x" * 2**20
+            body = b"x" * 2**23  # more than waits in buffers
             answer = raw(port, b"POST / HTTP/1.0\r\ncontent-length: %d\r\n\r\n" % len(body), body)
             assert (status_of(answer), b"retry-after: 5" in answer) == (503, True)
         finally:
