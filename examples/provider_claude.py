@@ -26,7 +26,6 @@ from animus_routes.batteries.agents import (
     flag,
     mcp_servers,
     run_agent,
-    variables,
 )
 from animus_routes.errors import InvalidRequest
 from animus_routes.structs.provider import AgentRunRequest
@@ -217,6 +216,37 @@ CLAUDE: Final = Agent(
     read=read,
 )
 
+# `variables(CLAUDE)`, written out: a manifest is read without running this file.
+ENVIRONMENT: Final = (
+    {"name": "ANTHROPIC_API_KEY", "sensitive": True},
+    {"name": "ANTHROPIC_AUTH_TOKEN", "sensitive": True},
+    {"name": "CLAUDE_CODE_OAUTH_TOKEN", "sensitive": True},
+    {"name": "AWS_ACCESS_KEY_ID", "sensitive": True},
+    {"name": "AWS_SECRET_ACCESS_KEY", "sensitive": True},
+    {"name": "AWS_SESSION_TOKEN", "sensitive": True},
+    {"name": "AWS_BEARER_TOKEN_BEDROCK", "sensitive": True},
+    {"name": "ANTHROPIC_FOUNDRY_API_KEY", "sensitive": True},
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+    "CLAUDE_CODE_USE_FOUNDRY",
+    "ANTHROPIC_BASE_URL",
+    "ANTHROPIC_MODEL",
+    "BASH_DEFAULT_TIMEOUT_MS",
+    "API_TIMEOUT_MS",
+    "AWS_REGION",
+    "AWS_PROFILE",
+    "ANTHROPIC_VERTEX_PROJECT_ID",
+    "CLOUD_ML_REGION",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "ANTHROPIC_FOUNDRY_RESOURCE",
+    "CLAUDE_CONFIG_DIR",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "NODE_EXTRA_CA_CERTS",
+    "SSL_CERT_FILE",
+)
+
 
 class Settings(Struct):
     program: Annotated[str, Env("ANIMUS_CLAUDE_PROGRAM", "The command, or its path")] = "claude"
@@ -231,7 +261,7 @@ app = App(
     version="0.1.0",
     description="Agents by the Claude Code of this machine",
     settings=Settings,
-    env_required=variables(CLAUDE),
+    env_required=ENVIRONMENT,
     notification_buffer_size=4096,
 )
 

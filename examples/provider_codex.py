@@ -21,7 +21,6 @@ from animus_routes.batteries.agents import (
     flag,
     mcp_servers,
     run_agent,
-    variables,
 )
 from animus_routes.errors import InvalidRequest
 from animus_routes.structs.provider import AgentRunRequest
@@ -191,6 +190,18 @@ CODEX: Final = Agent(
     read=read,
 )
 
+# `variables(CODEX)`, written out: a manifest is read without running this file.
+ENVIRONMENT: Final = (
+    {"name": "CODEX_API_KEY", "sensitive": True},
+    {"name": "OPENAI_API_KEY", "sensitive": True},
+    "CODEX_HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "NODE_EXTRA_CA_CERTS",
+    "SSL_CERT_FILE",
+)
+
 
 class Settings(Struct):
     program: Annotated[str, Env("ANIMUS_CODEX_PROGRAM", "The command, or its path")] = "codex"
@@ -205,7 +216,7 @@ app = App(
     version="0.1.0",
     description="Agents by the Codex of this machine",
     settings=Settings,
-    env_required=variables(CODEX),
+    env_required=ENVIRONMENT,
     notification_buffer_size=4096,
 )
 

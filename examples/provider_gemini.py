@@ -19,7 +19,6 @@ from animus_routes.batteries.agents import (
     check_agent,
     flag,
     run_agent,
-    variables,
 )
 from animus_routes.structs.provider import AgentRunRequest
 
@@ -95,6 +94,24 @@ GEMINI: Final = Agent(
     read=read,
 )
 
+# `variables(GEMINI)`, written out: a manifest is read without running this file.
+ENVIRONMENT: Final = (
+    {"name": "GEMINI_API_KEY", "sensitive": True},
+    {"name": "GOOGLE_API_KEY", "sensitive": True},
+    "GOOGLE_GENAI_USE_VERTEXAI",
+    "GOOGLE_GENAI_USE_GCA",
+    "GOOGLE_GEMINI_BASE_URL",
+    "GEMINI_MODEL",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_CLOUD_PROJECT",
+    "GOOGLE_CLOUD_LOCATION",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "NODE_EXTRA_CA_CERTS",
+    "SSL_CERT_FILE",
+)
+
 
 class Settings(Struct):
     program: Annotated[str, Env("ANIMUS_GEMINI_PROGRAM", "The command, or its path")] = "gemini"
@@ -109,7 +126,7 @@ app = App(
     version="0.1.0",
     description="Agents by the Gemini CLI of this machine",
     settings=Settings,
-    env_required=variables(GEMINI),
+    env_required=ENVIRONMENT,
     notification_buffer_size=4096,
     supports_mcp=False,
 )

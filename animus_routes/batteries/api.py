@@ -46,14 +46,14 @@ if TYPE_CHECKING:
 else:
     T = TypeVar("T")
 
-NETWORK: Final[tuple[dict[str, Any], ...]] = tuple(
-    {"name": name, "description": what}
-    for name, what in (
-        ("HTTPS_PROXY", "A proxy on the way to the system"),
-        ("HTTP_PROXY", "The same, for addresses without TLS"),
-        ("NO_PROXY", "Hosts that no proxy is used for, with commas"),
-        ("SSL_CERT_FILE", "The certificates that are trusted, in place of the usual ones"),
-    )
+NETWORK: Final[tuple[dict[str, Any], ...]] = (
+    {"name": "HTTPS_PROXY", "description": "A proxy on the way to the system"},
+    {"name": "HTTP_PROXY", "description": "The same, for addresses without TLS"},
+    {"name": "NO_PROXY", "description": "Hosts that no proxy is used for, with commas"},
+    {
+        "name": "SSL_CERT_FILE",
+        "description": "The certificates that are trusted, in place of the usual ones",
+    },
 )
 """What a network may ask for, for `App(env_required=...)`: hosts forward only variables that are declared."""
 

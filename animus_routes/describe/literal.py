@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import ast
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from griffe import GriffeLoader, visit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+FRAMEWORK: Final = "animus_routes."
 ASSIGNED: Final = (ast.Assign, ast.AnnAssign)
 ADDED: Final = (str, list)
 CHANGES: Final = frozenset(
@@ -161,6 +163,9 @@ class Source:
         return str(value)
 
     def _named(self, node: ast.Name | ast.Attribute) -> Any:
+        dotted = self.dotted(node)
+        if dotted.startswith(FRAMEWORK) and self.found(dotted) is None:
+            return self._of_framework(node, dotted)
         source, name, statement = self.definition(node)
         if not isinstance(statement, ASSIGNED) or statement.value is None:
             raise NotLiteral(self, node, f"{shown(node)} is not a literal")
@@ -172,6 +177,17 @@ class Source:
         if found.__class__ in {list, dict}:
             self._refuse_changes((source, name))
         return found
+
+    def _of_framework(self, node: ast.expr, dotted: str) -> Any:
+        """A constant of the framework's own: this code runs anyway, so it is no author's."""
+        module, _, name = dotted.rpartition(".")
+        try:
+            value = getattr(import_module(module), name)
+        except (ImportError, AttributeError):
+            raise NotLiteral(self, node, f"{dotted} is not there") from None
+        if not is_plain(value):
+            raise NotLiteral(self, node, f"{shown(node)} is not a literal")
+        return value
 
     def _refuse_changes(self, owner: tuple[Source, str]) -> None:
         """A list or dict may be changed after it was written."""
@@ -197,6 +213,16 @@ class Source:
         if first not in source.tree.body:
             raise NotLiteral(source, first, f"{name} is bound under a condition or in a loop")
         return source, name, first
+
+
+def is_plain(value: Any) -> bool:
+    """Could it have been written out: text, numbers and the like, in lists and dicts?"""
+    if isinstance(value, dict):
+        held = cast("dict[Any, Any]", value)
+        return all(is_plain(item) for pair in held.items() for item in pair)
+    if isinstance(value, list | tuple):
+        return all(is_plain(item) for item in cast("Iterable[Any]", value))
+    return value is None or isinstance(value, str | int | float)
 
 
 def outer(tree: ast.Module) -> Iterator[ast.stmt]:

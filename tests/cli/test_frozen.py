@@ -38,6 +38,7 @@ LEFT_OUT = (
     "cli.record",
     "cli.replay",
     "cli.shell",
+    "cli.variables",
     "describe.named_errors",
     "describe.classes",
     "describe.literal",

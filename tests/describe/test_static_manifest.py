@@ -55,6 +55,16 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 AGREEING: dict[str, tuple[str, dict[str, str]]] = {
+    "what the framework has written out": (
+        "main.py",
+        {
+            "main.py": "from animus_routes import App\nfrom animus_routes.batteries import api\n"
+            "from animus_routes.batteries.api import NETWORK as NEEDS\n"
+            "app = App(kind='custom', name='animus-custom-net', version='1.0.0', description='d',\n"
+            "    env_required=NEEDS)\n"
+            "@app.method('read/one')\ndef one(): ...\n",
+        },
+    ),
     "routers and handlers in other files": (
         "main.py",
         {
@@ -142,6 +152,14 @@ REFUSED: dict[str, tuple[str, str]] = {
     "a comprehension": (
         f"{APP}[app.method(name)(one) for name in ('a', 'b')]",
         "11: app.method(name) stands in a loop",
+    ),
+    "a function of the framework's": (
+        f"{APP}from animus_routes import check_handlers\n@app.method(check_handlers)\ndef y(): ...",
+        "12: animus_routes.check_handlers is not there",
+    ),
+    "a class of the framework's": (
+        f"{APP}from animus_routes import Router\n@app.method(Router)\ndef y(): ...",
+        "12: Router is not a literal",
     ),
     "a computed name": (
         f"{APP}import os\n@app.method(os.environ['NAME'])\ndef y(): ...",

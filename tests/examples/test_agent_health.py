@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from agent_fixtures import CLAUDE, GEMINI, KINDS, Kind, Provider, each, program
+from example_apps import example
 from example_host import EXAMPLES, ROOT, run
 
+from animus_routes.batteries.agents import variables
 from animus_routes.conformance import Options, check
 from animus_routes.host import read_manifest
 
@@ -159,6 +161,9 @@ def test_the_manifest_names_what_the_host_looks_for(kind: Kind) -> None:
     if kind is CLAUDE:
         assert (wanted["AWS_REGION"], wanted["AWS_SECRET_ACCESS_KEY"]) == (False, True)
     assert f"ANIMUS_{kind.name.upper()}_PROGRAM" in wanted
+    module = example(f"provider_{kind.name}")
+    needed = variables(getattr(module, kind.name.upper()))
+    assert {row["name"]: row.get("sensitive", False) for row in needed}.items() <= wanted.items()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
