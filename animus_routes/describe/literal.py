@@ -218,7 +218,7 @@ class Source:
 def is_plain(value: Any) -> bool:
     """Could it have been written out: text, numbers and the like, in lists and dicts?"""
     if isinstance(value, dict):
-        held = cast("dict[Any, Any]", value)
+        held = cast("dict[str, Any]", value)
         return all(is_plain(item) for pair in held.items() for item in pair)
     if isinstance(value, list | tuple):
         return all(is_plain(item) for item in cast("Iterable[Any]", value))
