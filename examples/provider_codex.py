@@ -194,12 +194,12 @@ CODEX: Final = Agent(
 ENVIRONMENT: Final = (
     {"name": "CODEX_API_KEY", "sensitive": True},
     {"name": "OPENAI_API_KEY", "sensitive": True},
-    "CODEX_HOME",
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
-    "NO_PROXY",
-    "NODE_EXTRA_CA_CERTS",
-    "SSL_CERT_FILE",
+    {"name": "CODEX_HOME"},
+    {"name": "HTTPS_PROXY"},
+    {"name": "HTTP_PROXY"},
+    {"name": "NO_PROXY"},
+    {"name": "NODE_EXTRA_CA_CERTS"},
+    {"name": "SSL_CERT_FILE"},
 )
 
 

@@ -88,7 +88,7 @@ class Database:
         if self._file is not None:
             from animus_routes.batteries.sqlite import SQLite
 
-            return SQLite(self._file, self._prepared, makes_folder=self._makes_folder)
+            return SQLite(self._file, self._prepared, wait_s, makes_folder=self._makes_folder)
         if self._dialect not in {"postgres", "postgresql"}:
             known = f"'{self._dialect}' is not supported: take sqlite: or postgresql:"
             raise Unreachable(f"{self._variable}: {known}")

@@ -81,7 +81,14 @@ def code(problem: Exception) -> int:
 
 
 class SQLite:
-    """One connection, which is made by its first transaction, with the folder if that is to be made."""
+    """One connection, which is made by its first transaction, with the folder if that is to be made.
+
+    Args:
+        path: The file.
+        prepare: Called with each connection that is made.
+        wait_s: How long `prepare` may wait for whoever has the file; transactions say it themselves.
+        makes_folder: Make the file's folder.
+    """
 
     postgresql: Final = False
     errors: Final = sqlite3.Error
@@ -90,11 +97,13 @@ class SQLite:
         self,
         path: Path,
         prepare: Callable[[sqlite3.Connection], None] | None,
+        wait_s: float,
         *,
         makes_folder: bool = False,
     ) -> None:
         self.path = path
         self.prepare = prepare
+        self.wait_s = wait_s
         self.makes_folder = makes_folder
         self.db: sqlite3.Connection | None = None
         self.immutable = False
@@ -105,8 +114,10 @@ class SQLite:
             place, timeout=0, isolation_level=None, check_same_thread=False, uri=bool(options)
         )
         try:
-            if self.prepare is not None:
+            if self.prepare is not None:  # many a PRAGMA reads the file
+                db.execute(f"PRAGMA busy_timeout = {int(self.wait_s * 1000)}")
                 self.prepare(db)
+                db.execute("PRAGMA busy_timeout = 0")
         except BaseException:
             db.close()
             raise

@@ -90,11 +90,17 @@ class Watched(Struct, frozen=True):
         begun = time.perf_counter()
         self.snapshot()
         look_ms = max(LOOK_MS, int((time.perf_counter() - begun) * 1000 / MOST_OF_A_CPU))
+        looked = time.perf_counter()
+
+        def wanted(_: object, name: str) -> bool:
+            # What a plugin writes without a pause must not keep it from being looked at now and then.
+            return self.counts(name) or time.perf_counter() - looked > look_ms / 1000
+
         try:
             for _ in watchfiles.watch(
                 *(folder for folder, _ in self.folders),
                 *(folder for folder in alone if folder.is_dir()),
-                watch_filter=lambda _, name: self.counts(name),
+                watch_filter=wanted,
                 debounce=GROUP_MS,
                 step=QUIET_MS,
                 rust_timeout=look_ms,
@@ -103,6 +109,7 @@ class Watched(Struct, frozen=True):
                 recursive=bool(self.folders),
             ):
                 changed()
+                looked = time.perf_counter()
         except (OSError, RuntimeError) as error:
             log(f"files are looked at now and then, because they cannot be watched: {error}")
             while True:

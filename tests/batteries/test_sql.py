@@ -305,6 +305,28 @@ def test_a_turn_is_waited_for_as_long_as_it_says_whatever_the_connection_says(
     assert asked.count("BEGIN IMMEDIATE") > 5
 
 
+def test_a_connection_is_prepared_however_busy_the_file_is(tmp_path: Path) -> None:
+    file = tmp_path / "busy.sqlite3"
+    with opened(file) as notes:
+        write(notes, 1)
+    tried = threading.Event()
+
+    def prepare(db: sqlite3.Connection) -> None:
+        tried.set()
+        db.execute("PRAGMA synchronous = FULL")  # reads the schema
+
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        late = Database(file, NOTES, wait_s=10.0, prepare=prepare)
+        with closing(late), ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(texts, late)
+            assert tried.wait(10)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.2)
+            db.execute("ROLLBACK")
+            assert waiting.result(timeout=10) == ["built", "x"]
+
+
 def test_a_connection_of_ones_own_finds_the_tables(tmp_path: Path) -> None:
     file = tmp_path / "own.sqlite3"
     with opened(file) as notes, closing(notes.connection()) as db:

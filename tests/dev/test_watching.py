@@ -1,6 +1,7 @@
 """Which files a plugin is made of."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,23 @@ def test_changes_are_what_was_made_changed_and_removed(
     (tmp_path / "b.py").unlink()
     made(tmp_path, "c.py", "d.txt")
     assert changes(before, watched.snapshot()) == ["a.py", "b.py", "c.py"]
+
+
+def test_what_is_written_without_a_pause_does_not_keep_files_from_being_looked_at(
+    tmp_path: Path,
+) -> None:
+    made(tmp_path, "app.py", "notes")
+    asked, done = threading.Semaphore(0), threading.Event()
+
+    def write() -> None:
+        while not done.wait(0.02):
+            made(tmp_path, "notes")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        of_python(tmp_path / "app.py").watch(asked.release)
+        assert all(asked.acquire(timeout=30) for _ in range(2)), "now and then"
+    finally:
+        done.set()
+        writer.join()
