@@ -9,6 +9,7 @@ from animus_routes.dev.exchange import EXIT, State
 from animus_routes.dev.pipes import Child
 from animus_routes.dev.watching import changes
 from animus_routes.engine.stderr import log, write
+from animus_routes.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,8 +62,8 @@ class Lives:
         self._files = self._watched.snapshot()
         try:
             self.child = Child(self._command)
-        except OSError as error:
-            self._wait_for_change(f"the plugin cannot be started: {error}")
+        except Unavailable as error:
+            self._wait_for_change(error.message)
             return
         self.alive = time.monotonic()
         self._exchange.started()
@@ -99,9 +100,13 @@ class Lives:
             child.out.add(EXIT)
             child.is_leaving = child.closes = True
             self.deadline = time.monotonic() + END_S
+        elif child.cut and not child.is_hurried and exchange.state is not State.LEAVING:
+            child.is_hurried = True  # it is ending, and then this comes first; or it is of no use
+            soon = time.monotonic() + END_S
+            self.deadline = soon if self.deadline is None else min(self.deadline, soon)
         elif self.deadline is not None and time.monotonic() >= self.deadline:
             self._overdue(child)
-        elif exchange.state is State.UP and not self.is_last:
+        elif exchange.state is State.UP and not self.is_last and not child.is_hurried:
             self.deadline = None
 
     def drop(self, reason: str) -> None:
@@ -116,7 +121,9 @@ class Lives:
 
     def _overdue(self, child: Child) -> None:
         self.deadline = None
-        if self._exchange.state is State.GREETING and not self.is_last:
+        if child.is_hurried:
+            self.drop(f"the plugin has closed its {child.cut}, and has not ended")
+        elif self._exchange.state is State.GREETING and not self.is_last:
             self.drop(f"the plugin has not answered initialize within {GREET_S:g} s")
         else:
             child.kill()  # its end is noticed as any other is

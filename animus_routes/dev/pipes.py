@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
+from animus_routes.batteries.keepers import Keeper
 from animus_routes.engine.frames import Splitter
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ CHUNK_BYTES: Final = 65_536
 ROOM_BYTES: Final = 4096  # this much fits without waiting, once a pipe polls as writable
 TAIL_BYTES: Final = 4096
 SHOWN_CHARS: Final = 300
+KILLED_S: Final = 2.0  # until what was sent SIGKILL is gone
 # Python takes a compiled file for the source's own if both are of one second and one size.
 FRESH: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -75,7 +78,7 @@ class Outgoing:
 
 
 class Child:
-    """A process of the plugin, in a group of its own.
+    """A process of the plugin, in a group of its own. However this process ends, nothing of it is left.
 
     Args:
         command: What starts it.
@@ -87,40 +90,48 @@ class Child:
         spoke: It has written something.
         closes: It sees the end of its input when it has read what waits.
         is_leaving: It has been told to exit.
+        cut: Which of its pipes it has closed, "stdin" or "stdout", so that nobody can talk to it.
+        is_hurried: Its time to end after that runs.
 
     Raises:
-        OSError: It cannot be started.
+        Unavailable: It cannot be started.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(
-            list(command),
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
-            bufsize=0,
-            process_group=0,
-            env={**os.environ, **FRESH},
+        self._keeper = Keeper(
+            command, stdin=pipe, stdout=pipe, stderr=pipe, env={**os.environ, **FRESH}
         )
-        pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
+        self._keeper.confirm()
+        process = self._keeper.process
+        pipes = (process.stdin, process.stdout, process.stderr)
         self.stdin, self.stdout, self.stderr = cast("tuple[FileIO, FileIO, FileIO]", pipes)
         for one in (self.stdin, self.stdout, self.stderr):
             os.set_blocking(one.fileno(), False)
         self.out = Outgoing()
         self.tail = b""
-        self.spoke = self.closes = self.is_leaving = False
+        self.cut = ""
+        self.spoke = self.closes = self.is_leaving = self.is_hurried = False
         self._lines = Splitter()
 
     @property
     def code(self) -> int | None:
         """Its exit code, negative for a signal; None while it runs."""
-        return self._process.poll()
+        self._keeper.look()
+        if self._keeper.exit_code is None and self._keeper.is_over:
+            return -signal.SIGKILL  # somebody has killed what kept it, and so it
+        return self._keeper.exit_code
+
+    def fileno(self) -> int:
+        """Readable when it has ended; then its `code` is known."""
+        return self._keeper.fileno()
 
     def lines(self) -> list[bytes]:
         """The lines that it has written since."""
         chunk = _read(self.stdout)
         self.spoke = self.spoke or bool(chunk)
+        if self.stdout.closed:
+            self.cut = "stdout"
         return self._lines.feed(chunk)
 
     def rest(self) -> list[bytes]:
@@ -136,27 +147,33 @@ class Child:
         self.tail = (self.tail + chunk)[-TAIL_BYTES:]
         return chunk
 
-    def write(self) -> None:
-        """Write what it has room for."""
+    def write(self, events: int) -> None:
+        """Write what it has room for, or learn that it reads no more, as a poll says."""
         try:
+            if not events & select.POLLOUT or events & select.POLLERR:
+                raise BrokenPipeError
             self.out.write(self.stdin.fileno())
         except OSError:  # it reads no more
             self.out.clear()
             self.stdin.close()
+            self.cut = self.cut or "stdin"
 
     def signal(self, number: int) -> None:
         """Pass a signal on to it."""
-        self._process.send_signal(number)
+        if self.code is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._keeper.pid, number)
 
     def kill(self) -> None:
         """End it, and what it has left in its group."""
-        with suppress(OSError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._keeper.end_group(0)
 
     def close(self) -> None:
         """Release what belongs to a process that has ended."""
         self.kill()
-        self._process.wait()
+        self._keeper.wait(lambda: self._keeper.is_alone, KILLED_S)
+        self._keeper.release()
+        self._keeper.wait(lambda: False, KILLED_S)
         for one in (self.stdin, self.stdout, self.stderr):
             one.close()
 

@@ -118,12 +118,13 @@ class Development:
         if not self._is_ending:  # without events, it tells that nobody reads any longer
             on(self._fd_out, select.POLLOUT if self._out.size else 0, self._host_reads)
         if child is not None:
+            on(child.fileno(), select.POLLIN, lambda _: None)  # its end; the clock's turn takes it
             if not child.stdout.closed and self._out.size < WAITING_BYTES:
                 on(child.stdout.fileno(), select.POLLIN, self._plugin_wrote)
             if not child.stderr.closed:
                 on(child.stderr.fileno(), select.POLLIN, self._plugin_complained)
-            if child.out.size and not child.stdin.closed:
-                on(child.stdin.fileno(), select.POLLOUT, lambda _: child.write())
+            if not child.stdin.closed:  # without events, as above
+                on(child.stdin.fileno(), select.POLLOUT if child.out.size else 0, child.write)
         for fd, events in poller.poll(self._timeout_ms()):
             actions[fd](events)
 

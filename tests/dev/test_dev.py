@@ -239,6 +239,46 @@ def test_a_crash_waits_for_a_change_and_says_why(folder: Path) -> None:
         until(lambda: version(plugin) == 2, "the file is mended")
 
 
+CUT = """
+import json, os, sys, time
+VERSION = 0
+for line in sys.stdin:
+    frame = json.loads(line)
+    if "id" in frame:
+        answer = {"jsonrpc": "2.0", "id": frame["id"], "result": {"version": VERSION}}
+        print(json.dumps(answer), flush=True)
+    if frame.get("method") == "cut/pipe":
+        os.close(frame["params"]["number"])
+        time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "stdin"), (1, "stdout")])
+def test_a_plugin_that_closes_a_pipe_and_lives_on_has_crashed(
+    folder: Path, number: int, name: str
+) -> None:
+    (folder / "cut.py").write_text(CUT)
+    with developed(folder, f"{sys.executable} cut.py") as plugin:
+        plugin.request("initialize")
+        plugin.reply(1)
+        plugin.call("cut/pipe", {"number": number})
+        why = f"the plugin has closed its {name}, and has not ended"
+        for _ in range(2):
+            assert why in error_of(plugin, "edited/echo").message
+        (folder / "cut.py").write_text(CUT.replace("VERSION = 0", "VERSION = 11"))
+        until(lambda: version(plugin) == 11, "it is started again")
+
+
+def test_a_killed_one_leaves_nothing_of_a_plugin_that_hangs(folder: Path) -> None:
+    hanging = "import os, time\nprint(f'is {os.getpid()}.', file=__import__('sys').stderr)\n"
+    (folder / "edited.py").write_text(f"{hanging}time.sleep(600)\n")
+    with developed(folder) as plugin:
+        until(lambda: "." in plugin.stderr_text().partition("is ")[2], "it has started")
+        pid = int(plugin.stderr_text().partition("is ")[2].partition(".")[0])
+        plugin.kill()
+    until(lambda: is_gone(pid), "its end")
+
+
 def test_a_plugin_that_cannot_start_says_why_and_is_asked_again(folder: Path) -> None:
     edit(folder, 1, broken=True)
     with developed(folder) as plugin:
