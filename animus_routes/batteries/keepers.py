@@ -13,6 +13,7 @@ from __future__ import annotations
 import marshal
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -134,6 +135,11 @@ class Keeper:
     def fileno(self) -> int:
         """Readable when there is news, for a selector or an event loop; then `look`."""
         return self._ours.fileno()
+
+    @property
+    def final_code(self) -> int | None:
+        """As `exit_code`; that of SIGKILL if somebody has killed what kept the command, and so it."""
+        return -signal.SIGKILL if self.exit_code is None and self.is_over else self.exit_code
 
     def look(self) -> None:
         """Take in what is new, without waiting."""

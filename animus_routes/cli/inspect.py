@@ -91,5 +91,4 @@ def _kept(given: bytes) -> int:
         return 0
     keeper.end(0)
     keeper.wait(lambda: False)
-    code = keeper.exit_code
-    return 1 if code is None or code else 0
+    return 1 if keeper.final_code else 0

@@ -118,9 +118,7 @@ class Child:
     def code(self) -> int | None:
         """Its exit code, negative for a signal; None while it runs."""
         self._keeper.look()
-        if self._keeper.exit_code is None and self._keeper.is_over:
-            return -signal.SIGKILL  # somebody has killed what kept it, and so it
-        return self._keeper.exit_code
+        return self._keeper.final_code
 
     def fileno(self) -> int:
         """Readable when it has ended; then its `code` is known."""

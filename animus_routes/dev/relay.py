@@ -143,10 +143,10 @@ def relay(command: Sequence[str], take: Take, begun: Callable[[], object]) -> in
     Direction(HOST, _own(0), stdin, take)
     answers = Direction(PLUGIN, stdout, _own(1), take)
     begun()
-    keeper.wait(lambda: keeper.exit_code is not None)
+    keeper.wait(lambda: keeper.final_code is not None)
     answers.finish()
     keeper.release()  # what a plugin leaves behind goes on without a recorder, too
-    return -signal.SIGKILL if keeper.exit_code is None else keeper.exit_code
+    return cast("int", keeper.final_code)
 
 
 def _send(keeper: Keeper, number: int) -> None:

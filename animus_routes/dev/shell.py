@@ -12,11 +12,17 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from animus_routes.conformance.shapes import list_of, object_of
+from animus_routes.dev.kept import KeptProcess
 from animus_routes.dev.knowing import Knowledge
 from animus_routes.dev.params import NotParamsError, read_params
 from animus_routes.errors import RpcError, unknown
-from animus_routes.host.inbox import ProtocolError
-from animus_routes.host.process import HostError, PluginTimeoutError, read_manifest
+from animus_routes.host.inbox import Inbox, ProtocolError
+from animus_routes.host.process import (
+    HostError,
+    PluginTimeoutError,
+    host_environment,
+    read_manifest,
+)
 from animus_routes.host.running import DEVELOPER, PluginProcess
 
 if TYPE_CHECKING:
@@ -114,14 +120,10 @@ class Shell:
         source, sink = os.pipe()
         Thread(target=self._pass_on, args=[source], name="stderr", daemon=True).start()
         try:
-            return PluginProcess.start(
-                self._chosen.command,
-                env=self._env,
-                env_required=names,
-                stderr=sink,
-                on_notification=self._came,
-                process_group=0,  # what a terminal sends to all is not for it
-            )
+            # In a group of its own: what a terminal sends to all is not for it.
+            environment = host_environment(names, self._env)
+            process = KeptProcess(self._chosen.command, env=environment, stderr=sink)
+            return PluginProcess(process, Inbox(process.stdout, self._came, None))
         finally:
             os.close(sink)
 

@@ -123,7 +123,6 @@ def spawn(
     stderr: int | IO[bytes] | None,
     cwd: str | Path | None,
     env: Mapping[str, str],
-    process_group: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a command with its stdout piped, unbuffered.
 
@@ -139,7 +138,6 @@ def spawn(
             cwd=cwd,
             env=env,
             bufsize=0,
-            process_group=process_group,
         )
     except OSError as problem:
         raise HostError(f"cannot start {command[0]}: {problem}") from problem

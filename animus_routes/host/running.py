@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self
 
 import msgspec
 
@@ -55,6 +55,20 @@ SHUTDOWN_STEP_S: Final = 2.0
 TAIL_CHARS: Final = 2000
 
 
+class Process(Protocol):
+    """What is needed of a process, as `subprocess.Popen` has it."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+    @property
+    def stderr(self) -> IO[bytes] | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def kill(self) -> None: ...
+
+
 class _PluginInfo(msgspec.Struct):
     name: str
     version: str
@@ -81,7 +95,7 @@ class PluginProcess:
         initialize_result: What the plugin answered to `initialize`; None before that.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], inbox: Inbox) -> None:
+    def __init__(self, process: Process, inbox: Inbox) -> None:
         assert process.stdin is not None
         self.notifications = inbox.notifications
         self.protocol_errors = inbox.protocol_errors
@@ -107,7 +121,6 @@ class PluginProcess:
         stderr: int | IO[bytes] | None = subprocess.PIPE,
         on_notification: Callable[[Notification], object] | None = None,
         on_frame: Callable[[bytes], object] | None = None,
-        process_group: int | None = None,
     ) -> Self:
         """Start a plugin in the environment that the host gives it.
 
@@ -120,7 +133,6 @@ class PluginProcess:
             on_notification: Called for each notification, on the reader's thread; what has been
                 passed on is not kept for long.
             on_frame: Called for each line that the plugin writes, on the reader's thread.
-            process_group: As for `subprocess.Popen`; 0 keeps Ctrl-C at a terminal from the plugin.
 
         Raises:
             HostError: The command cannot be started.
@@ -132,7 +144,6 @@ class PluginProcess:
             stderr=stderr,
             cwd=cwd,
             env=environment,
-            process_group=process_group,
         )
         assert process.stdout is not None
         return cls(process, Inbox(process.stdout, on_notification, on_frame))

@@ -7,6 +7,7 @@ import re
 import select
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -372,3 +373,30 @@ def test_what_may_come_next_is_known(line: str, found: list[str]) -> None:
 def test_without_a_plugin_only_commands_are_known() -> None:
     assert completions("t", "t", None, COMMANDS) == []
     assert completions(".res", ".res", None, COMMANDS) == [".restart "]
+
+
+def test_a_killed_one_leaves_nothing_of_a_plugin_that_hangs(folder: Path) -> None:
+    text = (folder / "typed.py").read_text()
+    hanging = """
+if "--manifest" not in sys.argv:
+    import time
+    print(f"is {os.getpid()}.", file=sys.stderr, flush=True)
+    time.sleep(600)
+"""
+    (folder / "typed.py").write_text(text.replace("\n\nif __name__", f"\n{hanging}\nif __name__"))
+    shell = subprocess.Popen(
+        [*ROUTES, "shell", "typed.py"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    late = threading.Timer(BOUND_S, shell.kill)
+    late.start()
+    with shell:
+        assert shell.stderr is not None
+        said = next(line for line in shell.stderr if b"is " in line and b"." in line)
+        pid = int(said.partition(b"is ")[2].partition(b".")[0])
+        os.kill(pid, 0)
+        shell.kill()
+    late.cancel()
+    deadline = time.monotonic() + BOUND_S
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < deadline, "its end"
