@@ -127,7 +127,9 @@ class Emitter:
         """
         scope, waiting, extra = self._scope, self._waiting, self._extra
         encode, write, ready = self._encode, self._write, self._ready
-        while not scope.cancelled:
+        while True:  # without a condition, as in `Process._read_all`
+            if scope.cancelled:
+                return
             item = next(items)
             if FORKED:
                 end_child()

@@ -65,7 +65,10 @@ class Pool:
             self._queue.put(None)
 
     def _serve(self) -> None:
-        while (call := self._queue.get()) is not None:
+        while True:  # without a condition, as in `Process._read_all`
+            call = self._queue.get()
+            if call is None:
+                return
             with self._lock:
                 self._waiting_bytes -= len(call.request.params)
             self._work(call)

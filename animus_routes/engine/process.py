@@ -140,7 +140,11 @@ class Process:
         # handler (see `Alarms`).
         renew = go_on()
         connection.flush()  # before the host is waited for
-        while not (renew or connection.ended):
+        # Python 3.11 makes code fast that is called, or jumped back in, several times; the jump of
+        # a `while` with a condition does not count.
+        while True:
+            if renew or connection.ended:
+                return renew
             if calls.pool is not None and calls.crowded:
                 self._wait_for_room()
                 continue
@@ -164,7 +168,9 @@ class Process:
             else:
                 lines = self._last_lines()
             turn.lines = waiting = iter(lines)
-            renew = run(waiting) or (bool(turn.pending) and go_on())
+            renew = run(waiting)
+            if turn.pending_bytes and not renew:
+                renew = go_on()
             if out:
                 writing.acquire()
                 try:
@@ -177,7 +183,6 @@ class Process:
                 finally:
                     writing.release()
                 out.clear()
-        return renew
 
     def _last_lines(self) -> list[bytes]:
         """The host has closed its end, or nothing more is to be read."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from animus_routes.engine.frames import Request
     from animus_routes.engine.ports import Outcome, Route
 
-encode_into: Final = encoder.encode_into
+encode: Final = encoder.encode
 Judge = Callable[["Server", "Route", "Request", BaseException], "bytes | Outcome"]
 IN_PROGRESS: Final = "a request with this id is already in progress"
 STILL_WANTED: Final = frozenset({None, End.INPUT})  # ends, or none, that leave requests to answer
@@ -131,10 +131,9 @@ class Server:
                 if type(result) is route.ready and request_id:
                     failed = unwritten
                     try:
-                        encode_into(Response(request_id, result), out, -1)
+                        out += encode(Response(request_id, result))
                         out += b"\n"
                     except Exception:  # noqa: BLE001 - it mends it, or says what is wrong
-                        del out[mark:]
                         route.answer(request_id, result, out)
                 else:
                     if route.adapt is not None and route.adapts[result.__class__]:

@@ -365,7 +365,7 @@ def modules(folder: Path, file: str, *flags: str) -> set[str]:
     return set(line.split()[1:])
 
 
-BALLAST = "{'typing_extensions', 'platform', 'textwrap'}"
+BALLAST = "{'typing_extensions', 'platform', 'textwrap', 'msgspec.inspect'}"
 
 
 def printed(code: str) -> str:
@@ -396,6 +396,11 @@ schema = msgspec.json.schema(subject.Subject)
 assert schema["$defs"]["Subject"]["description"].startswith("A ")
 seen = getattr(uuid, "platform", platform)  # uuid of Python 3.13 imports it no more
 assert seen.python_version() == platform.python_version()
+assert isinstance(msgspec.inspect.type_info(int), msgspec.inspect.IntType)
+from msgspec import inspect
+assert inspect.type_info(str) == inspect.StrType()
+import msgspec.inspect
+assert inspect.StrType is msgspec.inspect.StrType
 assert uuid.uuid1().version == 1 and textwrap.dedent("  a") == "a"
 print(all(hasattr(module, "__file__") for module in (platform, textwrap, typing_extensions)))
 """
@@ -411,12 +416,18 @@ def test_what_a_program_has_imported_before_is_left_alone() -> None:
     assert "'textwrap'" in printed(code)
 
 
+@pytest.mark.parametrize("switch", ["enable", "disable"])
+def test_the_collector_is_as_it_was_after_msgspec_has_come(switch: str) -> None:
+    code = f"import gc; gc.{switch}(); import animus_routes.structs.subject; print(gc.isenabled())"
+    assert printed(code) == f"{switch == 'enable'}\n"
+
+
 @pytest.mark.parametrize("flags", [[], ["--manifest"]])
 def test_a_struct_plugin_imports_nothing_heavy(folder: Path, flags: list[str]) -> None:
     loaded = modules(folder, "tasks.py", *flags)
     # runpy itself needs importlib.util and the like, but none of these.
     assert loaded & (HEAVY | {"pydantic", "typing_extensions", "json", "subprocess"}) == set()
-    assert loaded & {"platform", "textwrap"} == set()
+    assert loaded & {"platform", "textwrap", "msgspec.inspect"} == set()
     types = {name for name in loaded if name.startswith("animus_routes.structs.")}
     assert types <= {"animus_routes.structs._struct", "animus_routes.structs.subject"}
     assert {name for name in loaded if name.startswith("animus_routes.roles.")} == {
