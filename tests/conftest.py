@@ -1,7 +1,7 @@
 """What holds for every test of the project."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -15,3 +15,12 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if os.environ.get(NO_SKIPS) and report.skipped:
         report.outcome = "failed"
     return report
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_is_left_above(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A project's folder above the tests' own would be that of every test after it."""
+    base = tmp_path_factory.getbasetemp()
+    yield
+    left = [str(place) for above in (base, base.parent) for place in above.glob(".animus")]
+    assert left == []

@@ -365,7 +365,9 @@ def test_a_tail_replays_and_follows_what_anybody_stores(
         assert tailed(plugin, tail(plugin, limit=2), 2) == ["0004", "0005"]
         request = tail(plugin, follow=True, source="daemon", limit=1)
         assert tailed(plugin, request, 1) == ["0005"]
-        with opened(tmp_path / "..", there, table) as other:
+        beside = tmp_path / "another project"
+        beside.mkdir()
+        with opened(beside, there, table) as other:
             store(other, at(0), entry("late", ts="2020-01-31T09:30:00Z"), entry("c", source="cli"))
             store(plugin, at(7))
             assert sorted([*tailed(plugin, request, 2)]) == ["0007", "late"]
