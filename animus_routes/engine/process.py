@@ -128,6 +128,10 @@ class Process:
 
         module.signal, self._unguard = set_first, unguard
 
+    # `Wire.read`, `Wire.write` and `Splitter.feed` inline: for one small request, calls and `with` blocks
+    # are what the framework costs. Nothing is raised in here by a signal's handler (see `Alarms`). And
+    # Python 3.11 makes code fast that is called, or jumped back in, several times: the jump of a `while`
+    # with a condition does not count.
     def _read_all(self, standby: Standby) -> bool:  # noqa: C901, PLR0912
         """Serve until the end; True where what is read next needs context variables of its own."""
         connection, wire, turn = self._connection, self._wire, self._connection.turn
@@ -135,13 +139,8 @@ class Process:
         feed, go_on, run = splitter.feed, server.go_on, server.run_lines
         fd, fd_out, ahead, read, write = wire.fd, wire.fd_out, wire.ahead, os.read, os.write
         reading, writing = wire.reading, wire.lock
-        # `Wire.read`, `Wire.write` and `Splitter.feed` inline: for one small request, calls and
-        # `with` blocks are what the framework costs. Nothing is raised in here by a signal's
-        # handler (see `Alarms`).
         renew = go_on()
         connection.flush()  # before the host is waited for
-        # Python 3.11 makes code fast that is called, or jumped back in, several times; the jump of
-        # a `while` with a condition does not count.
         while True:
             if renew or connection.ended:
                 return renew

@@ -229,6 +229,13 @@ class Typist:
     def sees(self, text: str) -> None:
         assert self._comes(text, BOUND_S), f"{text!r} in {self.seen!r}"
 
+    def is_asked(self) -> None:
+        """The prompt is the last that is there: keys are read by whoever shows it."""
+        deadline = time.monotonic() + BOUND_S
+        while not self.seen.endswith("> "):
+            assert time.monotonic() < deadline, f"a prompt at the end of {self.seen!r}"
+            self._reads()
+
     def interrupts(self) -> None:
         """Press Ctrl-C until there is a prompt: one that comes before readline reads is not seen."""
         presses = 0
@@ -242,9 +249,12 @@ class Typist:
         while text not in self.seen:
             if time.monotonic() > deadline:
                 return False
-            if select.select([self.control], [], [], 0.1)[0]:
-                self.seen += os.read(self.control, 65536).decode()
+            self._reads()
         return True
+
+    def _reads(self) -> None:
+        if select.select([self.control], [], [], 0.1)[0]:
+            self.seen += os.read(self.control, 65536).decode()
 
     def knows(self, method: str, params: str) -> None:
         """An app's own types are known a little later than the rest."""
@@ -302,7 +312,7 @@ def test_a_person_completes_calls_cancels_and_is_remembered(typist: Typist, fold
     typist.sees("typed/say")
     typist.type("\x10\x10\r")  # the line before the last one
     typist.sees("{}")
-    typist.sees("> ")  # before it, the end of a line is not the end of the input
+    typist.is_asked()  # before that, Ctrl-D is not the end of the input
     typist.type("\x04")
     assert typist.ends() == 0
     history = folder / "state" / "animus-routes" / "history"
