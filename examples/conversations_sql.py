@@ -27,7 +27,6 @@ from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
-from uuid import uuid4
 
 from animus_routes import (
     App,
@@ -43,6 +42,7 @@ from animus_routes.structs import plugin as wire
 from animus_routes.timestamps import now, parse
 
 import msgspec
+from uuid import uuid4
 
 URL_NAME: Final = "ANIMUS_CONVERSATIONS_URL"
 LOCK_S: Final = 10.0

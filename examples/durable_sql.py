@@ -23,7 +23,6 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
-from uuid import uuid4
 
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
 from animus_routes.batteries.sql import Database, Layout, Transaction, marks
@@ -31,6 +30,7 @@ from animus_routes.structs import durable_store as wire
 from animus_routes.timestamps import now, rfc3339
 
 import msgspec
+from uuid import uuid4
 
 DEFAULT_TTL_S: Final = 300
 MAX_TTL_S: Final = 10 * 365 * 24 * 3600

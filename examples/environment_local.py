@@ -36,7 +36,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Final, TypeVar
-from uuid import uuid4
 
 from animus_routes import (
     App,
@@ -54,6 +53,7 @@ from animus_routes.timestamps import now, parse
 
 import msgspec
 from msgspec.structs import replace
+from uuid import uuid4
 
 READ_BYTES: Final = 65536
 KEPT_CHARS: Final = 512 * 1024  # of each stream; however JSON writes them, two fit into a frame

@@ -16,7 +16,6 @@ from functools import partial
 from threading import Lock
 from time import time
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar, cast, get_args
-from uuid import UUID, uuid4
 
 from animus_routes import (
     UNSET,
@@ -40,6 +39,7 @@ from animus_routes.structs import subject as wire
 
 import msgspec
 from msgspec import Struct, field
+from uuid import UUID, uuid4
 
 KIND: Final = "linear"
 PAGE: Final = 50

@@ -21,7 +21,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 from animus_routes import App, Context, InvalidRequest, NotFound, RpcError, Unavailable
 from animus_routes.batteries.places import unwritable
@@ -45,6 +44,7 @@ from animus_routes.timestamps import rfc3339
 import httpx
 import msgspec
 from msgspec import Struct
+from uuid import uuid4
 
 OPENAI: Final = "https://api.openai.com/v1"
 CONNECT_S: Final = 10.0

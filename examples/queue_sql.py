@@ -30,7 +30,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
-from uuid import uuid4
 
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
 from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, marks
@@ -39,6 +38,7 @@ from animus_routes.structs.execution import ExecutionFence
 from animus_routes.timestamps import now, parse
 
 import msgspec
+from uuid import uuid4
 
 if TYPE_CHECKING:  # the rules of v2 are imported by the calls that need them
     from animus_routes.batteries.enqueues import Receipt

@@ -50,7 +50,6 @@ from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
-from uuid import uuid4
 
 from animus_routes import App, Context, Env, InvalidRequest, RpcError, Timeout, Unavailable
 from animus_routes.batteries import children
@@ -63,6 +62,7 @@ from animus_routes.structs.config import PhaseOwner, WorkflowPublicationConfig
 from animus_routes.timestamps import now
 
 import msgspec
+from uuid import uuid4
 
 T = TypeVar("T")
 TAIL_BYTES: Final = 16 * 1024

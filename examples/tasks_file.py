@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Annotated, Final
-from uuid import uuid4
 
 from animus_routes import App, Context, Depends, Env, NotFound, Unavailable
 from animus_routes.batteries.paging import paginate
@@ -23,6 +22,7 @@ from animus_routes.structs import subject as wire
 from animus_routes.timestamps import now
 
 import msgspec
+from uuid import uuid4
 
 Tasks = dict[str, wire.Subject]
 WAIT_S: Final = 10.0  # for another process that changes the file
