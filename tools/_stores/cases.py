@@ -33,15 +33,19 @@ class Case:
         return self.params(number)
 
 
+KINDS: Final = 5
+
+
 def dispatch(subject: str) -> dict[str, Any]:
     task = {"kind": "animus.task", "id": subject}
     return {"subject": task, "workflow_ref": "w", "trigger_source": "t", "requested_at": AT}
 
 
 def entry(of: int) -> Params:
+    """Entries of one of so many kinds of calls, none of which changes those of another."""
     # Numbers that are 2, 3, 5, 7, 9 modulo 10 and no multiple of 4: pending, in the large queue, none of the few.
     spots = [n for n in range(3 * FEW, 1000) if n % 4 and n % 10 != 1]
-    return lambda number: {"entry_id": f"e{spots[of * 70 + number]:06}"}
+    return lambda number: {"entry_id": f"e{spots[number * KINDS + of]:06}"}
 
 
 def few(of: int, **more: Any) -> Params:
