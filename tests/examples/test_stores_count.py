@@ -127,9 +127,9 @@ def counted(
 ) -> dict[str, int]:
     """The work of each statement of a call: medians of some calls, after one that opens the store."""
     # Reached in both. That one call in 32 sums counters up, at most 1,000, is for the clock to decide.
-    for bound, reached in (("PROBED", 100), ("FOLD_EVERY", 2**62)):
-        if hasattr(example(case.example), bound):
-            monkeypatch.setattr(example(case.example), bound, reached)
+    for limit, reached in (("PROBED", 100), ("FOLD_EVERY", 2**62)):
+        if hasattr(example(case.example), limit):
+            monkeypatch.setattr(example(case.example), limit, reached)
     monkeypatch.chdir(place.project)
     for name in [name for name in os.environ if name.startswith("ANIMUS_")]:
         monkeypatch.delenv(name)
