@@ -252,17 +252,8 @@ class Matches(NamedTuple):
         last = Place(until, -1) if until is not None and until < last.moment else last
         binds = {**self.binds, **start._asdict(), "end": end}
         binds |= {"until_moment": last.moment, "until_seq": last.seq}
-        leads: list[tuple[int, str, str, list[Any]]] = []
-        for name, values in self.leads(db):
-            each = (self.probe(db, own(name), {**binds, "lead": value}) for value in values)
-            leads.append((sum(each), name, own(name), values))
-        if self.binds["text"] is not None:
-            number = self.probe(db, MATCHED, binds)
-            if number < PROBED:
-                leads.append((number, "text", "", [None]))
-        # Last: where several are common, an index that has the matches alone is better.
-        leads.append((self.probe(db, f"entries WHERE {SPAN}", binds), "", "", [None]))
-        _, name, lead, values = min(leads, key=lambda found: found[0])
+        name, values = self.rarest(db, binds)
+        lead = own(name) if name else ""
         if self.binds["text"] is not None and name != "text":
             # Common words are soon met among what is asked for in the first place ...
             met = self.ordered(db, lead, values, binds, newest_first=newest_first)
@@ -304,10 +295,32 @@ class Matches(NamedTuple):
             if len(targets) <= MOST_LEADS:
                 yield "target", targets
 
+    def rarest(self, db: sqlite3.Connection, binds: dict[str, Any]) -> tuple[str, list[Any]]:
+        """The condition that the fewest entries fulfil, none if that is the span of time itself.
+
+        Each is counted only as far as the rarest before it. Where several are common, an index that has
+        the matches alone is better than the span.
+        """
+        found: tuple[str, list[Any]] | None = None
+        most = PROBED
+        for name, values in self.leads(db):
+            number = 0
+            for value in values:
+                number += self.probe(db, own(name), {**binds, "lead": value}, most - number)
+            if found is None or number < most:
+                found, most = (name, values), number
+        if self.binds["text"] is not None:
+            number = self.probe(db, MATCHED, binds, most)
+            if number < most:
+                found, most = ("text", [None]), number
+        if found is None or self.probe(db, f"entries WHERE {SPAN}", binds, most) < most:
+            return "", [None]
+        return found
+
     @staticmethod
-    def probe(db: sqlite3.Connection, some: str, binds: dict[str, Any]) -> int:
-        sql = f"SELECT count(*) FROM (SELECT 1 FROM {some} LIMIT {PROBED})"
-        return int(db.execute(sql, binds).fetchone()[0])
+    def probe(db: sqlite3.Connection, some: str, binds: dict[str, Any], most: int) -> int:
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {some} LIMIT :most)"
+        return int(db.execute(sql, {**binds, "most": most}).fetchone()[0])
 
 
 def having_words(rows: Iterator[Row], text: str) -> Generator[Row, None, Row | None]:

@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -173,6 +174,17 @@ def test_a_call_does_as_much_on_a_store_of_ten_times_the_rows(
     assert many[ALL] > 0
     bounds = {statement: few.get(statement, 0) * RATIO + CONSTANT[kind] for statement in many}
     assert {one: (few.get(one), n) for one, n in many.items() if n > bounds[one]} == {}
+
+
+def test_several_values_are_weighed_no_further_than_one(
+    places: Places, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pattern that many targets match: all of them are counted together, up to the same number."""
+    asked = {case.title: case for case in CASES if case.example == "logs_sqlite"}["glob of many"]
+    one = replace(asked, params=lambda _: {"target_glob": "app.many.x0", "limit": 10})
+    place = store(places, "logs_sqlite", "sqlite", ROWS[1])
+    alone, all_of_them = (counted(case, place, work, monkeypatch)[ALL] for case in (one, asked))
+    assert all_of_them <= alone * RATIO + CONSTANT["sqlite"]
 
 
 @pytest.mark.parametrize("name", sorted({case.example for case in CASES}))
