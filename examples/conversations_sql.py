@@ -25,7 +25,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC
-from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 from animus_routes import (
@@ -442,9 +441,10 @@ class Shelf(NamedTuple):
 
 
 def lifespan(ctx: Context) -> Iterator[Database]:
-    file = Path(ctx.project_root, ".animus", "conversations.sqlite3")
-    place = os.environ.get(URL_NAME) or file
-    database = Database(place, LAYOUT, variable=URL_NAME, wait_s=LOCK_S)
+    file = os.path.join(ctx.project_root, ".animus", "conversations.sqlite3")
+    database = Database(
+        os.environ.get(URL_NAME), LAYOUT, file=file, variable=URL_NAME, wait_s=LOCK_S
+    )
     yield database
     database.close()
 

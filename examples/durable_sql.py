@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import groupby
-from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
@@ -327,14 +326,16 @@ def output_of(step: Step) -> Any:
 
 
 def lifespan(ctx: Context) -> Iterator[Store]:
-    root = Path(ctx.project_root)
+    root = ctx.project_root
     url = os.environ.get("ANIMUS_DURABLE_URL")
     # The file is the project's own: its store keeps its name when the folder is renamed.
-    name = os.environ.get("ANIMUS_DURABLE_NAME") or (root.name if url else "")
-    if not root.is_dir():
+    name = os.environ.get("ANIMUS_DURABLE_NAME") or (
+        os.path.basename(os.path.abspath(root)) if url else ""
+    )
+    if not os.path.isdir(root):
         raise RpcError(BINDING_MISMATCH, f"the project root '{root}' is not a directory here")
-    place = url or root / ".animus" / "durable.sqlite3"
-    database = Database(place, LAYOUT, variable="ANIMUS_DURABLE_URL", wait_s=LOCK_S)
+    file = os.path.join(root, ".animus", "durable.sqlite3")
+    database = Database(url, LAYOUT, file=file, variable="ANIMUS_DURABLE_URL", wait_s=LOCK_S)
     yield Store(database, name)
     database.close()
 

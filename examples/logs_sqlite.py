@@ -122,7 +122,6 @@ CONDITIONS: Final = {
     "target": "target REGEXP :target",
 }
 WORDS: Final = f"EXISTS (SELECT 1 FROM {MATCHED} AND rowid = entries.seq)"
-WITH_WORDS: Final = f"entries WHERE seq IN (SELECT rowid FROM {MATCHED})"
 # A few entries are indexed anew to find out which have some words: to look each of them up in the index
 # of all would cost the more, the more entries have the words.
 FEW: Final = "CREATE VIRTUAL TABLE words USING fts5 (target, message, fields, content = '')"
@@ -132,6 +131,9 @@ COLUMNS: Final = "seq, instant, size, id, ts, level, source, source_name, target
 # The parts put together here are constants of this file; values are always bound.
 # Hosts ask once, for the newest so many: a page holds those, and the next one what is before them.
 SPAN: Final = "(instant, seq) > (:moment, :seq) AND (instant, seq) < (:until_moment, :until_seq) AND seq <= :end"
+BY_TIME: Final = f"entries INDEXED BY entries_by_moment WHERE {SPAN}"
+BY: Final = f"entries INDEXED BY entries_by_{{0}} WHERE {{0}} = :lead AND {SPAN}"
+BY_WORDS: Final = f"entries WHERE seq IN (SELECT rowid FROM {MATCHED}) AND {SPAN}"
 NEWS: Final = (
     f"SELECT {COLUMNS} FROM entries WHERE seq > :seq AND seq <= :end AND {{}} ORDER BY seq"
 )
@@ -252,9 +254,8 @@ class Matches(NamedTuple):
         last = Place(until, -1) if until is not None and until < last.moment else last
         binds = {**self.binds, **start._asdict(), "end": end}
         binds |= {"until_moment": last.moment, "until_seq": last.seq}
-        name, values = self.rarest(db, binds)
-        lead = own(name) if name else ""
-        if self.binds["text"] is not None and name != "text":
+        lead, values = self.rarest(db, binds)
+        if self.binds["text"] is not None and lead != BY_WORDS:
             # Common words are soon met among what is asked for in the first place ...
             met = self.ordered(db, lead, values, binds, newest_first=newest_first)
             left = yield from having_words(islice(met, MOST_MET), self.binds["text"])
@@ -263,8 +264,7 @@ class Matches(NamedTuple):
             # ... or they are looked for.
             edge = ("until_moment", "until_seq") if newest_first else ("moment", "seq")
             binds |= zip(edge, (left[1], left[0]), strict=True)
-            name, values = "text", [None]
-        lead = f"{WITH_WORDS} AND {SPAN}" if name == "text" else lead
+            lead, values = BY_WORDS, [None]
         yield from self.ordered(db, lead, values, binds, newest_first=newest_first)
 
     def ordered(
@@ -278,44 +278,37 @@ class Matches(NamedTuple):
     ) -> Iterator[Row]:
         """What is found by one condition and fulfils the others, its words left aside."""
         way = "DESC" if newest_first else "ASC"
-        table = lead or f"entries INDEXED BY entries_by_moment WHERE {SPAN}"
-        sql = f"SELECT {COLUMNS} FROM {table} AND {self.where} ORDER BY instant {way}, seq {way}"
+        sql = f"SELECT {COLUMNS} FROM {lead} AND {self.where} ORDER BY instant {way}, seq {way}"
         found = [db.execute(sql, {**binds, "lead": value}) for value in values]
         return merge(*found, key=itemgetter(1, 0), reverse=newest_first)
 
     def leads(self, db: sqlite3.Connection) -> Iterator[tuple[str, list[Any]]]:
-        """The conditions that an index knows: a column, and the values that it may have."""
+        """The conditions that an index knows: entries, and the values of `:lead`."""
         for column in ("source", "source_name"):
             if self.binds[column] is not None:
-                yield column, [self.binds[column]]
+                yield BY.format(column), [self.binds[column]]
         if self.binds["min_level"] is not None:
-            yield "level", [*range(self.binds["min_level"], len(LEVELS))]
+            yield BY.format("level"), [*range(self.binds["min_level"], len(LEVELS))]
         if self.binds["target"] is not None:
             targets = [*islice(matching_targets(db, self.binds["target"]), MOST_LEADS + 1)]
             if len(targets) <= MOST_LEADS:
-                yield "target", targets
+                yield BY.format("target"), targets
 
     def rarest(self, db: sqlite3.Connection, binds: dict[str, Any]) -> tuple[str, list[Any]]:
-        """The condition that the fewest entries fulfil, none if that is the span of time itself.
-
-        Each is counted only as far as the rarest before it. Where several are common, an index that has
-        the matches alone is better than the span.
-        """
-        found: tuple[str, list[Any]] | None = None
-        most = PROBED
-        for name, values in self.leads(db):
+        """Entries by the condition that the fewest fulfil, each counted as far as the one before it."""
+        lead, of, most = "", [None], PROBED
+        for some, values in self.leads(db):
             number = 0
             for value in values:
-                number += self.probe(db, own(name), {**binds, "lead": value}, most - number)
-            if found is None or number < most:
-                found, most = (name, values), number
-        if self.binds["text"] is not None:
-            number = self.probe(db, MATCHED, binds, most)
-            if number < most:
-                found, most = ("text", [None]), number
-        if found is None or self.probe(db, f"entries WHERE {SPAN}", binds, most) < most:
-            return "", [None]
-        return found
+                number += self.probe(db, some, {**binds, "lead": value}, most - number)
+            if not lead or number < most:
+                lead, of, most = some, values, number
+        if self.binds["text"] is not None and (n := self.probe(db, MATCHED, binds, most)) < most:
+            lead, of, most = BY_WORDS, [None], n
+        # Last: where several are common, an index that has the matches alone is better.
+        if not lead or self.probe(db, BY_TIME, binds, most) < most:
+            lead, of = BY_TIME, [None]
+        return lead, of
 
     @staticmethod
     def probe(db: sqlite3.Connection, some: str, binds: dict[str, Any], most: int) -> int:
@@ -339,10 +332,6 @@ def having_words(rows: Iterator[Row], text: str) -> Generator[Row, None, Row | N
             number += len(some)
             last = some[-1]
     return last if number == MOST_MET else None
-
-
-def own(column: str) -> str:
-    return f"entries INDEXED BY entries_by_{column} WHERE {column} = :lead AND {SPAN}"
 
 
 def matching_targets(db: sqlite3.Connection, pattern: str) -> Iterator[str]:
@@ -473,9 +462,8 @@ def kept_days() -> float | None:
 
 
 def lifespan(ctx: Context) -> Iterator[Store]:
-    root = Path(ctx.project_root)
-    path = Path(os.environ.get("ANIMUS_LOGS_DB") or root / ".animus" / "logs.sqlite3")
-    store = Store(path, kept_days())
+    given = os.environ.get("ANIMUS_LOGS_DB") or f"{ctx.project_root}/.animus/logs.sqlite3"
+    store = Store(Path(given), kept_days())
     yield store
     store.database.close()
 

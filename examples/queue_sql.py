@@ -28,7 +28,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
@@ -700,13 +699,15 @@ def remove(turn: Turn, entry: Entry | None, ended: str) -> wire.QueueMutationRes
 
 
 def lifespan(ctx: Context) -> Iterator[Queue]:
-    root, url = Path(ctx.project_root), os.environ.get("ANIMUS_QUEUE_URL")
+    root, url = ctx.project_root, os.environ.get("ANIMUS_QUEUE_URL")
     # The file is the project's own: its queue keeps its name when the folder is renamed.
-    name = os.environ.get("ANIMUS_QUEUE_NAME") or (root.name if url else "")
-    if not root.is_dir():
+    name = os.environ.get("ANIMUS_QUEUE_NAME") or (
+        os.path.basename(os.path.abspath(root)) if url else ""
+    )
+    if not os.path.isdir(root):
         raise RpcError(BINDING_MISMATCH, f"the project root '{root}' is not a directory here")
-    place = url or root / ".animus" / "queue.sqlite3"
-    database = Database(place, LAYOUT, variable="ANIMUS_QUEUE_URL", wait_s=LOCK_S)
+    file = os.path.join(root, ".animus", "queue.sqlite3")
+    database = Database(url, LAYOUT, file=file, variable="ANIMUS_QUEUE_URL", wait_s=LOCK_S)
     yield Queue(database, name)
     database.close()
 

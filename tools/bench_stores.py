@@ -7,7 +7,7 @@ Four parts: `flat`, every method on a small and on a large store; `cold`, from t
 to its first answer; `deletes`, what others wait for while much is deleted; `processes`, one and four
 of them on one store. A figure that misses its
 bound is measured twice more, and the middle one of three counts. PostgreSQL is a server of this
-program's own, with a local socket.
+program's own, with a local socket. The tables in short, at the end, are those of docs/benchmarks.md.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from typing import Any, Final
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / name) for name in ("tests", "tools")]
 
+from _stores import summary
 from _stores.cold import cold
 from _stores.deletes import deletes
 from _stores.flat import flat
@@ -65,6 +66,9 @@ def main() -> int:
     if options.json:
         about = {"python": platform.python_version(), "rows": list(options.rows)}
         options.json.write_text(json.dumps({**about, **found}, indent=1) + "\n", "utf-8")
+    print("## In short\n")
+    for part, rows in found.items():
+        print(summary.PARTS[part](rows), end="\n\n")
     missed = [row for rows in found.values() for row in rows if row["met"] == "**MISSED**"]
     print(f"{len(missed)} of {sum(map(len, found.values()))} figures missed a bound")
     return bool(missed)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from animus_routes.batteries._transactions import Busy, Layout, Row, Transaction, Unreachable
@@ -42,6 +41,8 @@ class Database:
         place: `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://...`, whose folder
             or server has to exist; or the path of an SQLite file, whose folder is made with it.
         layout: The tables in it.
+        file: The path of the SQLite file that is used if `place` is None or empty, as a text: a start
+            without `pathlib` is 5 ms shorter.
         variable: Where the place is from, for what is said of a URL of another kind.
         wait_s: How long a transaction waits for its turn, in seconds.
         wal: Give an SQLite file that is made or migrated a write-ahead log, where it can have one.
@@ -56,9 +57,10 @@ class Database:
 
     def __init__(
         self,
-        place: str | Path,
+        place: str | os.PathLike[str] | None,
         layout: Layout,
         *,
+        file: str | None = None,
         variable: str = "the database's URL",
         wait_s: float = 10.0,
         wal: bool = False,
@@ -74,14 +76,12 @@ class Database:
         self._inode: int | None = None
         self._own: sqlite3.Connection | None = None
         self._stale = False
-        self._makes_folder = isinstance(place, Path)
-        parts = ("sqlite", "", f"/{place}") if isinstance(place, Path) else place.partition("://")
+        place = place or file or ""
+        self._makes_folder = place is file or not isinstance(place, str)
+        parts = ("sqlite", "", f"/{place}") if self._makes_folder else str(place).partition("://")
         self._dialect = parts[0].partition("+")[0]  # the driver is ours to choose
         self._rest = parts[2]
-
-    @property
-    def _file(self) -> Path | None:
-        return Path(self._rest[1:]) if self._dialect == "sqlite" else None
+        self._file = (self._rest[1:] or os.curdir) if self._dialect == "sqlite" else None
 
     def _link(self, wait_s: float) -> Link:
         """A connection that is not made yet."""
@@ -149,17 +149,18 @@ class Database:
         """
         if self._inode is not None and self._file is not None:
             try:
-                replaced = self._file.stat().st_ino != self._inode
+                replaced = os.stat(self._file).st_ino != self._inode
             except OSError as problem:
                 raise Unreachable(f"{self._file}: {problem}") from problem
             if replaced:
                 raise Unreachable(f"{self._file} has been replaced by another file")
         elif self._file is not None and not os.path.lexists(self._file):
-            from animus_routes.batteries.places import unwritable
+            from animus_routes.batteries.places import folder_of, unwritable
 
-            if self._makes_folder or self._file.parent.is_dir():
+            folder = folder_of(self._file)
+            if self._makes_folder or os.path.isdir(folder):
                 return unwritable(self._file)
-            return f"{self._file} cannot be made: {self._file.parent} is no folder to write into"
+            return f"{self._file} cannot be made: {folder} is no folder to write into"
         link, until = self._link(CHECK_S), time.monotonic() + CHECK_S
         try:
             link.begin(until, reads=True)
@@ -237,7 +238,7 @@ class Database:
             if self._wal:
                 link.log_ahead()
             link.begin(until, reads=reads)
-        self._inode = None if self._file is None else self._file.stat().st_ino
+        self._inode = None if self._file is None else os.stat(self._file).st_ino
         self._ready = True
 
 

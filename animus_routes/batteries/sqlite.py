@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import contextmanager
@@ -11,11 +12,13 @@ from animus_routes.batteries.places import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
-    from pathlib import Path
 
 LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 NOT_WRITABLE: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 NO_VALUE: Final = (OverflowError, UnicodeEncodeError)  # what the database has no type for
+ESCAPED: Final = str.maketrans(
+    {"%": "%25", "?": "%3f", "#": "%23"}
+)  # what means something in a URI
 # SQLite quotes a damaged schema in what it says, and `sqlite3` fails to read that.
 GARBLED: Final = "the database is damaged, and its words are no text"
 
@@ -80,6 +83,13 @@ def code(problem: Exception) -> int:
     return getattr(problem, "sqlite_errorcode", 0) & 0xFF
 
 
+class Immutable(sqlite3.Connection):
+    """Closed when nobody has it any more: another one takes its place while rows of it are still read."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class SQLite:
     """One connection, which is made by its first transaction, with the folder if that is to be made.
 
@@ -95,7 +105,7 @@ class SQLite:
 
     def __init__(
         self,
-        path: Path,
+        path: str,
         prepare: Callable[[sqlite3.Connection], None] | None,
         wait_s: float,
         *,
@@ -109,9 +119,10 @@ class SQLite:
         self.immutable = False
 
     def open(self, options: str = "") -> sqlite3.Connection:
-        place = f"{self.path.absolute().as_uri()}?{options}" if options else self.path
-        db = sqlite3.connect(
-            place, timeout=0, isolation_level=None, check_same_thread=False, uri=bool(options)
+        place = f"file:{self.path.translate(ESCAPED)}?{options}" if options else self.path
+        way: dict[str, Any] = {"factory": Immutable, "uri": True} if options else {}
+        db: sqlite3.Connection = sqlite3.connect(
+            place, timeout=0, isolation_level=None, check_same_thread=False, **way
         )
         try:
             if self.prepare is not None:  # many a PRAGMA reads the file
@@ -139,13 +150,12 @@ class SQLite:
             self.patiently("BEGIN", until)
             self.patiently("SELECT 1 FROM sqlite_schema LIMIT 1", until)  # now it sees one moment
         except sqlite3.OperationalError as problem:
-            if code(problem) not in NOT_WRITABLE or not self.path.exists():
+            if code(problem) not in NOT_WRITABLE or not os.path.exists(self.path):
                 raise
             for suffix in ("-wal", "-journal"):  # of changes that were made, or not made to the end
-                if (beside := self.path.with_name(f"{self.path.name}{suffix}")).exists():
-                    text = (
-                        f"{self.path} can only be read where {beside.name} beside it may be written"
-                    )
+                if os.path.exists(beside := f"{self.path}{suffix}"):
+                    name = os.path.basename(beside)
+                    text = f"{self.path} can only be read where {name} beside it may be written"
                     raise sqlite3.OperationalError(text) from problem
             # A log that nobody has, in a folder that cannot be written: nothing changes it here, and
             # whoever may write it elsewhere is not seen, so that it serves this transaction alone.

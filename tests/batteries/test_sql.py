@@ -417,7 +417,7 @@ def read_as_nobody(place: str) -> str:
 
 @pytest.mark.parametrize("wal", [False, True])
 def test_a_store_in_a_read_only_folder_is_read(tmp_path: Path, wal: bool) -> None:
-    folder = tmp_path / "folder"
+    folder = tmp_path / "100%25 odd?mode=rw#"  # of what a URI gives a meaning to
     folder.mkdir()
     with opened(folder / "notes.sqlite3", wal=wal) as notes:
         write(notes, 1)

@@ -172,10 +172,18 @@ def served(example: str) -> TestClient:
     return TestClient(example_app(example), init_extensions=bound)
 
 
+def asked(client: TestClient, method: str, params: Any) -> None:
+    if not method.endswith("/watch"):
+        client.call(method, params)
+        return
+    with client.stream(method, params) as events:  # acknowledged before, if its store takes time
+        next(events)
+
+
 def refusal(example: str, call: Call) -> RpcError:
     """What a caller is told, which is a named error."""
     with served(example) as client, pytest.raises(RpcError) as caught:
-        client.call(*call)
+        asked(client, *call)
     assert not isinstance(caught.value.data, dict) or "error_id" not in caught.value.data
     return caught.value
 
