@@ -44,11 +44,11 @@ def cold(rows: list[Row]) -> str:
 def deletes(rows: list[Row]) -> str:
     found = []
     for row in rows:
-        longest = (f"{row[f'longest {when} ms']:.0f}" for when in ("alone", "beside"))
+        longest = (f"{row[f'longest {when} ms']:.0f}" for when in ("without", "beside"))
         store = f"{row['store']}, {row['database']}"
         found.append([store, f"{row['delete s']:.1f}", row["who waits"], *longest, row["met"]])
     named = "delete of 100,000 rows (journal, memory: of half)"
-    head = f"{named}|s |who waits|longest alone, ms |longest beside, ms |<= 50 ms longer"
+    head = f"{named}|s |who waits|longest without, ms |longest beside, ms |<= 50 ms longer"
     return table(head, found)
 
 
