@@ -24,7 +24,7 @@ AGAIN: Final = 2
 def flat(places: Places, options: argparse.Namespace) -> list[dict[str, Any]]:
     wanted = [case for case in CASES if options.only in f"{case.example} {case.title}"]
     found: list[dict[str, Any]] = []
-    with one_core():
+    with one_core(places.server):
         for example in dict.fromkeys(case.example for case in wanted):
             for kind in places.kinds(example):
                 cases = [case for case in wanted if case.example == example]
@@ -33,8 +33,8 @@ def flat(places: Places, options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def one_core() -> Iterator[None]:
-    """Run this process, and what it starts, on one core, where the system can do that.
+def one_core(server: str | None) -> Iterator[None]:
+    """Run this process, a database server, and what they start on one core, where the system can do that.
 
     A core that sleeps takes longer to wake than many a call takes, and which of two plugins meets one is
     decided by the system's scheduler, for minutes on end.
@@ -42,12 +42,25 @@ def one_core() -> Iterator[None]:
     if sys.platform != "linux":
         yield
         return
+    pids = [0] if server is None else [0, postmaster(server)]
     cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(cores)})
+    for pid in pids:
+        os.sched_setaffinity(pid, {max(cores)})
     try:
         yield
     finally:
-        os.sched_setaffinity(0, cores)
+        for pid in pids:
+            os.sched_setaffinity(pid, cores)
+
+
+def postmaster(server: str) -> int:
+    """The process that starts another one for each connection."""
+    import psycopg
+
+    with psycopg.connect(server) as db:
+        row = db.execute("SELECT pg_read_file('postmaster.pid')").fetchone()
+    assert row is not None
+    return int(row[0].split()[0])
 
 
 def measured(
