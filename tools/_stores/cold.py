@@ -6,6 +6,7 @@ import time
 from statistics import median
 from typing import Any, Final
 
+from _stores.cores import one_core
 from _stores.filling import EXAMPLES
 from _stores.places import ENVIRONMENT, Place, Places
 from animus_routes.host import Plugin
@@ -31,9 +32,10 @@ def cold(places: Places, options: argparse.Namespace) -> list[dict[str, Any]]:
                 if kind == "sqlite":
                     asked[f"{example} sqlite, wal"] = (with_log(places, store), method, params)
     times: dict[str, list[float]] = {name: [] for name in asked}
-    for _ in range(ROUNDS + 1):
-        for name, (place, method, params) in asked.items():
-            times[name].append(first_answer(place, method, params))
+    with one_core(None):
+        for _ in range(ROUNDS + 1):
+            for name, (place, method, params) in asked.items():
+                times[name].append(first_answer(place, method, params))
     hello_ms = median(times["hello"][1:])
     found = []
     for name, measured in times.items():

@@ -1,15 +1,13 @@
 """Does a call cost the same on a small and on a large store?"""
 
 import argparse
-import os
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from statistics import median
 from typing import Any, Final
 
 from _stores.cases import CASES, Case
+from _stores.cores import one_core
 from _stores.places import Place, Places
 from animus_routes import RpcError
 from animus_routes.host import Plugin
@@ -30,37 +28,6 @@ def flat(places: Places, options: argparse.Namespace) -> list[dict[str, Any]]:
                 cases = [case for case in wanted if case.example == example]
                 found += measured(places, kind, cases, options.rows)
     return found
-
-
-@contextmanager
-def one_core(server: str | None) -> Iterator[None]:
-    """Run this process, a database server, and what they start on one core, where the system can do that.
-
-    A core that sleeps takes longer to wake than many a call takes, and which of two plugins meets one is
-    decided by the system's scheduler, for minutes on end.
-    """
-    if sys.platform != "linux":
-        yield
-        return
-    pids = [0] if server is None else [0, postmaster(server)]
-    cores = os.sched_getaffinity(0)
-    for pid in pids:
-        os.sched_setaffinity(pid, {max(cores)})
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.sched_setaffinity(pid, cores)
-
-
-def postmaster(server: str) -> int:
-    """The process that starts another one for each connection."""
-    import psycopg
-
-    with psycopg.connect(server) as db:
-        row = db.execute("SELECT pg_read_file('postmaster.pid')").fetchone()
-    assert row is not None
-    return int(row[0].split()[0])
 
 
 def measured(
