@@ -76,11 +76,11 @@ class Database:
         self._inode: int | None = None
         self._own: sqlite3.Connection | None = None
         self._stale = False
-        place = place or file or ""
-        self._makes_folder = place is file or not isinstance(place, str)
-        parts = ("sqlite", "", f"/{place}") if self._makes_folder else str(place).partition("://")
-        self._dialect = parts[0].partition("+")[0]  # the driver is ours to choose
-        self._rest = parts[2]
+        path = place if isinstance(place, os.PathLike) else None if place else file
+        self._makes_folder = path is not None
+        url = f"sqlite:///{path}" if path is not None else f"{place or ''}"
+        dialect, _, self._rest = url.partition("://")
+        self._dialect = dialect.partition("+")[0]  # the driver is ours to choose
         self._file = (self._rest[1:] or os.curdir) if self._dialect == "sqlite" else None
 
     def _link(self, wait_s: float) -> Link:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, structs
@@ -9,7 +10,6 @@ from msgspec import Struct, structs
 from animus_routes.engine.frames import HEAD, RESULT, TAIL, Response, id_bytes
 from animus_routes.roles import SEVERAL, StreamRow
 from animus_routes.values import codecs
-from animus_routes.values.codecs import encode_into
 from animus_routes.values.hints import WRITTEN_WELL, is_generated, is_model, is_pydantic, members
 
 if TYPE_CHECKING:
@@ -43,13 +43,8 @@ ANYTHING: Final = Classes(object)
 def answer_any(request_id: int | Raw, result: Any, out: bytearray) -> None:
     """Append an answer whose result msgspec writes, pydantic objects inside it included."""
     if WRITTEN_WELL[result.__class__]:
-        mark = len(out)
-        try:
-            encode_into(Response(request_id, result), out, -1)
-        except Exception:  # noqa: BLE001 - what follows mends it, or says what is wrong
-            del out[mark:]
-        else:
-            out += b"\n"
+        with suppress(Exception):  # what follows mends it, or says what is wrong
+            out += codecs.encode_ready(Response(request_id, result)) + b"\n"
             return
     out += b"".join((HEAD, id_bytes(request_id), RESULT, codecs.encode(result), TAIL))
 

@@ -339,7 +339,6 @@ def _plain_hook(value: Any) -> Any:
 
 encoder: Final = msgspec.json.Encoder(enc_hook=_hook)
 encode_ready: Final = encoder.encode
-encode_into: Final = encoder.encode_into
 
 
 def encode(value: Any) -> bytes:

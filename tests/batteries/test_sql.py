@@ -478,12 +478,29 @@ def test_a_journal_of_a_change_that_was_not_made_to_the_end_is_refused_in_words(
 # ---- URLs and drivers ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", ["mysql://server/x", "notes.sqlite3", "oracle+driver://x"])
+@pytest.mark.parametrize("url", ["mysql://server/x", "notes.sqlite3", "oracle+driver://x", ""])
 def test_another_kind_of_database_is_refused(url: str) -> None:
     database = Database(url, NOTES)
     for use in (database.check, database.read().__enter__, database.write().__enter__):
         with pytest.raises(Unreachable, match="not supported: take sqlite: or postgresql:"):
             use()
+
+
+@pytest.mark.parametrize("url", [None, ""])
+def test_a_file_stands_in_for_a_url_that_is_missing(tmp_path: Path, url: str | None) -> None:
+    file = tmp_path / "made" / "with it" / "notes.sqlite3"
+    with closing(Database(url, NOTES, file=str(file))) as notes:
+        assert (notes.check(), file.parent.exists()) == (None, False)
+        assert texts(notes) == ["built"]
+        assert file.exists()
+
+
+def test_a_url_comes_before_a_file(tmp_path: Path) -> None:
+    other = tmp_path / "other.sqlite3"
+    url = f"sqlite:///{tmp_path / 'notes.sqlite3'}"
+    with closing(Database(url, NOTES, file=str(other))) as notes:
+        assert texts(notes) == ["built"]
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.sqlite3"]
 
 
 def test_a_url_may_name_a_driver_and_a_relative_file(
