@@ -75,6 +75,7 @@ _decode_id: Final = msgspec.json.Decoder(_Identified).decode
 decode_plain: Final = msgspec.json.Decoder(Request).decode
 encoder: Final = msgspec.json.Encoder()
 _whole: Final = msgspec.json.Decoder(Raw).decode
+NO_JSON: Final = "the frame is not JSON"
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -169,14 +170,9 @@ def refusal(line: bytes) -> tuple[bytes, str] | None:
         return None
     try:
         value: object = msgspec.json.decode(line)
-    except (UnicodeDecodeError, RecursionError) as error:
-        deep = isinstance(error, RecursionError)
-        text = "the frame is nested too deeply" if deep else "the frame is not UTF-8"
-        return error_frame(scanned_id(line), PARSE_ERROR, text), f"{text}: {_excerpt(line)}"
-    except msgspec.DecodeError:
-        half = _halved(line)
-        text = "the frame has half of a surrogate pair" if half else "the frame is not JSON"
-        shown = scanned_id(line) if half else NULL_ID
+    except UNREADABLE as error:
+        text = _flaw(line, error)
+        shown = NULL_ID if text == NO_JSON else scanned_id(line)
         return error_frame(shown, PARSE_ERROR, text), f"{text}: {_excerpt(line)}"
     fault = _fault(value)
     if fault is None:
@@ -184,17 +180,29 @@ def refusal(line: bytes) -> tuple[bytes, str] | None:
     return error_frame(readable_id(line), INVALID_REQUEST, fault), f"{fault}: {_excerpt(line)}"
 
 
-def _halved(line: bytes) -> bool:
-    r"""Is it JSON but for an escape such as `\ud800`, which stands for half a character?"""
-    if b"\\u" not in line:
-        return False
+def _flaw(line: bytes, error: Exception) -> str:
+    r"""What keeps a line from being read.
+
+    If it would be JSON but for its text, for bytes that are not UTF-8 or an escape such as `\ud800`,
+    which stands for half a character, it shows its id. What decoders say differs with their release.
+    """
+    if isinstance(error, RecursionError):
+        return "the frame is nested too deeply"
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        flaw = "the frame is not UTF-8"
+    else:
+        flaw = "the frame has half of a surrogate pair"
+        if b"\\u" not in line:
+            return NO_JSON
     import json
 
     try:
-        json.loads(line, parse_constant=_refuse)
+        json.loads(line.decode(errors="replace"), parse_constant=_refuse)
     except (ValueError, RecursionError):
-        return False
-    return True
+        return NO_JSON
+    return flaw
 
 
 def _refuse(constant: str) -> None:
