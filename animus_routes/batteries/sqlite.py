@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 NOT_WRITABLE: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 NO_VALUE: Final = (OverflowError, UnicodeEncodeError)  # what the database has no type for
-ESCAPED: Final = str.maketrans(
-    {"%": "%25", "?": "%3f", "#": "%23"}
-)  # what means something in a URI
+# What means something in a URI.
+ESCAPED: Final = str.maketrans({"%": "%25", "?": "%3f", "#": "%23"})
 # SQLite quotes a damaged schema in what it says, and `sqlite3` fails to read that.
 GARBLED: Final = "the database is damaged, and its words are no text"
 

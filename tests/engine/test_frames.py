@@ -70,7 +70,7 @@ def test_an_id_that_cannot_go_back_is_refused_with_null(plugin: Plugin, request_
     "line",
     [b"{", b"garbage", b"{}{}", b'{"id":5,"method":"x/echo"} x', b"NaN", b"\xff", b"\x00",
      b'{"id":NaN,"method":"x/echo"}', b"'", b'{"id":5,"method":"x/echo",}', b"(a line over the cap)",
-     b'{"id":01,"method":"x/echo"}'],
+     b'{"id":01,"method":"x/echo"}', b'{"id":5,"a":"\xff" x', b'{"id":5\xff}'],
 )  # fmt: skip
 def test_what_is_not_json_is_a_parse_error_with_null(plugin: Plugin, line: bytes) -> None:
     assert refused(plugin, line) == PARSE
