@@ -37,12 +37,12 @@ SECONDS: Final = 10
 def table(part: str, rows: list[dict[str, Any]]) -> str:
     """One part as Markdown."""
     names = list(dict.fromkeys(name for row in rows for name in row if name != "measured"))
-    lines = [f"### {part}", "", f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
-    for row in rows:
-        shown = (row.get(name, "") for name in names)
-        cells = (f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in shown)
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    cells = [[shown(row.get(name, "")) for name in names] for row in rows]
+    return f"### {part}\n\n{summary.table('|'.join(names), cells)}"
+
+
+def shown(cell: object) -> str:
+    return f"{cell:.2f}" if isinstance(cell, float) else str(cell)
 
 
 def main() -> int:
