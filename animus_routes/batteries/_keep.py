@@ -75,14 +75,14 @@ class Adopted:
         self._prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
     def look(self) -> dict[int, int]:
-        """The group of each."""
+        """The group of each, parents first."""
         table = {pid: (parent, group) for pid, parent, group in listed()}
-        inside, more = {os.getpid()}, True
-        while more:
-            found = {pid for pid, (parent, _) in table.items() if parent in inside} - inside
-            inside |= found
-            more = bool(found)
-        return {pid: table[pid][1] for pid in inside - {os.getpid()}}
+        parents, inside = {os.getpid()}, dict[int, int]()
+        while parents:
+            found = {pid for pid in table.keys() - inside if table[pid][0] in parents}
+            inside |= {pid: table[pid][1] for pid in found}
+            parents = found
+        return inside
 
     def kill(self, until: float) -> None:
         """Freeze, then kill.
@@ -234,6 +234,7 @@ class Keep:
     def end(self, patience_s: float) -> None:
         """End everything: at once, or SIGTERM and some patience first."""
         if not self.is_ending and patience_s:
+            # A parent first: a shell whose command ends before it was told goes on to the next one.
             for pid in self.below.look():
                 send(signal.SIGTERM, pid)
         self.is_ending = True

@@ -74,7 +74,7 @@ class Tree:
         self._known: dict[int, str] = {}
 
     def look(self) -> dict[int, Seen]:
-        """Those that run now, by number; they stay known, whatever becomes of their parents."""
+        """Those that run now, parents first; they stay known, whatever becomes of their parents."""
         table = processes()
         known = self._known
         if self.root in table:
@@ -100,8 +100,16 @@ class Tree:
         used = {number for seen in table.values() for number in (seen.group, seen.session)}
         for pid in known.keys() - inside - used:
             del known[pid]
-        first_root = sorted(inside, key=lambda pid: (pid != self.root, pid))
-        return {pid: table[pid] for pid in first_root if not table[pid].ended}
+        run = {pid: table[pid] for pid in inside if not table[pid].ended}
+        return {pid: run[pid] for pid in sorted(run, key=lambda pid: _depth(pid, run))}
+
+
+def _depth(pid: int, table: dict[int, Seen]) -> int:
+    """How many of these are above a process."""
+    above: set[int] = set()
+    while (seen := table.get(pid)) and seen.parent not in above:
+        above.add(pid := seen.parent)
+    return len(above)
 
 
 def send(number: int, pids: Iterable[int]) -> None:

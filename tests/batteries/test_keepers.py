@@ -1,6 +1,7 @@
 """Nothing of a command gets away, however fast it is and whoever is killed."""
 
 import asyncio
+import itertools
 import os
 import select
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from animus_routes import Unavailable
-from animus_routes.batteries import keepers
+from animus_routes.batteries import _keep, _processes, keepers
 from animus_routes.batteries.keepers import Keeper
 
 STUBBORN = str(Path(__file__).parent / "stubborn.py")
@@ -161,6 +162,23 @@ def test_other_sessions_are_ended_wherever_it_runs(
     keeper.wait(lambda: False, WAIT_S)
     assert (keeper.is_over, keeper.exit_code) == (True, -signal.SIGKILL)
     assert held.is_over()
+
+
+def test_a_parent_is_told_before_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A shell whose command ends first goes on to its next one, or says "Terminated".
+    ours = os.getpid()
+    line = [ours, *(1_000_000 - step for step in range(50))]
+    table = {
+        pid: _processes.Seen(parent, pid, pid, "1", False)
+        for parent, pid in itertools.pairwise(line)
+    }
+    shuffled = dict(sorted(table.items()))
+    listed = [(pid, seen.parent, seen.group) for pid, seen in shuffled.items()]
+    monkeypatch.setattr(_keep, "listed", lambda _known=(): iter([*listed, (ours, 1, ours)]))
+    monkeypatch.setattr(_processes, "processes", lambda: shuffled)
+    below = _keep.Adopted.look(_keep.Adopted.__new__(_keep.Adopted))
+    assert [*below] == line[1:]
+    assert [*_processes.Tree(line[1]).look()] == line[1:]
 
 
 def test_async_code_waits_without_holding_up_the_loop(held: Held) -> None:
