@@ -296,13 +296,19 @@ def test_it_ends_as_the_plugin_does(tmp_path: Path, script: str, code: int) -> N
 
 
 def test_signals_reach_the_plugin_once(tmp_path: Path) -> None:
+    # By a wake-up descriptor: a handler that is due just before a read would wait for the read's end.
     program = (
-        "import signal, sys, time\n"
-        "got = []\n"
+        "import os, select, signal\n"
+        "woken, wake = os.pipe()\n"
+        "os.set_blocking(wake, False)\n"
+        "signal.set_wakeup_fd(wake)\n"
         "for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):\n"
-        "    signal.signal(number, lambda n, _: got.append(n) or print(n, flush=True))\n"
+        "    signal.signal(number, lambda *_: None)\n"
         "print('ready', flush=True)\n"
-        "sys.stdin.read()\n"
+        "got = []\n"
+        "while 0 not in select.select([0, woken], [], [])[0]:\n"
+        "    got += os.read(woken, 1)\n"
+        "    print(got[-1], flush=True)\n"
         "print(got, flush=True)\n"
     )
     command = [*ROUTES, "record", "-o", "got.jsonl", "--", sys.executable, "-c", program]
