@@ -29,6 +29,22 @@ if TYPE_CHECKING:
 NOT_IN_TIME: Final = {"40001", "40P01", "55P03"}  # a conflict, a deadlock, lock_timeout
 CONNECT_S: Final = 2  # the shortest that the server's library waits
 AT_ONCE: Final = 100  # statements on one way to the server
+NOT_OURS: Final = {
+    "42501",
+    "42P01",
+}  # what the author's statement is not at fault for: a right, a table
+WRONG: Final = ("0A", "21", "23", "25", "42")  # classes of what is wrong with a statement
+TOO_LARGE: Final = "54"  # the class of what no index or statement takes
+# Of what a URL is taken apart into, a piece of a password may be shown by nobody.
+MISREAD: Final = (
+    "it cannot be read as a URL: write what is neither a letter nor a digit in a user's name or"
+    " password as %40 for @, %2F for / and so on"
+)
+RIGHTS: Final = ("INSERT", "UPDATE", "DELETE")
+MAY: Final = (
+    "SELECT CASE WHEN to_regclass(?) IS NULL THEN has_schema_privilege(current_schema(), 'CREATE')"
+    " ELSE has_table_privilege(to_regclass(?)::oid, ?) END"
+)
 BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -41,10 +57,38 @@ BYTES: Final = new_type(psycopg2.BINARY.values, "BYTES", _as_bytes)  # as SQLite
 
 
 @cache
-def spelled(sql: str) -> str:
-    """The statement with psycopg2's parameters; what stands in quotes stays."""
-    marks = {"?": "%s", "%": "%%"}
-    return re.sub(r"'[^']*'|[?%]", lambda m: marks.get(m[0], m[0].replace("%", "%%")), sql)
+def spelled(sql: str) -> tuple[str, int]:
+    """The statement with psycopg2's parameters, and their number; what stands in quotes or a comment stays."""
+    count = 0
+
+    def spell(found: re.Match[str]) -> str:
+        nonlocal count
+        count += found[0] == "?"
+        return "%s" if found[0] == "?" else found[0].replace("%", "%%")
+
+    return re.sub(r"""'[^']*'|"[^"]*"|--[^\n]*|[?%]""", spell, sql), count
+
+
+def fitting(values: Sequence[Any], count: int) -> tuple[Any, ...]:
+    if len(values) != count:
+        text = f"the statement has {count} parameters, and there are {len(values)} values"
+        raise psycopg2.ProgrammingError(text)
+    return tuple(values)
+
+
+def parsed(url: str) -> dict[str, Any]:
+    """The parts of a URL.
+
+    Raises:
+        OperationalError: There are none, or a password has got into others.
+    """
+    try:
+        given: dict[str, Any] = parse_dsn(url)
+    except psycopg2.ProgrammingError:
+        given = {"host": "@"}
+    if any("@" in str(given.get(part, "")) for part in ("host", "port", "dbname")):
+        raise psycopg2.OperationalError(MISREAD)
+    return given
 
 
 class PostgreSQL:
@@ -54,15 +98,17 @@ class PostgreSQL:
     immutable: Final = False
     errors: Final = psycopg2.Error
 
-    def __init__(self, url: str, wait_s: float) -> None:
+    def __init__(self, url: str, wait_s: float, place: str) -> None:
         self.url = url
+        self.place: Final = place
         self.wait_s = wait_s
         self.db: connection | None = None
+        self.reads = False
 
     @property
     def opened(self) -> connection:
         if self.db is None:
-            given = parse_dsn(self.url)
+            given = parsed(self.url)
             options = f"{given.get('options') or ''} -c lock_timeout={int(self.wait_s * 1000)}"
             timeout = given.get("connect_timeout") or max(CONNECT_S, math.ceil(self.wait_s))
             self.db = psycopg2.connect(self.url, options=options, connect_timeout=int(timeout))
@@ -78,22 +124,24 @@ class PostgreSQL:
 
     def begin(self, until: float, *, reads: bool) -> None:
         del until  # the server bounds each wait for a lock
+        self.reads = reads
         self.run(BEGIN_READING if reads else "BEGIN")
 
     def execute(self, sql: str, values: Sequence[Any]) -> cursor:
         found = self.opened.cursor()
+        statement, count = spelled(sql)
         try:
-            found.execute(spelled(sql), tuple(values))
+            found.execute(statement, fitting(values, count))
         except ValueError as problem:  # what no text of PostgreSQL holds: a NUL, half a surrogate
             raise psycopg2.DataError(str(problem)) from problem
         return found
 
     def execute_each(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        left, statement = iter(rows), spelled(sql)
+        left, (statement, count) = iter(rows), spelled(sql)
         with self.opened.cursor() as many:
             try:
                 while some := [
-                    many.mogrify(statement, tuple(row)) for row in islice(left, AT_ONCE)
+                    many.mogrify(statement, fitting(row, count)) for row in islice(left, AT_ONCE)
                 ]:
                     many.execute(b";".join(some))
             except ValueError as problem:
@@ -121,11 +169,16 @@ class PostgreSQL:
                 return False
         return True
 
-    def probe(self) -> None:
+    def probe(self, table: str) -> None:
         """Whether it may be changed: a server that is read-only now begins a transaction all the same."""
         row = self.run("SHOW transaction_read_only").fetchone()
         if row != ("off",):
             raise psycopg2.OperationalError("the server is read-only now")
+        for right in RIGHTS:
+            found = self.execute(MAY, (table, table, right)).fetchone()
+            if found != (True,):
+                text = f"this user may make no tables, or has no {right} on '{table}'"
+                raise psycopg2.OperationalError(text)
 
     def log_ahead(self) -> None:
         """It has one."""
@@ -140,7 +193,19 @@ class PostgreSQL:
         return isinstance(problem, errors.UndefinedTable)
 
     @staticmethod
-    def meaning(problem: Exception) -> Literal["busy", "value", "unreachable"]:
-        if getattr(problem, "pgcode", None) in NOT_IN_TIME:
+    def said(problem: Exception) -> str:
+        """In one line, and without the values of rows, which are in the details."""
+        diagnosed = getattr(problem, "diag", None)
+        return " ".join((getattr(diagnosed, "message_primary", None) or str(problem)).split())
+
+    def meaning(self, problem: Exception) -> Literal["busy", "value", "bug", "unreachable"]:
+        found = getattr(problem, "pgcode", None) or ""
+        if found in NOT_IN_TIME:
             return "busy"
-        return "value" if isinstance(problem, psycopg2.DataError) else "unreachable"
+        if isinstance(problem, psycopg2.DataError) or found[:2] == TOO_LARGE:
+            return "value"
+        if isinstance(problem, errors.ReadOnlySqlTransaction) and not self.reads:
+            return "unreachable"  # the server is read-only now
+        is_wrong = found not in NOT_OURS and found[:2] in WRONG
+        unsent = not found and isinstance(problem, psycopg2.ProgrammingError)
+        return "bug" if is_wrong or unsent else "unreachable"

@@ -31,7 +31,7 @@ class Busy(Unavailable):
 
 
 class Unreachable(Unavailable):
-    """The database cannot be opened, read or written as it is now."""
+    """The database cannot be opened, read or written as it is now; a statement that is wrong is no such case."""
 
 
 class Transaction:
@@ -103,13 +103,14 @@ class Layout(NamedTuple):
             Unreachable: It is newer than this code, or the tables are gone.
         """
         name, wanted, table, *_ = self
+        place = transaction.link.place
         if transaction.postgresql:
             names = {n for n in (LAYOUTS, table) if transaction.value("SELECT to_regclass(?)", n)}
         else:
             names = {n for (n,) in transaction.rows("SELECT name FROM sqlite_schema")}
         found = transaction.value(VERSION, name) if LAYOUTS in names else None
         if found is not None and table not in names:
-            raise Unreachable(f"the database has lost the table '{table}' of '{name}'")
+            raise Unreachable(f"{place}: the database has lost the table '{table}' of '{name}'")
         if found is None:
             # Once there is a table of layouts, an SQLite file's number is nobody's.
             own = LAYOUTS not in names and not transaction.postgresql
@@ -119,7 +120,7 @@ class Layout(NamedTuple):
                 found = number  # made by a program that has not come further
         if found > wanted:
             text = f"the layout of '{name}' in the database is {found}, newer than this plugin's {wanted}"
-            raise Unreachable(f"{text}: it was written by a newer version")
+            raise Unreachable(f"{place}: {text}: it was written by a newer version")
         return int(found)
 
     def make(self, transaction: Transaction) -> None:

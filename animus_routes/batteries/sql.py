@@ -6,15 +6,16 @@ PostgreSQL, is imported by the first transaction.
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from animus_routes.batteries._place import Place
 from animus_routes.batteries._transactions import Busy, Layout, Row, Transaction, Unreachable
 from animus_routes.errors import InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
+    import os
     import sqlite3
     from collections.abc import Callable, Generator
     from contextlib import AbstractContextManager
@@ -28,7 +29,6 @@ PAUSE_S: Final = 0.005  # longer than a waiting process looks away, so that it i
 REFUSALS: Final[dict[str, type[Unavailable | InvalidRequest]]] = {
     "busy": Busy,
     "value": InvalidRequest,
-    "unreachable": Unreachable,
 }
 
 
@@ -43,14 +43,14 @@ class Database:
         layout: The tables in it.
         file: The path of the SQLite file that is used if `place` is None or empty, as a text: a start
             without `pathlib` is 5 ms shorter.
-        variable: Where the place is from, for what is said of a URL of another kind.
+        variable: Where the URL is from: errors call the database so, since a URL may hold a password.
         wait_s: How long a transaction waits for its turn, in seconds.
         wal: Give an SQLite file that is made or migrated a write-ahead log, where it can have one.
         prepare: Called with each new connection of `sqlite3`, to add functions and the like.
 
     Raises:
         Unreachable: In a transaction: the URL is of another kind, the database cannot be used as it
-            is, or its layout is newer than this code.
+            is, its file has been removed or replaced meanwhile, or its layout is newer than this code.
         Busy: In a transaction: it had to wait for longer than `wait_s`.
         InvalidRequest: In a transaction: a value is none that the database can hold.
     """
@@ -68,35 +68,13 @@ class Database:
     ) -> None:
         self.layout: Final = layout
         self.wait_s: Final = wait_s
-        self._variable = variable
         self._wal = wal
         self._ready = False
         self._free: list[Link] = []
         self._prepared = prepare
-        self._inode: int | None = None
+        self._place: Final = Place(place, file, variable)
         self._own: sqlite3.Connection | None = None
         self._stale = False
-        path = place if isinstance(place, os.PathLike) else None if place else file
-        self._makes_folder = path is not None
-        url = f"sqlite:///{path}" if path is not None else f"{place or ''}"
-        dialect, _, self._rest = url.partition("://")
-        self._dialect = dialect.partition("+")[0]  # the driver is ours to choose
-        self._file = (self._rest[1:] or os.curdir) if self._dialect == "sqlite" else None
-
-    def _link(self, wait_s: float) -> Link:
-        """A connection that is not made yet."""
-        if self._file is not None:
-            from animus_routes.batteries.sqlite import SQLite
-
-            return SQLite(self._file, self._prepared, wait_s, makes_folder=self._makes_folder)
-        if self._dialect not in {"postgres", "postgresql"}:
-            known = f"'{self._dialect}' is not supported: take sqlite: or postgresql:"
-            raise Unreachable(f"{self._variable}: {known}")
-        try:
-            from animus_routes.batteries._postgresql import PostgreSQL
-        except ImportError as problem:
-            raise Unreachable(f"PostgreSQL needs the package psycopg2: {problem}") from problem
-        return PostgreSQL(f"postgresql://{self._rest}", wait_s)
 
     def read(self) -> AbstractContextManager[Transaction]:
         """A transaction that sees the data of one moment, changes nothing and holds nobody up."""
@@ -122,6 +100,7 @@ class Database:
     @property
     def own(self) -> sqlite3.Connection:
         """A `connection()` that is kept until `close`; a new one where others' changes are not seen."""
+        self._place.confirm()
         if self._own is None or self._stale:
             self._own = self.connection()
         return self._own
@@ -147,21 +126,10 @@ class Database:
             Unreachable: It cannot be read either, its layout is newer than this code, or another file
                 has taken its place.
         """
-        if self._inode is not None and self._file is not None:
-            try:
-                replaced = os.stat(self._file).st_ino != self._inode
-            except OSError as problem:
-                raise Unreachable(f"{self._file}: {problem}") from problem
-            if replaced:
-                raise Unreachable(f"{self._file} has been replaced by another file")
-        elif self._file is not None and not os.path.lexists(self._file):
-            from animus_routes.batteries.places import folder_of, unwritable
-
-            folder = folder_of(self._file)
-            if self._makes_folder or os.path.isdir(folder):
-                return unwritable(self._file)
-            return f"{self._file} cannot be made: {folder} is no folder to write into"
-        link, until = self._link(CHECK_S), time.monotonic() + CHECK_S
+        self._place.confirm()
+        if self._place.is_empty():
+            return self._place.hindrance()
+        link, until = self._place.link(self._prepared, CHECK_S), time.monotonic() + CHECK_S
         try:
             link.begin(until, reads=True)
             self.layout.found(Transaction(link))
@@ -176,7 +144,7 @@ class Database:
         """Why it cannot be written now."""
         try:
             link.begin(until, reads=False)
-            link.probe()
+            link.probe(self.layout.table)
         except link.errors as problem:
             return self._refusal(link, problem, CHECK_S).message
         return None
@@ -193,15 +161,17 @@ class Database:
         self, link: Link, problem: Exception, wait_s: float
     ) -> Unavailable | InvalidRequest:
         """A driver's error as a named one."""
-        meaning = link.meaning(problem)
         late = f"the database was not free within {wait_s:g} s"
-        said = str(problem) if self._file is None else f"{self._file}: {problem}"
-        return REFUSALS[meaning](late if meaning == "busy" else said)
+        meaning = link.meaning(problem)
+        return REFUSALS.get(meaning, Unreachable)(
+            f"{link.place}: {late if meaning == 'busy' else link.said(problem)}"
+        )
 
     @contextmanager
     def _transaction(self, *, reads: bool) -> Generator[Transaction, None, None]:
         until = time.monotonic() + self.wait_s
-        link = self._free.pop() if self._free else self._link(self.wait_s)
+        self._place.confirm()
+        link = self._free.pop() if self._free else self._place.link(self._prepared, self.wait_s)
         try:
             link.begin(until, reads=reads)
             if not self._ready:
@@ -209,6 +179,10 @@ class Database:
             yield Transaction(link)
             link.commit(until)
         except link.errors as problem:
+            if link.meaning(problem) == "bug":
+                link.idle()
+                self.check()  # another program may have changed the tables
+                raise
             raise self._refusal(link, problem, self.wait_s) from problem
         finally:
             if link.idle():
@@ -231,14 +205,12 @@ class Database:
             except link.errors as problem:
                 if link.meaning(problem) != "unreachable":
                     raise
-                text = f"'{layout.name}' has to be made or migrated: {problem}"
-                raise Unreachable(
-                    text if self._file is None else f"{self._file}: {text}"
-                ) from problem
+                text = f"'{layout.name}' has to be made or migrated: {link.said(problem)}"
+                raise Unreachable(f"{link.place}: {text}") from problem
             if self._wal:
                 link.log_ahead()
             link.begin(until, reads=reads)
-        self._inode = None if self._file is None else os.stat(self._file).st_ino
+        self._place.was_opened()
         self._ready = True
 
 

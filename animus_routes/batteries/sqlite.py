@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from animus_routes.batteries.places import make_folder
+from animus_routes.batteries.places import folder_of, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
 LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+# What is the statement's or its values' fault, not the database's.
+MISTAKES: Final = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+IDS: Final = os.access in os.supports_effective_ids
 NOT_WRITABLE: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 NO_VALUE: Final = (OverflowError, UnicodeEncodeError)  # what the database has no type for
 # What means something in a URI.
@@ -86,14 +89,15 @@ class Immutable(sqlite3.Connection):
     """Closed when nobody has it any more: another one takes its place while rows of it are still read."""
 
     def __del__(self) -> None:
-        self.close()
+        with suppress(sqlite3.ProgrammingError):  # it was never opened
+            self.close()
 
 
 class SQLite:
     """One connection, which is made by its first transaction, with the folder if that is to be made.
 
     Args:
-        path: The file.
+        place: The path of the file.
         prepare: Called with each connection that is made.
         wait_s: How long `prepare` may wait for whoever has the file; transactions say it themselves.
         makes_folder: Make the file's folder.
@@ -104,21 +108,22 @@ class SQLite:
 
     def __init__(
         self,
-        path: str,
+        place: str,
         prepare: Callable[[sqlite3.Connection], None] | None,
         wait_s: float,
         *,
         makes_folder: bool = False,
     ) -> None:
-        self.path = path
+        self.place = place
         self.prepare = prepare
         self.wait_s = wait_s
         self.makes_folder = makes_folder
         self.db: sqlite3.Connection | None = None
         self.immutable = False
+        self.reads = False
 
     def open(self, options: str = "") -> sqlite3.Connection:
-        place = f"file:{self.path.translate(ESCAPED)}?{options}" if options else self.path
+        place = f"file:{self.place.translate(ESCAPED)}?{options}" if options else self.place
         way: dict[str, Any] = {"factory": Immutable, "uri": True} if options else {}
         db: sqlite3.Connection = sqlite3.connect(
             place, timeout=0, isolation_level=None, check_same_thread=False, **way
@@ -131,37 +136,47 @@ class SQLite:
         except BaseException:
             db.close()
             raise
+        self.reads = False
         return db
 
     @property
     def opened(self) -> sqlite3.Connection:
         if self.db is None:
             if self.makes_folder:
-                make_folder(self.path)
+                make_folder(self.place)
             self.db = self.open()
         return self.db
 
     def begin(self, until: float, *, reads: bool) -> None:
         if not reads:
+            self._allow(reads=False)
             self.patiently("BEGIN IMMEDIATE", until)
             return
         try:
+            self._allow(reads=True)
             self.patiently("BEGIN", until)
             self.patiently("SELECT 1 FROM sqlite_schema LIMIT 1", until)  # now it sees one moment
         except sqlite3.OperationalError as problem:
-            if code(problem) not in NOT_WRITABLE or not os.path.exists(self.path):
+            if code(problem) not in NOT_WRITABLE or not os.path.exists(self.place):
                 raise
             for suffix in ("-wal", "-journal"):  # of changes that were made, or not made to the end
-                if os.path.exists(beside := f"{self.path}{suffix}"):
+                if os.path.exists(beside := f"{self.place}{suffix}"):
                     name = os.path.basename(beside)
-                    text = f"{self.path} can only be read where {name} beside it may be written"
+                    text = f"{self.place} can only be read where {name} beside it may be written"
                     raise sqlite3.OperationalError(text) from problem
             # A log that nobody has, in a folder that cannot be written: nothing changes it here, and
             # whoever may write it elsewhere is not seen, so that it serves this transaction alone.
             self.close()
             self.immutable = True
             self.db = self.open("immutable=1")
+            self.reads = True
             self.db.execute("BEGIN")
+
+    def _allow(self, *, reads: bool) -> None:
+        """Nothing but reads, as a server does it."""
+        if reads != self.reads:
+            self.opened.execute(f"PRAGMA query_only = {reads:d}")
+            self.reads = reads
 
     def patiently(self, sql: str, until: float) -> None:
         take_turn(self.opened, until - time.monotonic(), sql)
@@ -188,6 +203,7 @@ class SQLite:
         """Give the connection away for good, outside of its transaction."""
         db = self.opened
         db.rollback()
+        db.execute("PRAGMA query_only = 0")
         db.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}")
         self.db = None
         return db
@@ -201,8 +217,9 @@ class SQLite:
             self.db.rollback()
         return self.db is not None and not self.immutable
 
-    def probe(self) -> None:
+    def probe(self, table: str) -> None:
         """Change something in a transaction that is not kept: what is read-only begins one all the same."""
+        del table
         (number,) = self.opened.execute("PRAGMA user_version").fetchone()
         self.opened.execute(f"PRAGMA user_version = {number}")
 
@@ -222,8 +239,25 @@ class SQLite:
     def misses_table(problem: Exception) -> bool:
         return "no such table" in str(problem)
 
-    @staticmethod
-    def meaning(problem: Exception) -> Literal["busy", "value", "unreachable"]:
-        if code(problem) in LOCKED:
+    def said(self, problem: Exception) -> str:
+        """With what `unable to open database file` leaves out."""
+        if code(problem) != sqlite3.SQLITE_CANTOPEN:
+            return str(problem)
+        folder, why = folder_of(self.place), ""
+        if not os.path.isdir(folder):
+            why = f": there is no folder {folder}"
+        elif os.path.isdir(self.place):
+            why = ": it is a folder"
+        elif os.path.exists(self.place) and not os.access(self.place, os.R_OK, effective_ids=IDS):
+            why = ": this user may not read it"
+        return f"{problem}{why}"
+
+    def meaning(self, problem: Exception) -> Literal["busy", "value", "bug", "unreachable"]:
+        found = code(problem)
+        if found in LOCKED:
             return "busy"
-        return "value" if isinstance(problem, sqlite3.DataError) else "unreachable"
+        if isinstance(problem, sqlite3.DataError):
+            return "value"
+        is_sql = found == sqlite3.SQLITE_ERROR and not self.misses_table(problem)
+        is_write = found == sqlite3.SQLITE_READONLY and self.reads and not self.immutable
+        return "bug" if is_sql or is_write or isinstance(problem, MISTAKES) else "unreachable"

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote, urlparse
 
+import animus_routes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from animus_routes.build.probe import Seen
 
 OURS: Final = "animus-routes"
+BATTERIES: Final = "animus_routes.batteries."
 NAME: Final = re.compile(r"[-_.]+")
 REQUIREMENT: Final = re.compile(r"^\s*([\w.-]+)\s*(?:\[([^]]*)\])?[^;]*(?:;(.*))?$", re.DOTALL)
 EXTRA: Final = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
@@ -52,10 +55,26 @@ def needs_of(seen: Seen) -> Needs:
     tops = {name.partition(".")[0] for name in seen["modules"]} | {"animus_routes"}
     for file in own:
         tops |= imported_by(Path(file).read_text("utf-8", errors="replace"))
+    tops |= _of_batteries(name for name in seen["modules"] if name.startswith(BATTERIES))
     installed: dict[str, Distribution] = {}
     for dist in _of_modules(tops, seen):
         _take(dist, (), installed)
     return Needs(own, tops, installed)
+
+
+def _of_batteries(names: Iterable[str]) -> set[str]:
+    """What our helper rooms import when they are used, such as the driver of a database."""
+    tops, ahead, known = set[str](), [*names], set[str]()
+    while ahead:
+        name = ahead.pop()
+        file = Path(animus_routes.__file__).parent.joinpath(*name.split(".")[1:]).with_suffix(".py")
+        if name in known or not file.is_file():
+            continue
+        known.add(name)
+        text = file.read_text("utf-8")
+        tops |= imported_by(text)
+        ahead += [name for name in modules_in(text) if name.startswith(BATTERIES)]
+    return tops
 
 
 def is_authors(file: str) -> bool:
@@ -74,13 +93,19 @@ def _is_ours(name: str) -> bool:
 
 def imported_by(text: str) -> set[str]:
     """The top-level modules that a source imports, wherever in it."""
+    return {name.partition(".")[0] for name in modules_in(text)}
+
+
+def modules_in(text: str) -> list[str]:
+    """The modules that a source imports, by their whole names."""
     try:
         nodes = list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError):
-        return set()
+        return []
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    names += [n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module and not n.level]
-    return {name.partition(".")[0] for name in names}
+    return names + [
+        n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module and not n.level
+    ]
 
 
 def _of_modules(tops: set[str], seen: Seen) -> Iterator[Distribution]:

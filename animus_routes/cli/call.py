@@ -47,13 +47,21 @@ class Asked(NamedTuple):
     follow_s: float
     checks: bool
 
+    def is_built(self) -> bool:
+        """Is it no source, but what `build` or somebody else made of one?"""
+        place = self.target.place
+        is_named = self.target.is_file and not self.target.attribute
+        return is_named and not place.endswith(".py") and os.access(place, os.X_OK)
+
     def by_name(self) -> list[str]:
         """Starts an app that its file does not run."""
         return [sys.executable, "-m", "animus_routes", "run", *self.app]
 
     def command(self) -> list[str]:
-        """What starts it: the file itself, as hosts do, if its text says that it runs the app."""
+        """What starts it: the file itself, as hosts do, if it is a built one or its text runs the app."""
         found = self.target
+        if self.is_built():
+            return [found.place]
         if found.is_file and not found.attribute and runs_of(found.source() or "").found:
             return [sys.executable, found.place]
         return self.by_name()
@@ -128,7 +136,10 @@ def _call(asked: Asked, command: list[str], manifest: dict[str, Any]) -> int:
         if asked.follow_s:
             _follow(plugin, asked.follow_s)
         # A stream that fails later tells why on stderr, and hosts hear nothing of it.
-        failed = plugin.shutdown() > 0 and asked.checks
+        code = plugin.shutdown()
+        failed = code > 0 and asked.checks
+    if failed:
+        say(f"the plugin answered, and then ended with exit code {code}")
     if problems:
         from animus_routes.cli.advice import place_of
 
@@ -149,7 +160,7 @@ def _shake_hands(plugin: PluginProcess, asked: Asked, host_info: Any) -> None:
 
 def _say_undeclared(asked: Asked, declared: list[str]) -> None:
     """What works in this shell, and not at a host."""
-    source = asked.target.source()
+    source = None if asked.is_built() else asked.target.source()
     if source is None or ("environ" not in source and "getenv" not in source):
         return
     from animus_routes.cli.advice import undeclared

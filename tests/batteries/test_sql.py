@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -10,11 +11,12 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg2
 import pytest
 from read_only_folders import as_nobody, read_only
 from sql_databases import postgres
 
-from animus_routes import InvalidRequest, Unavailable
+from animus_routes import InvalidRequest, RpcError
 from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, Unreachable, marks
 from animus_routes.batteries.sqlite import SQLite, turn
 
@@ -64,6 +66,11 @@ def opened(
 ) -> Iterator[Database]:
     with closing(Database(place, layout, wait_s=wait_s, wal=wal)) as database:
         yield database
+
+
+def server_of(database: Database) -> bool:
+    with database.read() as transaction:
+        return transaction.postgresql
 
 
 def texts(database: Database) -> list[str]:
@@ -125,9 +132,12 @@ def test_a_read_sees_one_moment_and_changes_nothing(notes: Database, url: str) -
         with opened(url, wait_s=0.2) as other, suppress(Busy):
             write(other, 1)
         assert transaction.value(count) == 1
-    if url.startswith("postgresql"):
-        with pytest.raises(Unavailable, match="read-only"), notes.read() as transaction:
-            transaction.run("DELETE FROM notes")
+    driver = psycopg2.Error if url.startswith("postgresql") else sqlite3.Error
+    for statement in ("DELETE FROM notes", "CREATE TABLE more (number BIGINT)"):
+        with pytest.raises(driver, match=r"read-?only"), notes.read() as transaction:
+            transaction.run(statement)
+    assert "built" in texts(notes)
+    write(notes, 2)
 
 
 def test_whoever_waits_too_long_is_told_so(notes: Database, url: str) -> None:
@@ -161,10 +171,80 @@ def test_a_value_that_the_database_cannot_hold_is_the_callers_fault(
     assert texts(notes) == ["built"]
 
 
+def test_a_key_that_no_index_takes_is_the_callers_fault(notes: Database) -> None:
+    if not server_of(notes):
+        return
+    with notes.write() as transaction:
+        transaction.run("CREATE UNIQUE INDEX notes_by_text ON notes (text)")
+    long = "".join(f"{n * 7919:x}" for n in range(5000))
+    with pytest.raises(InvalidRequest, match="maximum"):
+        write(notes, 1, long)
+
+
 def test_a_statement_that_fails_is_unavailable_and_the_next_one_works(notes: Database) -> None:
-    with pytest.raises(Unreachable, match="nothing"), notes.write() as transaction:
-        transaction.run("DELETE FROM nothing")
+    with pytest.raises(Unreachable, match="nowhere"), notes.write() as transaction:
+        transaction.run("DELETE FROM nowhere")
     assert texts(notes) == ["built"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        ("SELCT 1", ()),
+        ("SELECT nothing FROM notes", ()),
+        ("SELECT ?", ()),
+        ("SELECT 1", (1,)),
+        ("SELECT ?", (object(),)),
+        ("INSERT INTO notes VALUES (?, 'x')", (-1,)),
+    ],
+)
+def test_a_statement_that_is_wrong_is_the_authors_bug(
+    notes: Database, statement: str, values: tuple[object, ...]
+) -> None:
+    assert texts(notes) == ["built"]
+
+    def work() -> None:
+        with notes.write() as transaction:
+            transaction.run("UPDATE notes SET text = 'lost'")
+            transaction.run(statement, *values)
+
+    with pytest.raises(Exception, match=r".") as raised:
+        work()
+    assert not isinstance(raised.value, RpcError)
+    assert texts(notes) == ["built"]
+
+
+def test_a_mark_in_a_comment_or_a_name_is_text(notes: Database) -> None:
+    statement = """SELECT ? AS "why?" -- what's this? 100%\n, 'it?'"""
+    with notes.read() as transaction:
+        assert transaction.row(f"{statement}  -- and 'this?", 1) == (1, "it?")
+
+
+def test_tables_that_a_newer_program_has_changed_are_told_from_a_bug(
+    notes: Database, url: str
+) -> None:
+    def rename(transaction: Transaction, _found: int) -> None:
+        transaction.run("ALTER TABLE notes RENAME COLUMN text TO words")
+
+    assert texts(notes) == ["built"]
+    with opened(url, Layout("notes", 3, "notes", rename)) as newer, newer.write():
+        pass
+    with pytest.raises(Unreachable, match="is 3, newer than this plugin's 2"):
+        texts(notes)
+
+
+def test_errors_show_no_row(notes: Database, url: str) -> None:
+    if url.startswith("sqlite"):
+        return
+    trigger = "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE 'no disk' USING DETAIL = NEW.text; END $$ LANGUAGE plpgsql"
+    with notes.write() as transaction:
+        transaction.run(trigger)
+        transaction.run(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+    with pytest.raises(Unreachable) as raised, notes.write() as transaction:
+        transaction.run("UPDATE notes SET text = 'private'")
+    assert raised.value.message == "the database's URL: no disk"
 
 
 def test_a_connection_that_the_server_ended_is_made_anew(notes: Database, url: str) -> None:
@@ -410,8 +490,8 @@ def test_somebody_who_reads_keeps_the_journal_as_it_is(
 def read_as_nobody(place: str) -> str:
     return as_nobody(
         [Path(__file__).parent, Path(__file__).parents[1]],
-        "import animus_routes.batteries.sqlite\nfrom test_sql import NOTES, opened, texts",
-        f"with opened({place!r}) as notes:\n    print(texts(notes))",
+        "import animus_routes.batteries.sqlite\nfrom pathlib import Path\nfrom test_sql import opened, texts",
+        f"with opened(Path({place!r})) as notes:\n    print(texts(notes))",
     )
 
 
@@ -422,7 +502,7 @@ def test_a_store_in_a_read_only_folder_is_read(tmp_path: Path, wal: bool) -> Non
     with opened(folder / "notes.sqlite3", wal=wal) as notes:
         write(notes, 1)
     with read_only(folder):
-        assert read_as_nobody(f"sqlite:///{folder / 'notes.sqlite3'}") == "['built', 'x']\n"
+        assert read_as_nobody(str(folder / "notes.sqlite3")) == "['built', 'x']\n"
 
 
 @pytest.mark.parametrize(
@@ -437,7 +517,7 @@ def test_another_layout_in_a_read_only_folder_is_refused_in_words(
     with opened(folder / "notes.sqlite3", NOTES._replace(version=version)) as notes:
         assert texts(notes) == ["built"]
     with read_only(folder):
-        assert said in read_as_nobody(f"sqlite:///{folder / 'notes.sqlite3'}")
+        assert said in read_as_nobody(str(folder / "notes.sqlite3"))
 
 
 def test_a_log_that_cannot_be_opened_is_refused_in_words(tmp_path: Path) -> None:
@@ -449,7 +529,7 @@ def test_a_log_that_cannot_be_opened_is_refused_in_words(tmp_path: Path) -> None
         log = Path(f"{file}-wal").read_bytes()
     Path(f"{file}-wal").write_bytes(log)
     with read_only(folder):
-        said = read_as_nobody(f"sqlite:///{file}")
+        said = read_as_nobody(str(file))
     assert "can only be read where notes.sqlite3-wal beside it may be written" in said
 
 
@@ -469,7 +549,7 @@ def test_a_journal_of_a_change_that_was_not_made_to_the_end_is_refused_in_words(
             shutil.copy(f"{made}{suffix}", folder)
         db.execute("ROLLBACK")
     with read_only(folder):
-        said = read_as_nobody(f"sqlite:///{folder / made.name}")
+        said = read_as_nobody(str(folder / made.name))
     assert "can only be read where notes.sqlite3-journal beside it may be written" in said
     with opened(folder / made.name) as notes:  # which undoes it
         assert texts(notes) == ["built", "x"]
@@ -478,11 +558,28 @@ def test_a_journal_of_a_change_that_was_not_made_to_the_end_is_refused_in_words(
 # ---- URLs and drivers ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", ["mysql://server/x", "notes.sqlite3", "oracle+driver://x", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://server/x",
+        "notes.sqlite3",
+        "oracle+driver://x",
+        "",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:x.db",
+        "sqlite://x.db",
+        "sqlite:///x.db?mode=ro",
+        "sqlite:///:memory:",
+        "postgresql:",
+    ],
+)
 def test_another_kind_of_database_is_refused(url: str) -> None:
     database = Database(url, NOTES)
     for use in (database.check, database.read().__enter__, database.write().__enter__):
-        with pytest.raises(Unreachable, match="not supported: take sqlite: or postgresql:"):
+        with pytest.raises(
+            Unreachable, match=r"not supported: take sqlite:///relative\.db, sqlite://"
+        ):
             use()
 
 
@@ -516,6 +613,111 @@ def test_a_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
     url = f"postgresql://nobody@/x?host={tmp_path}"
     with opened(url) as notes, pytest.raises(Unreachable), notes.read():
         pass
+
+
+@pytest.mark.parametrize(
+    "password", ["p50q%offq", "qpaq@qssq", "qs3q/qcretq", "qaq/qbq?qcq", "qxq%zzq", "qpq@1q:2q/qxq"]
+)
+def test_no_piece_of_a_password_is_shown(password: str) -> None:
+    with opened(f"postgresql://bob:{password}@127.0.0.1:9/ex") as notes:
+        for use in (notes.check, notes.read().__enter__):
+            with pytest.raises(Unreachable, match="cannot be read as a URL") as raised:
+                use()
+            assert not any(part in str(raised.value) for part in re.split(r"\W", password) if part)
+
+
+def test_a_password_that_is_escaped_is_read(tmp_path: Path) -> None:
+    url = f"postgresql://bob:50%25%40%2Foff@/x?host={tmp_path}"
+    with (
+        opened(url) as notes,
+        pytest.raises(Unreachable, match="No such file or directory Is the server") as raised,
+    ):
+        notes.check()
+    assert "off" not in str(raised.value)
+
+
+@pytest.mark.parametrize("wal", [False, True])
+@pytest.mark.parametrize("change", ["removed", "folder removed", "replaced", "renamed"])
+def test_a_file_that_has_gone_is_written_no_more(tmp_path: Path, wal: bool, change: str) -> None:
+    file = tmp_path / "folder" / "notes.sqlite3"
+    with opened(file, wal=wal) as notes:
+        write(notes, 1)
+        assert notes.own.execute("SELECT count(*) FROM notes").fetchone() == (2,)
+        if change == "removed":
+            file.unlink()
+        elif change == "folder removed":
+            shutil.rmtree(file.parent)
+        elif change == "renamed":
+            file.parent.rename(tmp_path / "elsewhere")
+        else:
+            with opened(tmp_path / "other.sqlite3") as other:
+                write(other, 1)
+            (tmp_path / "other.sqlite3").rename(file)
+        how = "replaced by another file" if change == "replaced" else "removed"
+        for use in (
+            lambda: write(notes, 2),
+            lambda: texts(notes),
+            lambda: notes.own,
+            notes.connection,
+            notes.check,
+        ):
+            with pytest.raises(
+                Unreachable, match=f"notes.sqlite3 has been {how} while it was open"
+            ):
+                use()
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("nowhere/notes.sqlite3", "there is no folder nowhere"),
+        ("folder", "unable to open database file: it is a folder"),
+    ],
+)
+def test_a_file_that_cannot_be_opened_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    with opened(f"sqlite:///{place}") as notes, pytest.raises(Unreachable) as raised, notes.read():
+        pass
+    assert raised.value.message.startswith(f"{place}: ")
+    assert said in raised.value.message
+
+
+def test_a_file_that_this_user_may_not_read_says_so_once(tmp_path: Path) -> None:
+    file = tmp_path / "notes.sqlite3"
+    with opened(file) as notes:
+        write(notes, 1)
+    file.chmod(0)
+    tmp_path.chmod(0o755)
+    asked = "import warnings, sys\nwarnings.simplefilter('error')\nsys.unraisablehook = print"
+    said = as_nobody(
+        [Path(__file__).parent, Path(__file__).parents[1]],
+        "from pathlib import Path\nfrom test_sql import opened, texts",
+        f"{asked}\nwith opened(Path({str(file)!r})) as notes:\n    texts(notes)",
+    )
+    assert said.count("this user may not read it") == 1
+    assert "Unraisable" not in said
+
+
+def test_health_knows_what_a_user_of_the_server_may_do(server: str | None, url: str) -> None:
+    if server is None:
+        return
+    guest = url.replace("postgres@", "guest@")
+    with closing(psycopg2.connect(url)) as db, db, db.cursor() as cursor:
+        cursor.execute("DROP ROLE IF EXISTS guest")
+        cursor.execute("CREATE ROLE guest LOGIN")
+    with opened(guest) as notes:
+        assert notes.check() == (
+            "the database's URL: this user may make no tables, or has no INSERT on 'notes'"
+        )
+        with opened(url) as made:
+            write(made, 1)
+        with closing(psycopg2.connect(url)) as db, db, db.cursor() as cursor:
+            cursor.execute("GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO guest")
+        assert texts(notes) == ["built", "x"]
+        assert "no UPDATE on 'notes'" in str(notes.check())
 
 
 def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -429,7 +429,7 @@ def test_health_asks_the_database(chats: TestClient, tmp_path: Path, database: s
         db.execute("BEGIN IMMEDIATE")
         held = chats.call("health/check")
         db.execute("ROLLBACK")
-    late = "the database was not free within 0.5 s"
+    late = f"{tmp_path / DATABASE}: the database was not free within 0.5 s"
     assert (held["status"], held["last_error"]) == ("degraded", late)
     (tmp_path / DATABASE).write_text("no database " * 100)
     assert chats.call("health/check")["status"] == "unhealthy"

@@ -348,7 +348,10 @@ def test_health_asks_the_database(plugin: Plugin, tmp_path: Path) -> None:
         db.execute("BEGIN IMMEDIATE")
         held = plugin.call("health/check")
         db.execute("ROLLBACK")
-    assert (held["status"], held["last_error"]) == ("degraded", NOT_FREE)
+    assert (held["status"], held["last_error"]) == (
+        "degraded",
+        f"{tmp_path / DATABASE}: {NOT_FREE}",
+    )
     (tmp_path / DATABASE).rename(tmp_path / "moved.db")
     assert plugin.call("health/check")["status"] == "unhealthy"
 
