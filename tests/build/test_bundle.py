@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 from building import NAME, answers, app_with, build, started, title_of
 
+from animus_routes import RpcError
 from animus_routes.build import unpack
 from animus_routes.build.archive import contents_of, named_but_left
 from animus_routes.build.needs import Needs, needs_of
 from animus_routes.build.probe import Seen
 from animus_routes.build.target import BuildError
 
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 WAIT_S = 20.0
 CACHE = Path(".cache", "animus-routes")
 MODULES = ("animus_routes", "msgspec", "msgspec._core", "pack", "pack.lazy", "lone")
@@ -101,6 +103,16 @@ def test_a_bundle_needs_nothing_but_an_interpreter(built: Path, home: Path, tmp_
         assert not [entry for entry in path if "site-packages" in entry]
     assert root.parent.stat().st_mode & 0o777 == 0o700
     assert not [name for name in files_of(root) if "hidden" in name or "left" in name]
+
+
+def test_what_a_battery_imports_when_it_is_used_is_brought(home: Path, tmp_path: Path) -> None:
+    shutil.copy(EXAMPLES / "queue_sql.py", tmp_path)
+    file = build(tmp_path, "queue_sql.py", "--bundle")
+    url = f"postgresql://nobody@/x?host={tmp_path}"
+    with started(file, tmp_path, {**env(home), "ANIMUS_QUEUE_URL": url}) as plugin:
+        plugin.initialize()
+        with pytest.raises(RpcError, match="No such file or directory Is the server running"):
+            plugin.call("queue/stats")
 
 
 def test_what_is_named_and_left_out_is_told(tmp_path: Path) -> None:

@@ -234,6 +234,30 @@ def test_call_follows_notifications(folder: Path) -> None:
     assert "subject/changed {" in done.stderr
 
 
+ENDS_BADLY = """
+import atexit, os, sys
+if "--manifest" not in sys.argv:
+    atexit.register(os._exit, 3)
+"""
+
+
+def test_call_says_why_it_fails_after_an_answer(folder: Path) -> None:
+    source = (folder / "tasks.py").read_text()
+    (folder / "cut.py").write_text(f"{source}\n{ENDS_BADLY}")
+    done = run(folder, "call", "cut:app", "task/list")
+    assert (done.returncode, len(json.loads(done.stdout)["subjects"])) == (1, 1)
+    assert done.stderr.endswith("the plugin answered, and then ended with exit code 3\n")
+
+
+@pytest.mark.parametrize("more", [(), ("--bundle",)])
+def test_call_takes_what_build_has_made(folder: Path, more: tuple[str, ...]) -> None:
+    env = {**BARE, "HOME": str(folder)}
+    built = run(folder, "build", "tasks:app", *more, env=env)
+    assert built.returncode == 0, built.stderr
+    done = run(folder, "call", built.stdout.strip(), "task/list", env=env)
+    assert (done.returncode, len(json.loads(done.stdout)["subjects"])) == (0, 1), done.stderr
+
+
 def test_call_gives_up_in_time(folder: Path) -> None:
     done = run(folder, "call", "tasks:app", "task/next", "--timeout", "3")
     assert done.returncode == 1

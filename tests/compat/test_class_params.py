@@ -259,6 +259,7 @@ def logged(method: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+@pytest.mark.filterwarnings("ignore:functools.partial will be a method:FutureWarning")
 def test_arguments_are_positional_whatever_a_method_calls_them() -> None:
     class Odd(Everything):
         def query(self, *args: Any) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def kept(ctx: Context, name: str) -> Generator[Documents, None, None]:
 
     A host may start a process for every call, so nothing is kept in this one. All documents of a
     name are read at once: take tables of your own, or your system's own calls, for many of them.
+    Only SQLite has one writer at a time: on a server, take a lock before you read.
     """
     with closing(database(ctx)) as opened, opened.write() as transaction:
         read = "SELECT content FROM documents WHERE name = ?"
