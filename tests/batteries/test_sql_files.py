@@ -258,6 +258,20 @@ def test_a_file_that_cannot_be_opened_says_why(
     assert said in raised.value.message
 
 
+def test_a_folder_that_this_user_may_not_enter_holds_no_empty_store(tmp_path: Path) -> None:
+    folder = tmp_path / "closed"
+    with opened(folder / "notes.sqlite3") as notes:
+        write(notes, 1)
+    folder.chmod(0)
+    tmp_path.chmod(0o755)
+    said = as_nobody(
+        [Path(__file__).parent, Path(__file__).parents[1]],
+        "from pathlib import Path\nfrom notes_store import opened, texts",
+        f"with opened(Path({str(folder / 'notes.sqlite3')!r})) as notes:\n    print(notes.check())",
+    )
+    assert said.endswith(f"{folder / 'notes.sqlite3'}: Permission denied (-32603)\n")
+
+
 def test_a_file_that_this_user_may_not_read_says_so_once(tmp_path: Path) -> None:
     file = tmp_path / "notes.sqlite3"
     with opened(file) as notes:
