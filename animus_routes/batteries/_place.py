@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from animus_routes.batteries._transactions import Link
+    from animus_routes.batteries._transactions import Identity, Link
 
 TAKEN: Final = (
     "sqlite:///relative.db, sqlite:////absolute.db or postgresql://user:password@server/database"
@@ -39,7 +39,6 @@ class Place:
         self.makes_folder: Final = path is not None
         self.file = None if path is None else os.fspath(path)
         self._url: str | None = None
-        self._opened: tuple[int, int] | None = None
         if path is None:
             dialect, _, rest = f"{given or ''}".partition("://")
             dialect = dialect.partition("+")[0]  # the driver is ours to choose
@@ -70,26 +69,29 @@ class Place:
             raise Unreachable(text) from problem
         return PostgreSQL(self._url, wait_s, self.name)
 
-    def was_opened(self) -> None:
-        """From now on it has to be this file."""
-        if self.file is not None:
-            self._opened = _identity(self.file)
-
-    def confirm(self) -> None:
-        """Is the file that was opened still there? What is written to another one would be lost.
+    def identity(self) -> Identity:
+        """Which file it is; None for a server's database.
 
         Raises:
-            Unreachable: It is not.
+            Unreachable: It has gone.
         """
-        if self._opened is None or self.file is None:
-            return
+        if self.file is None:
+            return None
         try:
-            found = _identity(self.file)
+            found = os.stat(self.file)
         except FileNotFoundError:
             raise Unreachable(self._gone("removed")) from None
         except OSError as problem:
             raise Unreachable(f"{self.file}: {problem.strerror}") from problem
-        if found != self._opened:
+        return found.st_dev, found.st_ino
+
+    def confirm(self, opened: Identity) -> None:
+        """Is a file that is open still there? What is written to one that has gone is lost.
+
+        Raises:
+            Unreachable: It is not.
+        """
+        if opened is not None and self.identity() != opened:
             raise Unreachable(self._gone("replaced by another file"))
 
     def _gone(self, how: str) -> str:
@@ -118,8 +120,3 @@ class Place:
         if self.makes_folder or os.path.isdir(folder):
             return unwritable(file)
         return f"{file} cannot be made: {folder} is no folder to write into"
-
-
-def _identity(file: str) -> tuple[int, int]:
-    found = os.stat(file)
-    return found.st_dev, found.st_ino

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from animus_routes.batteries.sqlite import SQLite
 
     Link = SQLite | PostgreSQL
+    Identity = tuple[int, int] | None  # of a file: its device and its number there
 
 Row = tuple[Any, ...]
 

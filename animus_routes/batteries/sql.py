@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from contextlib import AbstractContextManager
 
-    from animus_routes.batteries._transactions import Link
+    from animus_routes.batteries._transactions import Identity, Link
 
 __all__ = ["Busy", "Database", "Layout", "Row", "Transaction", "Unreachable", "marks"]
 
@@ -74,6 +74,8 @@ class Database:
         self._prepared = prepare
         self._place: Final = Place(place, file, variable)
         self._own: sqlite3.Connection | None = None
+        self._open: set[Link] = set()  # what is free, and what is in use
+        self._identity: Identity = None  # of the file that those have
         self._stale = False
 
     def read(self) -> AbstractContextManager[Transaction]:
@@ -100,7 +102,7 @@ class Database:
     @property
     def own(self) -> sqlite3.Connection:
         """A `connection()` that is kept until `close`; a new one where others' changes are not seen."""
-        self._place.confirm()
+        self._confirm()
         if self._own is None or self._stale:
             self._own = self.connection()
         return self._own
@@ -126,7 +128,7 @@ class Database:
             Unreachable: It cannot be read either, its layout is newer than this code, or another file
                 has taken its place.
         """
-        self._place.confirm()
+        self._confirm()
         if self._place.is_empty():
             return self._place.hindrance()
         link, until = self._place.link(self._prepared, CHECK_S), time.monotonic() + CHECK_S
@@ -155,7 +157,17 @@ class Database:
             self._own.close()
             self._own = None
         while self._free:
-            self._free.pop().close()
+            self._close(self._free.pop())
+
+    def _close(self, link: Link) -> None:
+        self._open.discard(link)
+        link.close()
+
+    def _confirm(self) -> None:
+        """Is the file that is open the one that is there? Only that one has a number for certain."""
+        if self._own is None and not self._open:
+            self._identity = None
+        self._place.confirm(self._identity)
 
     def _refusal(
         self, link: Link, problem: Exception, wait_s: float
@@ -170,10 +182,12 @@ class Database:
     @contextmanager
     def _transaction(self, *, reads: bool) -> Generator[Transaction, None, None]:
         until = time.monotonic() + self.wait_s
-        self._place.confirm()
         link = self._free.pop() if self._free else self._place.link(self._prepared, self.wait_s)
         try:
+            self._confirm()
             link.begin(until, reads=reads)
+            self._identity = self._identity or self._place.identity()
+            self._open.add(link)
             if not self._ready:
                 self._prepare(link, until, reads=reads)
             yield Transaction(link)
@@ -188,7 +202,7 @@ class Database:
             if link.idle():
                 self._free.append(link)
             else:
-                link.close()
+                self._close(link)
 
     def _prepare(self, link: Link, until: float, *, reads: bool) -> None:
         """See in the first transaction that the tables are there as they are wanted."""
@@ -210,7 +224,6 @@ class Database:
             if self._wal:
                 link.log_ahead()
             link.begin(until, reads=reads)
-        self._place.was_opened()
         self._ready = True
 
 
