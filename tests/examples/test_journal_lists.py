@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
@@ -58,7 +58,7 @@ def kept(module: ModuleType, runs: list[dict[str, Any]]) -> None:
 
 
 # Status and reference of run `n` of so many; the query has the status "s" and the reference "r".
-SHAPES: Final = {
+SHAPES: Final[dict[str, Callable[[int, int], tuple[str, str]]]] = {
     "all have the status, the oldest have the reference": lambda n, of: ("s", "r" * (n < of // 50)),
     "all have the reference, the oldest have the status": lambda n, of: ("s" * (n < of // 50), "r"),
     "many have both": lambda n, _: ("s" if n % 3 else "t", "r" if n % 2 else "q"),
