@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import product
 from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
@@ -27,7 +28,7 @@ from animus_routes import (
     QuotaExceeded,
     Unavailable,
 )
-from animus_routes.batteries.sql import Database, Layout, Transaction, marks
+from animus_routes.batteries.sql import Database, Layout, Transaction
 from animus_routes.batteries.sqlite import turn
 from animus_routes.structs import workflow_journal as wire
 from animus_routes.timestamps import now
@@ -54,6 +55,8 @@ TABLES: Final = (
     "CREATE INDEX IF NOT EXISTS runs_newest ON runs (moment DESC, workflow)",
     "CREATE INDEX IF NOT EXISTS runs_by_status ON runs (status, moment DESC, workflow)",
     "CREATE INDEX IF NOT EXISTS runs_by_ref ON runs (workflow_ref, moment DESC, workflow)",
+    """CREATE INDEX IF NOT EXISTS runs_by_both
+        ON runs (status, workflow_ref, moment DESC, workflow)""",
     """CREATE TABLE IF NOT EXISTS checkpoints (
         workflow TEXT NOT NULL, num INTEGER NOT NULL, blob TEXT NOT NULL,
         PRIMARY KEY (workflow, num))""",
@@ -98,10 +101,14 @@ SAVE: Final = """INSERT INTO runs (workflow, status, workflow_ref, created_at, m
     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (workflow) DO UPDATE
     SET status = excluded.status, workflow_ref = excluded.workflow_ref,
         created_at = excluded.created_at, moment = excluded.moment, run = excluded.run"""
-RUNS: Final = """runs INDEXED BY {} WHERE {} = ? AND moment >= ?
-    ORDER BY moment DESC, workflow LIMIT ?"""
 RUN: Final = "SELECT workflow, run FROM runs WHERE workflow = ?"
-INDEXES: Final = {"TRUE": "runs_newest", "status": "runs_by_status", "workflow_ref": "runs_by_ref"}
+# What has the runs in order, whatever is asked for.
+INDEXES: Final = {
+    (): "runs_newest",
+    ("status",): "runs_by_status",
+    ("workflow_ref",): "runs_by_ref",
+    ("status", "workflow_ref"): "runs_by_both",
+}
 # The name under which the run ?1 keeps its events and checkpoints.
 OWN: Final = "CAST(number AS BLOB)"
 NAME: Final = f"coalesce((SELECT {OWN} FROM renamed WHERE workflow = ?1), ?1)"
@@ -195,35 +202,6 @@ def clear(db: sqlite3.Connection, name: str | bytes, workflow_id: str) -> bool:
     return any(more)
 
 
-Wanted = dict[str, list[Any]]
-
-
-def conditions(wanted: Wanted, lead: str) -> tuple[str, list[Any]]:
-    """All conditions but the one that leads, and what they are bound to."""
-    rest = {name: values for name, values in wanted.items() if name != lead}
-    terms = [f"{name} IN ({marks(len(values))})" for name, values in rest.items()]
-    return " AND ".join(terms) or "TRUE", [one for values in rest.values() for one in values]
-
-
-def leading(db: Transaction, wanted: Wanted, since: str, limit: int) -> str:
-    """The condition among whose newest runs so many that match are soonest found.
-
-    A few of each are looked at, then twice as many, until one has enough of them or no more.
-    """
-    names = sorted(wanted, key=lambda name: len(wanted[name]))
-    steps = limit
-    while len(names) > 1:
-        for name in names:
-            rest, binds = conditions(wanted, name)
-            sql = f"""SELECT count(*), count(nullif(fits, 0)) FROM (SELECT {rest} AS fits
-                FROM {RUNS.format(INDEXES[name], name)})"""
-            found = (db.rows(sql, *binds, value, since, steps)[0] for value in wanted[name])
-            if all(seen < steps or matching >= limit for seen, matching in found):
-                return name
-        steps *= 2
-    return names[0]
-
-
 class Store:
     """The journal of one database file."""
 
@@ -279,14 +257,14 @@ class Store:
         if len(query.status) > MAX_VALUES:
             raise invalid("status", f"more than {MAX_VALUES} of them")
         refs = [query.workflow_ref] if query.workflow_ref else []
-        given: Wanted = {"status": [*dict.fromkeys(query.status)], "workflow_ref": refs}
-        wanted = {name: values for name, values in given.items() if values} or {"TRUE": [True]}
-        lead = leading(db, wanted, since, limit)
-        rest, binds = conditions(wanted, lead)
-        sql = f"SELECT moment, workflow FROM {RUNS.format(INDEXES[lead], f'{rest} AND {lead}')}"
+        given = {"status": [*dict.fromkeys(query.status)], "workflow_ref": refs}
+        wanted = {name: values for name, values in given.items() if values}
+        conditions = " AND ".join([*(f"{name} = ?" for name in wanted), "moment >= ?"])
+        sql = f"""SELECT moment, workflow FROM runs INDEXED BY {INDEXES[tuple(wanted)]}
+            WHERE {conditions} ORDER BY moment DESC, workflow LIMIT ?"""
         found: list[tuple[str, str]] = []
-        for value in wanted[lead]:
-            found += db.rows(sql, *binds, value, since, limit)
+        for values in product(*wanted.values()):
+            found += db.rows(sql, *values, since, limit)
             found.sort(key=itemgetter(1))
             found.sort(key=itemgetter(0), reverse=True)
             del found[limit:]

@@ -1,4 +1,4 @@
-"""`journal/list`: which condition leads, how many values it takes, and that it tells of one moment."""
+"""`journal/list`: two conditions at once, how many values it takes, and that it tells of one moment."""
 
 import json
 import random
@@ -62,12 +62,16 @@ SHAPES: Final[dict[str, Callable[[int, int], tuple[str, str]]]] = {
     "all have the status, the oldest have the reference": lambda n, of: ("s", "r" * (n < of // 50)),
     "all have the reference, the oldest have the status": lambda n, of: ("s" * (n < of // 50), "r"),
     "many have both": lambda n, _: ("s" if n % 3 else "t", "r" if n % 2 else "q"),
+    "half have the status, half the reference, few both": lambda n, of: (
+        "s" if n < of // 2 + 5 else "t",
+        "r" if n >= of // 2 else "q",
+    ),
     "few have both, and none of them is new": lambda n, of: ("s" * (n < of // 2), "r" * (n < 10)),
 }
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_of_two_conditions_the_one_that_finds_enough_first_leads(
+def test_two_conditions_cost_the_same_however_often_they_meet(
     shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType
 ) -> None:
     """Steps of SQLite's machine, at ten times the rows."""
