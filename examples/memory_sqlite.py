@@ -12,6 +12,7 @@ memory. The first `put` decides which `project_id` belongs to the project. From 
 project's id is answered with -32407, and so is this id from another project's root.
 """
 
+import math
 import os
 import re
 import sqlite3
@@ -41,7 +42,7 @@ BUSY_S: Final = 5.0
 SLICE: Final = 200  # rows of a deleted scope that go in one transaction
 MAX_SWEPT: Final = 1000  # rows whose time is over, a put
 SLICE_BYTES: Final = 128 * 1024  # of either, unless the last of them is longer: each word costs
-PROBED: Final = 1000  # rows with a time to live that are looked at one by one
+PROBED: Final = 100  # scopes in a row whose values' time is over that are passed one by one
 PAUSE_S: Final = 0.005  # so that whoever waits is next
 # Characters of scripts that put no spaces between words: Han, kana, bopomofo and Hangul.
 UNSPACED: Final = (
@@ -146,8 +147,8 @@ PUT: Final = """INSERT INTO memories (project_id, scope_id, key, value, text, ex
     SET value = excluded.value, text = excluded.text, expires_at = excluded.expires_at
     RETURNING seq"""
 UNTIL: Final = "coalesce((SELECT until FROM dropped WHERE scope = {}), 0)"
-HERE: Final = f"""(m.expires_at IS NULL OR m.expires_at > :moment)
-    AND m.seq > {UNTIL.format(":scope")}"""
+ALIVE: Final = "(m.expires_at IS NULL OR m.expires_at > :moment)"
+HERE: Final = f"{ALIVE} AND m.seq > {UNTIL.format(':scope')}"
 GET: Final = f"SELECT value FROM memories m WHERE scope_id = :scope AND key = :key AND {HERE}"
 RANKED: Final = f"""SELECT m.key, m.value, -bm25(placed_words, 2.0, 1.0) AS score
     FROM placed_words w JOIN memories m ON m.seq = w.rowid
@@ -163,12 +164,11 @@ LATEST: Final = """(SELECT max(expires_at) FROM memories m INDEXED BY memories_e
     WHERE m.scope_id = next.scope_id AND expires_at IS NOT NULL)"""
 NEXT_EXPIRING: Final = NEXT.format(f"{LATEST} > :moment", "memories_expiring", "IS NOT NULL")
 # Each put removes some rows of a deleted scope: while any are left, few have been put since.
-ANEW: Final = f"SELECT 1 FROM memories m NOT INDEXED WHERE scope_id = :scope AND {HERE} LIMIT 1"
-EXPIRING: Final = "FROM memories m INDEXED BY memories_by_expiry WHERE expires_at > :moment"
-COUNTED: Final = f"SELECT count(*) FROM (SELECT 1 {EXPIRING} LIMIT :probed)"
-SCOPES_OF_FEW: Final = f"""SELECT DISTINCT scope_id {EXPIRING}
-    AND scope_id > :after AND scope_id < :before AND seq > {UNTIL.format("m.scope_id")}
-    ORDER BY scope_id"""
+ANEW: Final = f"""SELECT 1 FROM memories m NOT INDEXED
+    WHERE m.seq > :until AND scope_id = :scope AND {ALIVE} LIMIT 1"""
+SCOPES_ALIVE: Final = f"""SELECT DISTINCT scope_id FROM memories m INDEXED BY memories_by_expiry
+    WHERE expires_at > :moment AND scope_id > :after AND scope_id < :before
+        AND seq > {UNTIL.format("m.scope_id")} ORDER BY scope_id"""
 SIZED: Final = """SELECT seq, length(CAST(value AS BLOB)) + length(CAST(text AS BLOB)) FROM memories
     WHERE """
 EXPIRED: Final = f"{SIZED} expires_at <= ? ORDER BY expires_at"
@@ -351,35 +351,41 @@ class Store:
             bound = self.db.execute("SELECT project_id FROM projects WHERE root = ?", [self.root])
             project_id = next((known for (known,) in bound), "")
         given = DEFAULT_PAGE if request.page_size is None else request.page_size
-        size = min(max(given, 1), MAX_PAGE)
+        most = min(max(given, 1), MAX_PAGE)
         first, last = ("", "~") if project_id is None else bounds(project_id)
-        scopes = groupby(self.scopes_between(max(first, request.cursor or ""), last))
-        found = [scope for scope, _ in islice(scopes, size + 1)]
+        found: list[str] = []
+        size = 0
+        more = False
+        for scope, _ in groupby(self.scopes_between(max(first, request.cursor or ""), last)):
+            size += len(scope.encode())
+            more = len(found) == most or (size > RESULT_BYTES and found != [])
+            if more:
+                break
+            found.append(scope)
         return wire.ListScopesResponse(
-            scopes=[scope_of(scope) for scope in found[:size]],
-            next_cursor=found[size - 1] if len(found) > size else None,
+            scopes=[scope_of(scope) for scope in found], next_cursor=found[-1] if more else None
         )
 
     def scopes_between(self, after: str, before: str) -> Iterator[str]:
         """The scopes that have a value, in order; some of them twice."""
-        place = {"after": after, "before": before, "moment": time.time(), "probed": PROBED}
-        (number,) = self.db.execute(COUNTED, place).fetchone()
-        expiring = self.walk(NEXT_EXPIRING, place)
-        if number < PROBED:  # so that no scopes are passed whose time is over
-            expiring = (scope for (scope,) in self.db.execute(SCOPES_OF_FEW, place))
-        return merge(self.walk(NEXT_LASTING, place), expiring)
+        place = {"after": after, "before": before, "moment": time.time()}
+        lasting = self.walk(NEXT_LASTING, place, math.inf)
+        return merge(lasting, self.walk(NEXT_EXPIRING, place, PROBED))
 
-    def walk(self, find: str, place: dict[str, Any]) -> Iterator[str]:
-        """Scopes, each found after the one before."""
-        while True:
+    def walk(self, find: str, place: dict[str, Any], most: float) -> Iterator[str]:
+        """Scopes, each found after the one before; after many in vain, by what is still alive."""
+        passed = 0
+        while passed < most:
             scope, until, inhabited = self.db.execute(find, place).fetchone()
             if scope is None:
                 return
-            place = {**place, "after": scope, "scope": scope}
+            place = {**place, "after": scope, "scope": scope, "until": until}
             if until is not None:
                 inhabited = self.db.execute(ANEW, place).fetchone()
+            passed = 0 if inhabited else passed + 1
             if inhabited:
                 yield scope
+        yield from (scope for (scope,) in self.db.execute(SCOPES_ALIVE, place))
 
     def delete(self, scope: wire.MemoryScope, ctx: Context) -> None:
         """Nobody sees its rows any more; they are removed by and by, beside what else is called."""
