@@ -48,7 +48,10 @@ LOCK_S: Final = 10.0
 LIST_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 8 MiB
 HISTORY_BYTES: Final = 7 * 1024 * 1024  # the messages of one conversation, which have no pages
 SUMMARY_BYTES: Final = 64  # no summary is shorter
+# What is kept of a meta: one summary never takes the place of all others, and each meta can be loaded.
+LONGEST: Final = {"summary": LIST_BYTES // 4, "meta": HISTORY_BYTES}
 SLICE: Final = 250  # messages of a deleted conversation that go in one transaction
+SLICE_BYTES: Final = 1024 * 1024  # unless the last of them is longer
 MAX_SEQ: Final = 2**63 - 1  # the widest integer of SQL
 LEASE_US: Final = 120_000_000  # of an operation; hosts renew it while an agent is at work
 
@@ -257,6 +260,14 @@ def columns_of(meta: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def fitting(columns: dict[str, Any]) -> dict[str, Any]:
+    """A conversation's columns, if they can be listed and loaded."""
+    for name, most in LONGEST.items():
+        if (size := len(columns[name].encode())) > most:
+            raise invalid("meta", f"its {name} would have {size} bytes, and {most} can be kept")
+    return columns
+
+
 def insert(db: Transaction, place: tuple[str, ...], columns: dict[str, Any]) -> bool:
     """Keep a new conversation; False if there already is one with its id."""
     names = ["tenant_id", "scope", *columns]
@@ -264,16 +275,30 @@ def insert(db: Transaction, place: tuple[str, ...], columns: dict[str, Any]) -> 
     return db.run(f"{statement} ON CONFLICT DO NOTHING", *place, *columns.values()) > 0
 
 
-def clear(db: Transaction) -> bool:
-    """Remove some messages of a deleted conversation; whether there may be more."""
+# The first messages of a conversation, one after the other, so that no long one is read in vain.
+FIRST_MESSAGES: Final = """
+WITH RECURSIVE few (seq, bytes, messages) AS (
+    SELECT CAST(-1 AS BIGINT), CAST(0 AS BIGINT), 0
+    UNION ALL SELECT m.seq, bytes + size, messages + 1 FROM few JOIN conversation_messages m
+        ON m.conversation = ? AND m.seq =
+            (SELECT min(seq) FROM conversation_messages WHERE conversation = ? AND seq > few.seq)
+        WHERE bytes < ? AND messages < ?)
+SELECT seq, bytes < ? AND messages < ? FROM few ORDER BY messages DESC LIMIT 1
+"""
+
+
+def clear(db: Transaction, *only: int) -> bool:
+    """Remove some messages of a deleted conversation, any or one alone; whether there may be more."""
     lock = "FOR UPDATE SKIP LOCKED" if db.postgresql else ""
-    number = db.value(f"SELECT number FROM conversations_deleted ORDER BY number LIMIT 1 {lock}")
+    deleted = f"FROM conversations_deleted {'WHERE number = ?' if only else ''}"
+    number = db.value(f"SELECT number {deleted} ORDER BY number LIMIT 1 {lock}", *only)
     if number is None:
         # Somebody may be at it this moment, and may be killed.
-        return db.value("SELECT 1 FROM conversations_deleted LIMIT 1") is not None
-    some = "SELECT seq FROM conversation_messages WHERE conversation = ? ORDER BY seq LIMIT ?"
-    delete = f"DELETE FROM conversation_messages WHERE conversation = ? AND seq IN ({some})"
-    if db.run(delete, number, number, SLICE) < SLICE:
+        return db.value(f"SELECT 1 {deleted} LIMIT 1", *only) is not None
+    bounds = (SLICE_BYTES, SLICE)
+    last, is_rest = db.row(FIRST_MESSAGES, number, number, *bounds, *bounds) or (-1, True)
+    db.run("DELETE FROM conversation_messages WHERE conversation = ? AND seq <= ?", number, last)
+    if is_rest:
         own = "FROM conversation_operations WHERE conversation = ?"
         first = f"SELECT operation_id {own} ORDER BY operation_id LIMIT ?"
         if db.run(f"DELETE {own} AND operation_id IN ({first})", number, number, SLICE) < SLICE:
@@ -358,19 +383,20 @@ class Shelf(NamedTuple):
         return len(document) if kept else None
 
     def history(self, row: Conversation) -> list[msgspec.Raw]:
-        """The messages, or the newest that fit into an answer."""
-        first = 0
+        """The messages, or the newest that fit into an answer; one that fits into none hides no other."""
+        first, fit = 0, "FROM conversation_messages WHERE conversation = ? AND size < ?"
         if row.bytes > HISTORY_BYTES:
             first = self.db.value(
                 "SELECT min(seq) FROM (SELECT seq, sum(size + 1) OVER (ORDER BY seq DESC) AS bytes"
-                " FROM conversation_messages WHERE conversation = ?) AS newest WHERE bytes <= ?",
+                f" {fit}) AS newest WHERE bytes <= ?",
                 row.number,
+                HISTORY_BYTES,
                 HISTORY_BYTES,
             )
         rows = self.db.rows(
-            "SELECT message FROM conversation_messages WHERE conversation = ? AND seq >= ?"
-            " ORDER BY seq",
+            f"SELECT message {fit} AND seq >= ? ORDER BY seq",
             row.number,
+            HISTORY_BYTES,
             MAX_SEQ if first is None else first,
         )
         return [msgspec.Raw(message.encode()) for (message,) in rows]
@@ -504,7 +530,7 @@ def create(request: wire.ConversationCreateRequest, chats: Chats) -> dict[str, A
     known = {"owner": chats.user or request.owner, "agent_id": request.agent_id}
     meta |= {name: value for name, value in known.items() if value is not None}
     with chats.write() as shelf:
-        if not insert(shelf.db, shelf.place, columns_of(meta)):
+        if not insert(shelf.db, shelf.place, fitting(columns_of(meta))):
             raise invalid("id", f"there already is a conversation '{request.id}'")
     return {"meta": meta}
 
@@ -531,7 +557,8 @@ def save_meta(request: wire.ConversationSaveMetaRequest, ctx: Context, chats: Ch
                 raise invalid(f"meta.{name}", f"expected '{stored}', which stays")
         # Only its own end frees a conversation that is being worked on.
         by = row.reserved_by if shelf.reserved(row) else request.meta.active_operation_id
-        shelf.update(row, **columns_of(meta), revision=row.revision + 1, reserved_by=by)
+        columns = fitting(columns_of(meta))
+        shelf.update(row, **columns, revision=row.revision + 1, reserved_by=by)
 
 
 @app.method("conversation/append_message")
@@ -576,16 +603,24 @@ def load_messages(
 
 @app.method("conversation/list")
 def list_conversations(ctx: Context, chats: Chats) -> dict[str, Any]:
-    """The user's own and the shared ones, newest first, as many as fit into a frame."""
+    """The user's own and the shared ones, newest first, as many as fit into a frame.
+
+    0.1.0 kept summaries that fit into none: they are left out, and hide nothing.
+    """
     found: list[msgspec.Raw] = []
-    size = 0
+    size, whole = 0, True
     with chats.read() as shelf:
         for summary in shelf.summaries():
-            size += len(summary) + 1
-            if size > LIST_BYTES:
-                return cut(ctx, "conversations", found, shelf.total())
-            found.append(msgspec.Raw(summary))
-    return {"conversations": found}
+            length = len(summary) + 1
+            if size + length <= LIST_BYTES:
+                size += length
+                found.append(msgspec.Raw(summary))
+                continue
+            whole = False
+            if length <= LIST_BYTES:
+                break
+        total = len(found) if whole else shelf.total()
+    return {"conversations": found} if whole else cut(ctx, "conversations", found, total)
 
 
 def cut(ctx: Context, name: str, found: list[msgspec.Raw], total: int) -> dict[str, Any]:
@@ -596,12 +631,21 @@ def cut(ctx: Context, name: str, found: list[msgspec.Raw], total: int) -> dict[s
 
 @app.method("conversation/delete", concurrent=True)
 def delete(request: wire.ConversationDeleteRequest, ctx: Context, chats: Chats) -> None:
-    """Forget a conversation; an unknown one counts as forgotten."""
+    """Forget a conversation; an unknown one counts as forgotten.
+
+    It is forgotten at once. What this call cannot remove behind it is left to others' writes.
+    """
     with chats.write() as shelf:
         row = shelf.find(request.id, change=True)
         if row is not None:
             shelf.delete(row)
-    chats.database.write_in_slices(lambda db: clear(db) and not ctx.cancelled)
+    if row is None:
+        return
+    number = row.number
+    try:
+        chats.database.write_in_slices(lambda db: clear(db, number) and not ctx.cancelled)
+    except Unavailable as problem:
+        ctx.log("warn", f"rows of a deleted conversation are left: {problem.message}")
 
 
 # ---- messages with a key ------------------------------------------------------------------------

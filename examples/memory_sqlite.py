@@ -12,12 +12,15 @@ memory. The first `put` decides which `project_id` belongs to the project. From 
 project's id is answered with -32407, and so is this id from another project's root.
 """
 
+import math
 import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from heapq import merge
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Annotated, Any, Final
 from unicodedata import normalize
@@ -38,6 +41,8 @@ RESULT_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passe
 BUSY_S: Final = 5.0
 SLICE: Final = 200  # rows of a deleted scope that go in one transaction
 MAX_SWEPT: Final = 1000  # rows whose time is over, a put
+SLICE_BYTES: Final = 128 * 1024  # of either, unless the last of them is longer: each word costs
+PROBED: Final = 100  # scopes in a row whose values' time is over that are passed one by one
 PAUSE_S: Final = 0.005  # so that whoever waits is next
 # Characters of scripts that put no spaces between words: Han, kana, bopomofo and Hangul.
 UNSPACED: Final = (
@@ -115,6 +120,16 @@ STEPS: Final = (
     ),
     # Processes of 0.1.0 may still run: each of their calls reads a column that has another name now.
     ("ALTER TABLE memories RENAME COLUMN scope TO scope_id",),
+    # What has expired or was deleted, and is still there, stands in no reader's way.
+    (
+        "DROP INDEX IF EXISTS memories_by_project",
+        "DROP INDEX IF EXISTS memories_by_expiry",
+        "CREATE INDEX memories_lasting ON memories (scope_id) WHERE expires_at IS NULL",
+        """CREATE INDEX memories_expiring ON memories (scope_id, expires_at)
+            WHERE expires_at IS NOT NULL""",
+        """CREATE INDEX memories_by_expiry ON memories (expires_at, scope_id)
+            WHERE expires_at IS NOT NULL""",
+    ),
 )
 
 
@@ -131,24 +146,38 @@ PUT: Final = """INSERT INTO memories (project_id, scope_id, key, value, text, ex
     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope_id, key) DO UPDATE
     SET value = excluded.value, text = excluded.text, expires_at = excluded.expires_at
     RETURNING seq"""
-HERE: Final = """(m.expires_at IS NULL OR m.expires_at > :moment)
-    AND m.seq > coalesce((SELECT until FROM dropped WHERE scope = m.scope_id), 0)"""
+UNTIL: Final = "coalesce((SELECT until FROM dropped WHERE scope = {}), 0)"
+ALIVE: Final = "(m.expires_at IS NULL OR m.expires_at > :moment)"
+HERE: Final = f"{ALIVE} AND m.seq > {UNTIL.format(':scope')}"
 GET: Final = f"SELECT value FROM memories m WHERE scope_id = :scope AND key = :key AND {HERE}"
 RANKED: Final = f"""SELECT m.key, m.value, -bm25(placed_words, 2.0, 1.0) AS score
     FROM placed_words w JOIN memories m ON m.seq = w.rowid
-    WHERE placed_words MATCH :words AND m.scope_id = :scope AND {HERE}
+    WHERE placed_words MATCH :words AND w.rowid > {UNTIL.format(":scope")}
+        AND m.scope_id = :scope AND {HERE}
     ORDER BY score DESC, m.seq DESC LIMIT :limit"""
-NEXT_SCOPE: Final = "SELECT min(scope_id) FROM memories WHERE scope_id > :after"
-NEXT_OF_PROJECT: Final = """SELECT min(scope_id) FROM memories
-    WHERE project_id = :project_id AND scope_id > :after"""
-INHABITED: Final = f"SELECT 1 FROM memories m WHERE scope_id = :scope AND {HERE} LIMIT 1"
-EXPIRE: Final = """DELETE FROM memories WHERE seq IN
-    (SELECT seq FROM memories WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"""
-DROP: Final = """INSERT INTO dropped (scope, until)
-    SELECT ?, max(seq) FROM memories WHERE scope_id = ? HAVING max(seq) IS NOT NULL
+# The next scope, up to which row it was deleted, and whether it had anything if it was not.
+NEXT: Final = """SELECT scope_id, until, {0} FROM (SELECT min(scope_id) AS scope_id FROM memories
+        INDEXED BY {1} WHERE expires_at {2} AND scope_id > :after AND scope_id < :before) AS next
+    LEFT JOIN dropped ON scope = scope_id"""
+NEXT_LASTING: Final = NEXT.format("TRUE", "memories_lasting", "IS NULL")
+LATEST: Final = """(SELECT max(expires_at) FROM memories m INDEXED BY memories_expiring
+    WHERE m.scope_id = next.scope_id AND expires_at IS NOT NULL)"""
+NEXT_EXPIRING: Final = NEXT.format(f"{LATEST} > :moment", "memories_expiring", "IS NOT NULL")
+# Each put removes some rows of a deleted scope: while any are left, few have been put since.
+ANEW: Final = f"""SELECT 1 FROM memories m NOT INDEXED
+    WHERE m.seq > :until AND scope_id = :scope AND {ALIVE} LIMIT 1"""
+SCOPES_ALIVE: Final = f"""SELECT DISTINCT scope_id FROM memories m INDEXED BY memories_by_expiry
+    WHERE expires_at > :moment AND scope_id > :after AND scope_id < :before
+        AND seq > {UNTIL.format("m.scope_id")} ORDER BY scope_id"""
+SIZED: Final = """SELECT seq, length(CAST(value AS BLOB)) + length(CAST(text AS BLOB)) FROM memories
+    WHERE """
+EXPIRED: Final = f"{SIZED} expires_at <= ? ORDER BY expires_at"
+DEAD: Final = f"{SIZED} scope_id = ? AND seq <= ?"
+# In one statement: the full-text index writes what it has after each.
+REMOVE: Final = "DELETE FROM memories WHERE seq IN (SELECT value FROM json_each(?))"
+DROP: Final = """INSERT INTO dropped (scope, until) SELECT ?1, (SELECT max(seq) FROM memories)
+    WHERE EXISTS (SELECT 1 FROM memories WHERE scope_id = ?1)
     ON CONFLICT (scope) DO UPDATE SET until = excluded.until"""
-CLEAR: Final = """DELETE FROM memories WHERE seq IN
-    (SELECT seq FROM memories WHERE scope_id = ? AND seq <= ? LIMIT ?)"""
 # A row of before the scope was deleted is in the way of a new one.
 CLEAR_KEY: Final = """DELETE FROM memories WHERE scope_id = ? AND key = ?
     AND seq <= (SELECT until FROM dropped WHERE scope = memories.scope_id)"""
@@ -167,6 +196,12 @@ def scope_id(scope: wire.MemoryScope) -> str:
     if scope.task_id is not None and scope.agent_id is None:
         raise invalid("scope.agent_id", "a task's scope is below an agent's")
     return msgspec.json.encode([scope.project_id, scope.agent_id, scope.task_id]).decode()
+
+
+def bounds(project_id: str) -> tuple[str, str]:
+    """Between which texts those of a project's scopes are."""
+    start = msgspec.json.encode([project_id]).decode().removesuffix("]")
+    return f"{start},", f"{start}-"  # which comes after a comma
 
 
 def scope_of(text: str) -> wire.MemoryScope:
@@ -209,7 +244,7 @@ def placed(scope: str, text: str | None) -> str:
     Two scopes may have the same mark, so what is found is compared with the scope itself.
     """
     mark = f"{crc32(scope.encode()):08x}z"
-    return " ".join(f"{mark}{word}" for word in TOKEN.findall(spaced(text) or ""))
+    return f" {mark}".join(["", *TOKEN.findall(spaced(text) or "")])[1:]
 
 
 def any_word(scope: str, query: str) -> str:
@@ -224,6 +259,20 @@ def prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA trusted_schema = ON")  # its triggers use a function of ours
     db.create_function("spaced", 1, spaced, deterministic=True)
     db.create_function("placed", 2, placed, deterministic=True)
+
+
+def remove(db: sqlite3.Connection, find: str, values: Sequence[object], most: int) -> bool:
+    """Remove rows that are found, up to a number and a size of all; whether there may be more."""
+    found: list[int] = []
+    size = 0
+    with closing(db.execute(find, values)) as rows:
+        for seq, length in islice(rows, most):
+            found.append(seq)
+            size += length
+            if size >= SLICE_BYTES:
+                break
+    db.execute(REMOVE, [msgspec.json.encode(found).decode()])
+    return len(found) == most or size >= SLICE_BYTES
 
 
 class Store:
@@ -262,7 +311,7 @@ class Store:
             self.check_binding(project_id)
             if self.root is not None:
                 self.db.execute(BIND, [self.root, project_id])
-            self.db.execute(EXPIRE, [moment, MAX_SWEPT])
+            remove(self.db, EXPIRED, [moment], MAX_SWEPT)
             self.clear(self.db)
             self.db.execute(CLEAR_KEY, [scope, request.key])
             values = [project_id, scope, request.key, value.decode(), words, expires_at]
@@ -302,21 +351,41 @@ class Store:
             bound = self.db.execute("SELECT project_id FROM projects WHERE root = ?", [self.root])
             project_id = next((known for (known,) in bound), "")
         given = DEFAULT_PAGE if request.page_size is None else request.page_size
-        size = min(max(given, 1), MAX_PAGE)
-        find = NEXT_SCOPE if project_id is None else NEXT_OF_PROJECT
-        place = {"project_id": project_id, "after": request.cursor or "", "moment": time.time()}
+        most = min(max(given, 1), MAX_PAGE)
+        first, last = ("", "~") if project_id is None else bounds(project_id)
         found: list[str] = []
-        while len(found) <= size:
-            (scope,) = self.db.execute(find, place).fetchone()
-            if scope is None:
+        size = 0
+        more = False
+        for scope, _ in groupby(self.scopes_between(max(first, request.cursor or ""), last)):
+            size += len(scope.encode())
+            more = len(found) == most or (size > RESULT_BYTES and found != [])
+            if more:
                 break
-            place["after"] = scope
-            if self.db.execute(INHABITED, {**place, "scope": scope}).fetchone():
-                found.append(scope)
+            found.append(scope)
         return wire.ListScopesResponse(
-            scopes=[scope_of(scope) for scope in found[:size]],
-            next_cursor=found[size - 1] if len(found) > size else None,
+            scopes=[scope_of(scope) for scope in found], next_cursor=found[-1] if more else None
         )
+
+    def scopes_between(self, after: str, before: str) -> Iterator[str]:
+        """The scopes that have a value, in order; some of them twice."""
+        place = {"after": after, "before": before, "moment": time.time()}
+        lasting = self.walk(NEXT_LASTING, place, math.inf)
+        return merge(lasting, self.walk(NEXT_EXPIRING, place, PROBED))
+
+    def walk(self, find: str, place: dict[str, Any], most: float) -> Iterator[str]:
+        """Scopes, each found after the one before; after many in vain, by what is still alive."""
+        passed = 0
+        while passed < most:
+            scope, until, inhabited = self.db.execute(find, place).fetchone()
+            if scope is None:
+                return
+            place = {**place, "after": scope, "scope": scope, "until": until}
+            if until is not None:
+                inhabited = self.db.execute(ANEW, place).fetchone()
+            passed = 0 if inhabited else passed + 1
+            if inhabited:
+                yield scope
+        yield from (scope for (scope,) in self.db.execute(SCOPES_ALIVE, place))
 
     def delete(self, scope: wire.MemoryScope, ctx: Context) -> None:
         """Nobody sees its rows any more; they are removed by and by, beside what else is called."""
@@ -324,20 +393,25 @@ class Store:
         with closing(self.database.connection()) as db:
             with turn(db, BUSY_S):
                 self.check_binding(scope.project_id, db)
-                db.execute(DROP, [name, name])
+                db.execute(DROP, [name])
             more = True
-            while more and not ctx.wait(PAUSE_S):
-                with turn(db, BUSY_S):
-                    more = self.clear(db)
+            try:
+                while more and not ctx.wait(PAUSE_S):
+                    with turn(db, BUSY_S):
+                        more = self.clear(db, name)
+            except sqlite3.Error as problem:  # the scope is forgotten all the same
+                ctx.log("warn", f"rows of a deleted scope are left to later puts: {problem}")
 
-    def clear(self, db: sqlite3.Connection) -> bool:
-        """Remove some rows of a deleted scope; whether there may be more."""
-        row = db.execute("SELECT scope, until FROM dropped LIMIT 1").fetchone()
+    def clear(self, db: sqlite3.Connection, *only: str) -> bool:
+        """Remove some rows of a deleted scope, any or one alone; whether there may be more."""
+        find = f"SELECT scope, until FROM dropped {'WHERE scope = ?' if only else ''} LIMIT 1"
+        row = db.execute(find, only).fetchone()
         if row is None:
             return False
-        if db.execute(CLEAR, [*row, SLICE]).rowcount < SLICE:
-            db.execute("DELETE FROM dropped WHERE scope = ? AND until = ?", row)
-        return True
+        more = remove(db, DEAD, row, SLICE)
+        if not more:
+            db.execute("DELETE FROM dropped WHERE scope = ?", row[:1])
+        return more
 
 
 # ---- the plugin ---------------------------------------------------------------------------------

@@ -203,7 +203,7 @@ def test_a_database_of_the_first_layout_is_searchable_afterwards(tmp_path: Path)
         assert query(second, "数据库") == ["mixed"]
     with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
         layouts = db.execute("SELECT name, version FROM animus_layouts").fetchall()
-        assert layouts == [("memory", 4)]
+        assert layouts == [("memory", 5)]
 
 
 def test_top_k_is_clamped_to_what_the_capabilities_say(plugin: Plugin) -> None:
