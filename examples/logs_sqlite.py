@@ -274,7 +274,7 @@ class Matches(NamedTuple):
     @classmethod
     def of(cls, query: Query) -> "Matches":
         given = (query.text or "").replace("\0", " ").split()
-        text = f"({' '.join(quoted(spaced(word) or '') for word in given)})" if given else ""
+        text = " ".join(quoted(spaced(word) or "") for word in given)
         pattern = query.target_glob or ""
         prefix = re.split("[*?]", pattern, maxsplit=1)[0]
         first, *later = map(phrase, WILD.sub("*", pattern).split("*"))
