@@ -175,10 +175,9 @@ TARGETS: Final = """WITH RECURSIVE every (one) AS (
     SELECT min(target) FROM entries WHERE target >= :prefix AND target < :last UNION ALL
     SELECT (SELECT min(target) FROM entries WHERE target > one AND target < :last) FROM every WHERE one NOTNULL)
     SELECT one FROM every WHERE CASE WHEN one NOTNULL THEN one REGEXP :target END LIMIT :most"""
-# Blocks, and the time that nothing in one of them is beyond.
-BLOCKS: Final = f"""SELECT block, {{0}} FROM blocks WHERE last >= :moment AND first <= :until_moment
-    AND block >= (SELECT rowid / {BLOCK} FROM words WHERE words MATCH :all_words ORDER BY rowid LIMIT 1)
-    AND block <= (SELECT rowid / {BLOCK} FROM words WHERE words MATCH :all_words ORDER BY rowid DESC LIMIT 1)
+BLOCKS: Final = f"""SELECT block, {{0}} FROM blocks INDEXED BY blocks_by_{{0}}
+    WHERE last >= :moment AND first <= :until_moment
+    AND block {{2}} (SELECT rowid / {BLOCK} FROM words WHERE words MATCH :all_words ORDER BY rowid {{1}} LIMIT 1)
     ORDER BY {{0}} {{1}}, block {{1}}"""
 END: Final = "SELECT coalesce(max(seq), 0) FROM entries"
 STORE: Final = """INSERT INTO entries
@@ -391,7 +390,7 @@ class Search(NamedTuple):
         nothing = ("", -1 if self.newest_first else sys.maxsize)
         waiting: list[Any] = []
         rows, ahead, reached = iter(()), nothing, nothing[1]
-        for block, time in self.db.execute(BLOCKS.format(edge, way), self.binds):
+        for block, time in self.db.execute(BLOCKS.format(edge, way, side), self.binds):
             ends = (block * BLOCK, block * BLOCK + BLOCK - 1)
             far, near = ends if self.newest_first else ends[::-1]
             while waiting and beyond(waiting[-1], (time, near)):
@@ -421,8 +420,9 @@ class Search(NamedTuple):
         ]
         if len(known) == 1 and known[0][0] not in COUNTED:
             return *known[0], False
-        if any(some in COUNTED for some, _ in known):  # which may have many more at other times
-            known.append((BY_TIME, [None]))
+        bound = self.binds["moment"] or self.binds["until_moment"] != END_OF_TIME.moment
+        if bound and any(some in COUNTED for some, _ in known):
+            known.append((BY_TIME, [None]))  # the others may have many more at other times
         for some, its in known:
             number = self.probe(some, its, most)
             if number < most or (lead == BY_TIME and some not in COUNTED):

@@ -38,7 +38,11 @@ TARGETS = (
 # How many entries came later than they are from, of a hundred.
 LATE = (0, 2, 100)
 # What the search decides by: its own numbers never decide among so few entries.
-SMALL = ({}, {"PROBED": 20, "MOST_LEADS": 10}, {"PROBED": 4, "MOST_LEADS": 2, "AT_ONCE": 3})
+SMALL: tuple[dict[str, int], ...] = (
+    {},
+    {"PROBED": 20, "MOST_LEADS": 10},
+    {"PROBED": 4, "MOST_LEADS": 2, "AT_ONCE": 3},
+)
 CALLS = 120
 
 
