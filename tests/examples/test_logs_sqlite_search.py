@@ -150,21 +150,34 @@ def steps(kept: Any, **query: Any) -> int:
     return done[0]
 
 
-@pytest.mark.parametrize("pattern", ["*.?wn.**", "ap?.own*.t", "**.o?n?.t"])
-def test_a_pattern_without_a_whole_word_reads_the_targets_and_no_more(
-    tmp_path: Path, pattern: str
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"target_glob": "*.?wn*.**"},
+        {"target_glob": "ap?.own*.t"},
+        {"target_glob": "**.o?n*.t"},
+        {"text": "old", "source": "daemon"},
+        {"text": "old", "target_glob": "app.**"},
+    ],
+)
+def test_what_is_looked_through_does_not_grow_with_the_store(
+    tmp_path: Path, query: dict[str, str]
 ) -> None:
-    """Of more targets than are read side by side."""
+    """Few entries of more targets than are read side by side, and words that went out of use."""
     counts = []
-    for number in (700, 7000):
+    for number in (1400, 14_000):
         (tmp_path / str(number)).mkdir()
         every = number // 70
-        own = [
-            entry(f"{n}", target=f"app.own{n // every}.t" if n % every == 0 else "app.many.t")
+        entries = [
+            entry(
+                f"{n}",
+                target=f"app.own{n // every}.t" if n % every == 0 else "app.many.t",
+                message=f"{'old' if n < number // 2 else 'new'} {'few' if n % every == 0 else ''}",
+            )
             for n in range(number)
         ]
-        kept = made(tmp_path / str(number), own)
-        counts.append(steps(kept, target_glob=pattern))
+        kept = made(tmp_path / str(number), entries)
+        counts.append(steps(kept, **query))
         kept.database.close()
     assert counts[1] <= counts[0] * 1.5
 
