@@ -7,9 +7,13 @@ ANIMUS_LOGS_KEEP_DAYS set, entries older than that are dropped as new ones come 
 to the protocol's filters, `log_storage/query` and `log_storage/tail` take `text`: words that all
 occur in an entry's message, target or fields. Chinese, Japanese and Korean words are found wherever
 their characters stand next to each other.
+
+A pattern of targets is found by what stands before its wildcards and by its whole words. Where all
+of these are common and the matches are not, each distinct target is compared with the pattern.
 """
 
 import math
+import operator
 import os
 import re
 import sqlite3
@@ -19,8 +23,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from heapq import merge
-from itertools import islice
-from operator import itemgetter
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, get_args
 from unicodedata import normalize
@@ -38,11 +41,11 @@ EVICT_AT_ONCE: Final = 1000
 LONGEST_DAYS: Final = 36_500
 POLL_S: Final = 0.05
 BUSY_S: Final = 4.0  # the host gives a store 5 s
-PROBED: Final = 1000  # matches that are counted to find the rarest condition
-AT_ONCE: Final = 32  # entries that are looked through for words together
-MOST_MET: Final = 2048  # of what is asked for, until it is looked for by its words
+PROBED: Final = 512  # matches that are counted to find the rarest condition
+AT_ONCE: Final = 16  # entries that are looked through for words together
+ENOUGH: Final = 8  # one match in so many entries is enough to look on
+BLOCK: Final = 256  # entries, by the order in which they came, whose times are kept together
 MOST_LEADS: Final = 50  # targets of a pattern that are looked up one by one
-LAST: Final = "\U0010ffff"  # after every text
 # Characters of scripts that put no spaces between words: Han, kana, bopomofo and Hangul.
 UNSPACED: Final = (
     "\u1100-\u11ff\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u318e"
@@ -57,6 +60,8 @@ TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
 TIME_EXPECTED: Final = "expected an RFC 3339 time with a zone"
+# A wildcard, and the words of which it is a part.
+WILD: Final = re.compile("[a-zA-Z0-9]*[*?]+[a-zA-Z0-9]*")
 CURSOR: Final = re.compile(r"before-([-0-9:.T]{0,29})-(\d{1,18})", re.ASCII)
 
 # What makes each layout from the one before.
@@ -100,6 +105,17 @@ STEPS: Final = (
     ),
     # Processes of 0.1.0 may still run: each of their calls reads a column that has another name now.
     ("ALTER TABLE entries RENAME COLUMN moment TO instant",),
+    (
+        "CREATE TABLE blocks (block INTEGER PRIMARY KEY, first TEXT NOT NULL, last TEXT NOT NULL)",
+        f"""INSERT INTO blocks SELECT seq / {BLOCK}, min(instant), max(instant) FROM entries
+            GROUP BY seq / {BLOCK}""",
+        "CREATE INDEX blocks_by_first ON blocks (first)",
+        "CREATE INDEX blocks_by_last ON blocks (last)",
+        f"""CREATE TRIGGER entry_placed AFTER INSERT ON entries BEGIN
+            INSERT INTO blocks VALUES (new.seq / {BLOCK}, new.instant, new.instant)
+                ON CONFLICT (block) DO UPDATE SET
+                    first = min(first, excluded.first), last = max(last, excluded.last); END""",
+    ),
 )
 
 
@@ -112,16 +128,16 @@ def build(db: Transaction, found: int) -> None:
 
 LAYOUT: Final = Layout("logs", len(STEPS), "entries", build)
 
-MATCHED: Final = "words WHERE words MATCH :text"
 # One condition per field of the query.
 CONDITIONS: Final = {
+    "since": "instant >= :since",
     "until": "instant < :until",
     "min_level": "level >= :min_level",
     "source": "source = :source",
     "source_name": "source_name = :source_name",
     "target": "target REGEXP :target",
 }
-WORDS: Final = f"EXISTS (SELECT 1 FROM {MATCHED} AND rowid = entries.seq)"
+WORDS: Final = "EXISTS (SELECT 1 FROM words WHERE words MATCH :text AND rowid = entries.seq)"
 # A few entries are indexed anew to find out which have some words: to look each of them up in the index
 # of all would cost the more, the more entries have the words.
 FEW: Final = "CREATE VIRTUAL TABLE words USING fts5 (target, message, fields, content = '')"
@@ -133,17 +149,43 @@ COLUMNS: Final = "seq, instant, size, id, ts, level, source, source_name, target
 SPAN: Final = "(instant, seq) > (:moment, :seq) AND (instant, seq) < (:until_moment, :until_seq) AND seq <= :end"
 BY_TIME: Final = f"entries INDEXED BY entries_by_moment WHERE {SPAN}"
 BY: Final = f"entries INDEXED BY entries_by_{{0}} WHERE {{0}} = :lead AND {SPAN}"
-BY_WORDS: Final = f"entries WHERE seq IN (SELECT rowid FROM {MATCHED}) AND {SPAN}"
-NEWS: Final = (
-    f"SELECT {COLUMNS} FROM entries WHERE seq > :seq AND seq <= :end AND {{}} ORDER BY seq"
-)
-NEXT_TARGET: Final = "SELECT min(target) FROM entries WHERE target > ? AND target < ?"
+BY_TARGET: Final = BY.format("target")
+BELOW: Final = "entries INDEXED BY entries_by_target WHERE target >= :prefix AND target < :last"
+BY_PREFIX: Final = f"{BELOW} AND {SPAN}"
+# What else is asked must not lead: the planner thinks that any index has fewer than the words have.
+HAVING: Final = """(SELECT rowid AS found FROM words WHERE words MATCH :{}{})
+    CROSS JOIN entries NOT INDEXED ON seq = found WHERE """
+BY_WORDS: Final = HAVING.format("words", "") + SPAN
+# The conditions that an index knows, by what is bound to them.
+LEADS: Final = {
+    "source": BY.format("source"),
+    "source_name": BY.format("source_name"),
+    "min_level": BY.format("level"),
+    "exact": BY_TARGET,
+    "prefix": BY_PREFIX,
+    "words": BY_WORDS,
+}
+# Those that are in no order of time: all that there are at any time are counted.
+COUNTED: Final = {BY_WORDS: "words WHERE words MATCH :words", BY_PREFIX: BELOW}
+AT: Final = operator.itemgetter(1, 0)  # what rows are in the order of
+ENTRY: Final = f"SELECT {COLUMNS} FROM entries WHERE seq = ?"
+NEWS: Final = f"""SELECT {COLUMNS} FROM entries NOT INDEXED
+    WHERE seq > :seq AND seq <= :end AND {{}} ORDER BY seq"""
+TARGETS: Final = """WITH RECURSIVE every (one) AS (
+    SELECT min(target) FROM entries WHERE target >= :prefix AND target < :last UNION ALL
+    SELECT (SELECT min(target) FROM entries WHERE target > one AND target < :last) FROM every WHERE one NOTNULL)
+    SELECT one FROM every WHERE CASE WHEN one NOTNULL THEN one REGEXP :target END LIMIT :most"""
+BLOCKS: Final = f"""SELECT block, {{0}} FROM blocks INDEXED BY blocks_by_{{0}}
+    WHERE last >= :moment AND first <= :until_moment
+    AND block {{2}} (SELECT rowid / {BLOCK} FROM words WHERE words MATCH :all_words ORDER BY rowid {{1}} LIMIT 1)
+    ORDER BY {{0}} {{1}}, block {{1}}"""
 END: Final = "SELECT coalesce(max(seq), 0) FROM entries"
 STORE: Final = """INSERT INTO entries
     (id, instant, ts, level, source, source_name, target, message, fields, size)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
 EVICT: Final = """DELETE FROM entries WHERE seq IN
     (SELECT seq FROM entries WHERE instant < ? ORDER BY instant, seq LIMIT ?)"""
+EVICT_BLOCKS: Final = "DELETE FROM blocks WHERE last < (SELECT min(instant) FROM entries)"
 
 
 class Query(wire.LogQuery, kw_only=True):
@@ -159,6 +201,7 @@ class Place(NamedTuple):
     seq: int = 0
 
 
+BEGINNING: Final = Place()
 END_OF_TIME: Final = Place("~")
 
 
@@ -208,6 +251,16 @@ def spaced(text: str | None) -> str | None:
     return ONE.sub(r" \g<0> ", GAP.sub(" \ue000 ", text))
 
 
+def quoted(words: str) -> str:
+    return '"' + words.replace('"', '""').replace("\0", " ") + '"'
+
+
+def phrase(part: str) -> str:
+    """What an index of words is asked, to find targets that have a part."""
+    words = part.isascii() and re.search("[a-zA-Z0-9]", part)
+    return f"target : {quoted(part)}" if words else ""
+
+
 Row = tuple[Any, ...]
 
 
@@ -219,8 +272,11 @@ class Matches(NamedTuple):
 
     @classmethod
     def of(cls, query: Query) -> "Matches":
-        given = (query.text or "").replace('"', '""').replace("\0", " ")
-        words = [spaced(word) for word in given.split()]
+        given = (query.text or "").replace("\0", " ").split()
+        text = " ".join(quoted(spaced(word) or "") for word in given)
+        pattern = query.target_glob or ""
+        prefix = re.split("[*?]", pattern, maxsplit=1)[0]
+        first, *later = map(phrase, WILD.sub("*", pattern).split("*"))
         binds = {
             "since": moment(query.since, "since") if query.since else None,
             "until": moment(query.until, "until") if query.until else None,
@@ -228,11 +284,15 @@ class Matches(NamedTuple):
             "source": query.source,
             "source_name": query.source_name,
             "target": query.target_glob,
-            "text": " ".join(f'"{word}"' for word in words) or None,
+            "exact": query.target_glob if prefix == pattern else None,
+            "prefix": prefix if prefix != pattern else None,
+            "last": prefix + "\U0010ffff",  # after whatever begins so
+            "text": text or None,
+            "words": " AND ".join(filter(None, [text, *later])) or None,
+            "all_words": " AND ".join(filter(None, [text, first, *later])) or None,
         }
         given_ones = [sql for name, sql in CONDITIONS.items() if binds[name] is not None]
-        since = ["instant >= :since"] if binds["since"] is not None else []
-        return cls(" AND ".join([*since, *given_ones]) or "TRUE", binds)
+        return cls(" AND ".join(given_ones) or "TRUE", binds)
 
     @property
     def whole(self) -> str:
@@ -241,111 +301,142 @@ class Matches(NamedTuple):
     def rows(
         self,
         db: sqlite3.Connection,
-        place: Place,
-        end: int,
+        place: Place = BEGINNING,
+        end: int = sys.maxsize,
         *,
-        before: Place | None = None,
+        before: Place = END_OF_TIME,
         newest_first: bool = False,
     ) -> Iterator[Row]:
-        """What matches between two places, in order, found by the rarest of the conditions."""
-        since, until = self.binds["since"], self.binds["until"]
-        start = Place(since, -1) if since is not None and since > place.moment else place
-        last = END_OF_TIME if before is None else before
-        last = Place(until, -1) if until is not None and until < last.moment else last
+        """What matches between two places, in order."""
+        start = max(place, Place(self.binds["since"] or "", -1))
+        last = min(before, Place(self.binds["until"] or END_OF_TIME.moment, -1))
         binds = {**self.binds, **start._asdict(), "end": end}
         binds |= {"until_moment": last.moment, "until_seq": last.seq}
-        lead, values = self.rarest(db, binds)
-        if self.binds["text"] is not None and lead != BY_WORDS:
-            # Common words are soon met among what is asked for in the first place ...
-            met = self.ordered(db, lead, values, binds, newest_first=newest_first)
-            left = yield from having_words(islice(met, MOST_MET), self.binds["text"])
+        return Search(db, self.where, binds, newest_first).rows()
+
+
+class Search(NamedTuple):
+    """How matches between two places are found, whichever of the conditions are rare."""
+
+    db: sqlite3.Connection
+    where: str
+    binds: dict[str, Any]
+    newest_first: bool
+
+    def rows(self) -> Iterator[Row]:
+        """What matches, in order, found by the rarest of the conditions."""
+        text, prefix = self.binds["text"], self.binds["prefix"]
+        lead, values, few = self.rarest()
+        if lead == BY_WORDS or (text is None and prefix is None):
+            yield from self.ordered(lead, values, self.where)
+            return
+        if few or lead != BY_TIME or prefix is not None:
+            # Common matches are soon met among what is asked for in the first place ...
+            found = self.ordered(lead, values, self.where.replace(CONDITIONS["target"], "TRUE"))
+            left = yield from self.matching(found, PROBED if few else AT_ONCE)
             if left is None:
                 return
             # ... or they are looked for.
-            edge = ("until_moment", "until_seq") if newest_first else ("moment", "seq")
-            binds |= zip(edge, (left[1], left[0]), strict=True)
-            lead, values = BY_WORDS, [None]
-        yield from self.ordered(db, lead, values, binds, newest_first=newest_first)
+            edge = ("until_moment", "until_seq") if self.newest_first else ("moment", "seq")
+            self.binds.update(zip(edge, (left[1], left[0]), strict=True))
+        every = () if prefix is None else self.db.execute(TARGETS, {**self.binds, "most": PROBED})
+        targets = [target for (target,) in every]
+        few = len(targets) < PROBED and self.probe(BY_TARGET, targets, PROBED) < PROBED
+        if prefix is not None and (few or (text is None and len(targets) <= MOST_LEADS)):
+            found = self.ordered(BY_TARGET, targets, self.where)
+            yield from found if text is None else self.matching(found, PROBED)
+        elif self.binds["all_words"] is not None:
+            yield from self.by_words()
+        else:
+            yield from self.ordered(lead, values, self.where)
 
-    def ordered(
-        self,
-        db: sqlite3.Connection,
-        lead: str,
-        values: list[Any],
-        binds: dict[str, Any],
-        *,
-        newest_first: bool,
-    ) -> Iterator[Row]:
+    def ordered(self, lead: str, values: list[Any], where: str) -> Iterator[Row]:
         """What is found by one condition and fulfils the others, its words left aside."""
-        way = "DESC" if newest_first else "ASC"
-        sql = f"SELECT {COLUMNS} FROM {lead} AND {self.where} ORDER BY instant {way}, seq {way}"
-        found = [db.execute(sql, {**binds, "lead": value}) for value in values]
-        return merge(*found, key=itemgetter(1, 0), reverse=newest_first)
+        way = "DESC" if self.newest_first else "ASC"
+        sql = f"SELECT {COLUMNS} FROM {lead} AND {where} ORDER BY instant {way}, seq {way}"
+        found = (self.db.execute(sql, {**self.binds, "lead": value}) for value in values)
+        if len(values) > MOST_LEADS:  # and few entries: so many statements at a time are dear
+            return iter(sorted(chain.from_iterable(found), key=AT, reverse=self.newest_first))
+        return merge(*found, key=AT, reverse=self.newest_first)
 
-    def leads(self, db: sqlite3.Connection) -> Iterator[tuple[str, list[Any]]]:
-        """The conditions that an index knows: entries, and the values of `:lead`."""
-        for column in ("source", "source_name"):
-            if self.binds[column] is not None:
-                yield BY.format(column), [self.binds[column]]
-        if self.binds["min_level"] is not None:
-            yield BY.format("level"), [*range(self.binds["min_level"], len(LEVELS))]
-        if self.binds["target"] is not None:
-            targets = [*islice(matching_targets(db, self.binds["target"]), MOST_LEADS + 1)]
-            if len(targets) <= MOST_LEADS:
-                yield BY.format("target"), targets
+    def matching(self, rows: Iterator[Row], most: int) -> Generator[Row, None, Row | None]:
+        """Those of some rows that match; the last one looked at, if few of so many do."""
+        text, pattern = self.binds["text"], self.binds["target"]
+        seen = met = 0
+        with closing(sqlite3.connect(":memory:", check_same_thread=False)) as db:
+            if text is not None:
+                db.execute(FEW)
+            while some := [*islice(rows, AT_ONCE)]:
+                found = [row for row in some if pattern is None or glob(pattern).fullmatch(row[8])]
+                if text is not None:
+                    texts = ((n, *map(spaced, row[-3:])) for n, row in enumerate(found, seen))
+                    db.executemany(ADD_TO_FEW, texts)
+                    found = [found[n - seen] for (n,) in db.execute(AMONG_FEW, [text, seen])]
+                yield from found
+                seen, met = seen + len(some), met + len(found)
+                if seen >= most + met * ENOUGH:
+                    return some[-1]
+        return None
 
-    def rarest(self, db: sqlite3.Connection, binds: dict[str, Any]) -> tuple[str, list[Any]]:
-        """Entries by the condition that the fewest fulfil, each counted as far as the one before it."""
-        lead, of, most = "", [None], PROBED
-        for some, values in self.leads(db):
-            number = 0
-            for value in values:
-                number += self.probe(db, some, {**binds, "lead": value}, most - number)
-            if not lead or number < most:
-                lead, of, most = some, values, number
-        if self.binds["text"] is not None and (n := self.probe(db, MATCHED, binds, most)) < most:
-            lead, of, most = BY_WORDS, [None], n
-        # Last: where several are common, an index that has the matches alone is better.
-        if not lead or self.probe(db, BY_TIME, binds, most) < most:
-            lead, of = BY_TIME, [None]
-        return lead, of
+    def by_words(self) -> Iterator[Row]:
+        """What has common words. Their index is in the order of `seq`, so they are read by blocks.
 
-    @staticmethod
-    def probe(db: sqlite3.Connection, some: str, binds: dict[str, Any], most: int) -> int:
-        sql = f"SELECT count(*) FROM (SELECT 1 FROM {some} LIMIT :most)"
-        return int(db.execute(sql, {**binds, "most": most}).fetchone()[0])
+        What was read is next in time when no block that is left reaches as far.
+        """
+        way, edge, side = ("DESC", "last", "<=") if self.newest_first else ("ASC", "first", ">=")
+        beyond = operator.gt if self.newest_first else operator.lt
+        found = HAVING.format("all_words", f" AND rowid {side} :near") + f"{SPAN} AND {self.where}"
+        sql = f"SELECT instant, seq FROM {found} ORDER BY found {way}"
+        nothing = ("", -1 if self.newest_first else sys.maxsize)
+        waiting: list[Any] = []
+        rows, ahead, reached = iter(()), nothing, nothing[1]
+        for block, time in self.db.execute(BLOCKS.format(edge, way, side), self.binds):
+            ends = (block * BLOCK, block * BLOCK + BLOCK - 1)
+            far, near = ends if self.newest_first else ends[::-1]
+            while waiting and beyond(waiting[-1], (time, near)):
+                yield from self.db.execute(ENTRY, waiting.pop()[1:])
+            # Mostly one block follows another, and those that have none of the words are passed by.
+            if beyond(ahead[1], near) or beyond(near, reached):
+                rows = self.db.execute(sql, {**self.binds, "near": near})
+                ahead = next(rows, nothing)
+            reached = far
+            while not beyond(far, ahead[1]):
+                waiting.append(ahead)
+                ahead = next(rows, nothing)
+            waiting.sort(reverse=not self.newest_first)
+        for row in reversed(waiting):
+            yield from self.db.execute(ENTRY, row[1:])
 
+    def rarest(self) -> tuple[str, list[Any], bool]:
+        """Entries by the condition that the fewest fulfil, and whether these are few.
 
-def having_words(rows: Iterator[Row], text: str) -> Generator[Row, None, Row | None]:
-    """Those of some rows that have the words; the last one that was looked at, if there may be more."""
-    last, number = None, 0
-    with closing(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)) as db:
-        db.execute(FEW)
-        while some := [*islice(rows, AT_ONCE)]:
-            db.execute("BEGIN")
-            db.executemany(
-                ADD_TO_FEW, ((n, *map(spaced, row[-3:])) for n, row in enumerate(some, number))
-            )
-            db.execute("COMMIT")
-            having = {n for (n,) in db.execute(AMONG_FEW, [text, number])}
-            yield from (row for n, row in enumerate(some, number) if n in having)
-            number += len(some)
-            last = some[-1]
-    return last if number == MOST_MET else None
+        Each is counted as far as the one before it. Of common ones it is the first that has an order.
+        """
+        lead, values, most = BY_TIME, [None], PROBED
+        known = [
+            (some, [*range(of, len(LEVELS))] if name == "min_level" else [of])
+            for name, some in LEADS.items()
+            if (of := self.binds[name]) is not None
+        ]
+        if len(known) == 1 and known[0][0] not in COUNTED:
+            return *known[0], False
+        bound = self.binds["moment"] or self.binds["until_moment"] != END_OF_TIME.moment
+        if bound and any(some in COUNTED for some, _ in known):
+            known.append((BY_TIME, [None]))  # the others may have many more at other times
+        for some, its in known:
+            number = self.probe(some, its, most)
+            if number < most or (lead == BY_TIME and some not in COUNTED):
+                lead, values, most = some, its, number
+        return lead, values, most < PROBED
 
-
-def matching_targets(db: sqlite3.Connection, pattern: str) -> Iterator[str]:
-    """The targets that there are and that match, looked up one by one."""
-    prefix = re.split(r"[*?]", pattern, maxsplit=1)[0]
-    if prefix == pattern:
-        yield pattern
-        return
-    target, last = prefix, prefix + LAST
-    if glob(pattern).fullmatch(prefix):
-        yield prefix
-    while (target := db.execute(NEXT_TARGET, [target, last]).fetchone()[0]) is not None:
-        if glob(pattern).fullmatch(target):
-            yield target
+    def probe(self, lead: str, values: list[Any], most: int) -> int:
+        """How many entries are found by a condition, as far as `most`."""
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {COUNTED.get(lead, lead)} LIMIT :most)"
+        number = 0
+        for value in values:
+            here = {**self.binds, "lead": value, "most": most - number}
+            number += int(self.db.execute(sql, here).fetchone()[0])
+        return number
 
 
 def place_of(cursor: str | None) -> Place:
@@ -360,18 +451,9 @@ def row_of(path: str, entry: wire.LogEntry) -> tuple[Any, ...]:
     size = len(msgspec.json.encode(entry))
     if size > PAGE_BYTES:
         raise invalid(path, f"longer than {PAGE_BYTES} bytes")
-    return (
-        entry.id,
-        moment(entry.ts, f"{path}.ts"),
-        entry.ts,
-        LEVELS.index(entry.level),
-        entry.source,
-        entry.source_name,
-        entry.target,
-        entry.message,
-        fields,
-        size,
-    )
+    at = moment(entry.ts, f"{path}.ts")
+    first = (entry.id, at, entry.ts, LEVELS.index(entry.level), entry.source, entry.source_name)
+    return *first, entry.target, entry.message, fields, size
 
 
 def entry_of(row: tuple[Any, ...]) -> wire.LogEntry:
@@ -398,10 +480,9 @@ def prepare(db: sqlite3.Connection) -> None:
     )
 
 
-def take(found: Iterable[tuple[Any, ...]], limit: int) -> tuple[list[tuple[Any, ...]], bool]:
+def take(found: Iterable[Row], limit: int) -> tuple[list[Row], bool]:
     """Rows, at most `limit` and no more than fit into a frame, and whether there are more."""
-    rows: list[tuple[Any, ...]] = []
-    size = 0
+    rows, size = list[Row](), 0
     for row in found:
         size += row[2]
         if len(rows) == limit or (rows and size > PAGE_BYTES):
@@ -430,14 +511,13 @@ class Store:
             if self.keep_days is not None:
                 oldest = datetime.now(UTC) - timedelta(days=self.keep_days)
                 self.db.execute(EVICT, [moment(oldest.isoformat(), ""), EVICT_AT_ONCE])
+                self.db.execute(EVICT_BLOCKS)
         return len(rows)
 
     def query(self, query: Query) -> wire.LogQueryResult:
         limit = MAX_PAGE if query.limit is None else min(query.limit, MAX_PAGE)
         place = END_OF_TIME if query.cursor is None else place_of(query.cursor)
-        found = Matches.of(query).rows(
-            self.db, Place(), sys.maxsize, before=place, newest_first=True
-        )
+        found = Matches.of(query).rows(self.db, before=place, newest_first=True)
         rows, more = take(found, limit)
         return wire.LogQueryResult(
             entries=[entry_of(row) for row in reversed(rows)],

@@ -209,7 +209,7 @@ def test_a_database_of_the_first_layout_is_searchable_afterwards(tmp_path: Path)
         assert found(plugin, text="数据库") == ["new"]
     with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
         layouts = db.execute("SELECT name, version FROM animus_layouts").fetchall()
-        assert layouts == [("logs", 4)]
+        assert layouts == [("logs", 5)]
 
 
 def test_pages_follow_each_other_while_entries_come_in(plugin: Plugin) -> None:

@@ -70,10 +70,20 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """The work of whatever is connected while the test runs."""
     found = Work()
 
+    class Reading(sqlite3.Cursor):
+        """Several may be read in turn: each row is the work of its own statement."""
+
+        sql = ""
+
+        def __next__(self) -> Any:
+            found.statement = self.sql
+            return super().__next__()
+
     class Counted(sqlite3.Connection):
         def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-            found.statement = sql
-            return super().execute(sql, *values)
+            reading = self.cursor(Reading)
+            reading.sql = found.statement = sql
+            return reading.execute(sql, *values)
 
         def executemany(self, sql: str, *values: Any) -> sqlite3.Cursor:
             found.statement = sql

@@ -285,6 +285,7 @@ TASKS: Final[tuple[Row, ...]] = (
     ("owner of none", "v2/list", owned("nobody")),
     ("owner of many, status of few", "v2/list", owned("many", status=["in-progress"])),
 )
+LATE: Final = "before-2026-01-15T00:00:00.000000000-0"
 LOGS: Final[tuple[Row, ...]] = (
     ("store", "store", lambda n: {"entries": [log(n)]}),
     ("query, first page", "query", listed()),
@@ -299,10 +300,20 @@ LOGS: Final[tuple[Row, ...]] = (
     ("glob of many", "query", listed(target_glob="app.many.*")),
     ("glob of none", "query", listed(target_glob="none.*")),
     ("glob that begins with a wildcard", "query", listed(target_glob="**.x9")),
+    ("glob of few, each its own", "query", listed(target_glob="app.own.*")),
+    ("glob of few, each its own, by a word", "query", listed(target_glob="*.own.**")),
+    ("glob of none below many targets", "query", listed(target_glob="app.wide.*.err")),
     ("text, rare", "query", listed(text="rare")),
     ("text, common", "query", listed(text="common")),
     ("text, absent", "query", listed(text="nothing")),
     ("text, common, of few", "query", listed(text="common", source_name="few")),
+    ("text, common once", "query", listed(text="old")),
+    ("text, rare, of all", "query", listed(text="rare", source="daemon")),
+    ("text, absent, of many", "query", listed(text="nothing", source_name="many")),
+    ("text, rare, in targets of many", "query", listed(text="rare", target_glob="app.**")),
+    ("late page of two", "query", listed(cursor=LATE, min_level="debug", source_name="many")),
+    ("late page of a glob", "query", listed(cursor=LATE, target_glob="app.many.**")),
+    ("late page of a text", "query", listed(cursor=LATE, text="common")),
 )
 
 

@@ -22,6 +22,7 @@ SQL: Final = {
     "conversations_sql": "ANIMUS_CONVERSATIONS",
 }
 FEW: Final = 20  # rows of whatever few rows have
+OWN: Final = 80  # log entries of few that have a target each
 
 
 def file_of(example: str) -> str:
@@ -166,20 +167,26 @@ def tasks(path: Path, rows: int) -> None:
 
 
 def logs(path: Path, rows: int) -> None:
-    """One source, target, level and word that few entries have, and others that many have."""
+    """One source, target, level and word that few entries have, and others that many have.
+
+    Few entries have targets of their own, and of many others each has one. A word went out of use.
+    """
     store = module("logs_sqlite")
     log_storage = store.wire
 
     def entry(number: int) -> Any:
         few = number % max(rows // FEW, 1) == 0
+        own = number % max(rows // OWN, 1) == 1
+        kind = "few" if few else "own" if own else "wide" if number % 10 == 7 else "many"
+        last = number if kind in ("own", "wide") else number % 5
         return log_storage.LogEntry(
             id=f"l{number}",
             ts=f"2026-01-{1 + number * 28 // rows:02}T{number % 24:02}:30:00Z",
             level="error" if few else "info",
             source="daemon",
             source_name="few" if few else "many",
-            target=f"app.few.x{number % 5}" if few else f"app.many.x{number % 5}",
-            message=f"common word {'rare' if few else ''} {number}",
+            target=f"app.{kind}.x{last}.info",
+            message=f"common {'old' if number < rows / 2 else ''} {'rare' if few else ''} {number}",
         )
 
     made = store.Store(path, None)
