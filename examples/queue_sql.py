@@ -33,7 +33,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
 from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, marks
 from animus_routes.structs import queue as wire
-from animus_routes.structs.execution import ExecutionFence
 from animus_routes.timestamps import now, parse
 
 import msgspec
@@ -122,8 +121,6 @@ ALTER TABLE queue_entries ADD COLUMN leases BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE queue_entries ADD COLUMN leased_until TEXT;
 CREATE UNIQUE INDEX queue_entries_by_reservation ON queue_entries (queue_name, repository_key)
     WHERE state = 'assigned' AND repository_key IS NOT NULL;
-CREATE INDEX queue_entries_by_qualified_subject
-    ON queue_entries (queue_name, subject_id, subject_generation DESC, rank DESC, position);
 CREATE INDEX queue_entries_of_v1 ON queue_entries (queue_name, state, rank DESC, position)
     WHERE state = 'pending' AND subject_generation = 0;
 CREATE TABLE queue_subjects (queue_name TEXT NOT NULL, subject_id TEXT NOT NULL,
@@ -132,6 +129,14 @@ CREATE TABLE queue_keys (queue_name TEXT NOT NULL, idempotency_key TEXT NOT NULL
     receipt TEXT NOT NULL, PRIMARY KEY (queue_name, idempotency_key));
 CREATE TABLE queue_past (queue_name TEXT NOT NULL, entry_id TEXT NOT NULL, ended TEXT NOT NULL,
     ended_at TEXT NOT NULL, lease TEXT NOT NULL, PRIMARY KEY (queue_name, entry_id))
+"""
+# An entry that v1 has assigned does not stand for its subject: whoever runs it knows no fences.
+LIVE: Final = "(state <> 'assigned' OR leased_until IS NOT NULL)"
+BY_LIVE_SUBJECT: Final = f"""
+DROP INDEX IF EXISTS queue_entries_by_qualified_subject;
+CREATE INDEX queue_entries_by_live_subject
+    ON queue_entries (queue_name, subject_id, subject_generation DESC, rank DESC, position)
+    WHERE {LIVE}
 """
 # Processes of 0.1.0 may still run: each of their statements reads a column that has another name now.
 FROM_0_1_0: Final = """
@@ -158,6 +163,12 @@ ALTER TABLE queue_entries DROP CONSTRAINT IF EXISTS queue_entries_queue_fkey
 def build(db: Transaction, found: int) -> None:
     if found < 2:
         build_without_fences(db, found)
+    if found < 3:
+        build_fences(db)
+    run_script(db, BY_LIVE_SUBJECT)
+
+
+def build_fences(db: Transaction) -> None:
     run_script(db, FENCED)
     last = ""
     while rows := db.rows(NEXT_DISPATCHES, last, MAX_SWEPT):
@@ -200,7 +211,7 @@ def qualified(dispatch: wire.SubjectDispatch) -> str | None:
         return None
 
 
-LAYOUT: Final = Layout("queue", 3, "queue_entries", build, lock=0x616E_696D)
+LAYOUT: Final = Layout("queue", 4, "queue_entries", build, lock=0x616E_696D)
 
 
 class Entry(NamedTuple):
@@ -214,12 +225,12 @@ class Entry(NamedTuple):
     expire_after_secs: str | None  # wider than SQL's integers
     deadline_us: int | None
     subject_id: str | None
-    repository: str | None
-    repository_key: str | None
-    rank: int
-    position: int
-    state: str
-    expires_us: int | None
+    repository: str | None = None
+    repository_key: str | None = None
+    rank: int = RANKS["medium"]
+    position: int = 0
+    state: str = PENDING
+    expires_us: int | None = None
     assigned_at: str | None = None
     held_at: str | None = None
     workflow_id: str | None = None
@@ -310,21 +321,19 @@ class View:
     @cached_property
     def late(self) -> tuple[int, int]:
         """How many deferred entries are due, and how many waiting ones have expired."""
-        row = self.db.row(
+        ((due, expired),) = self.db.rows(
             "SELECT (SELECT count(*) FROM queue_entries"
             " WHERE queue_name = ? AND state = 'deferred' AND due_us <= ?),"
             " (SELECT count(*) FROM queue_entries WHERE queue_name = ? AND expires_us < ?)",
             *(self.name, self.now_us) * 2,
         )
-        assert row is not None
-        return row[0], row[1]
+        return due, expired
 
     def counts(self) -> dict[str, int]:
         """How many entries have each status, and how many of the pending ones are deferred."""
-        counted = ", ".join(f"coalesce(sum({state}), 0)" for state in STATES)
-        row = self.db.row(f"SELECT {counted} FROM queue_counts WHERE queue_name = ?", self.name)
-        assert row is not None
-        pending, deferred, assigned, held = map(int, row)
+        counted = ", ".join(f"CAST(coalesce(sum({state}), 0) AS BIGINT)" for state in STATES)
+        own = f"SELECT {counted} FROM queue_counts WHERE queue_name = ?"
+        ((pending, deferred, assigned, held),) = self.db.rows(own, self.name)
         due, expired = self.late
         now_pending = pending + deferred - expired
         return {PENDING: now_pending, ASSIGNED: assigned, HELD: held, DEFERRED: deferred - due}
@@ -341,8 +350,7 @@ class View:
         )
         if not states:
             return []
-        now = [self.now_us] if alive else []
-        each = [self.name, *now, min(limit + offset, LATEST_US)]
+        each = [self.name, *([self.now_us] if alive else []), min(limit + offset, LATEST_US)]
         ids = self.db.rows(
             f"SELECT entry_id FROM ({parts}) AS entries {IN_ORDER} LIMIT ? OFFSET ?",
             *each * len(states),
@@ -461,15 +469,20 @@ class Turn(View):
 
     def free(self, limit: int, excluded: list[str], *, fenced: bool = False) -> list[Entry]:
         """The next entries for a lease, which nobody else is leasing; fenced ones for v2 alone."""
-        others = f"AND subject_key NOT IN ({marks(len(excluded))})" if excluded else ""
-        if not fenced:
-            others = f"AND subject_generation = 0 {others}"
+        others = "" if fenced else "AND subject_generation = 0"
+        given: list[Any] = []
+        # All in one value: a statement takes no more than so many.
+        if excluded and self.db.postgresql:
+            others, given = f"{others} AND subject_key <> ALL (?)", [excluded]
+        elif excluded:  # as digits: in SQLite's JSON a text ends at a NUL
+            others += " AND hex(subject_key) NOT IN (SELECT value FROM json_each(?))"
+            given = [as_json([key.encode().hex().upper() for key in excluded])]
         rows = self.db.rows(
             f"{SELECT} WHERE queue_name = ? AND state = 'pending' AND {ALIVE} {others}"
             f" {IN_ORDER} LIMIT ? {self.skip_locked}",
             self.name,
             self.now_us,
-            *excluded,
+            *given,
             limit,
         )
         return [Entry(*row) for row in rows]
@@ -537,8 +550,7 @@ class Turn(View):
         """The entry that stands for a subject: the newest of v2, else the first that waits."""
         lock = "FOR UPDATE" if self.db.postgresql else ""
         row = self.db.row(
-            f"{SELECT} WHERE queue_name = ? AND subject_id = ? AND {ALIVE}"
-            " AND (state <> 'assigned' OR leased_until IS NOT NULL)"
+            f"{SELECT} WHERE queue_name = ? AND subject_id = ? AND {ALIVE} AND {LIVE}"
             f" ORDER BY subject_generation DESC, rank DESC, position LIMIT 1 {lock}",
             self.name,
             subject_id,
@@ -627,12 +639,7 @@ def entry_of(request: wire.QueueEnqueueRequest | wire.QueueEnqueueV2Request) -> 
         expire_after_secs=None if grace is None else str(grace),
         deadline_us=None if lasts else min(due_us + (grace or 0) * 1_000_000, LATEST_US),
         subject_id=qualified(dispatch),
-        repository=None,
-        repository_key=None,
         rank=RANKS.get((dispatch.priority or "medium").lower(), RANKS["medium"]),
-        position=0,
-        state=PENDING,
-        expires_us=None,
     )
 
 
@@ -950,20 +957,22 @@ def lease_fenced(request: wire.QueueLeaseV2Request, queue: Shared) -> dict[str, 
 
 def mutate(
     queue: Queue,
-    fence: ExecutionFence,
-    decide: Callable[[Any, tuple[Any, Any], tuple[datetime, int]], "Decision"],
+    rule: str,
+    request: Any,
     *,
+    timed: bool = False,
     ended: str = "",
     reason: str | None = None,
 ) -> Outcome:
-    """Do to a fence's entry what a rule decides from what is known of it and the time."""
+    """Do to a fence's entry what a rule decides from what is known of it, and from the time."""
     from animus_routes.batteries import lease_changes
 
-    entry_id = fence.queue_lease.entry_id if fence.queue_lease else ""
+    entry_id = request.execution.queue_lease.entry_id
     with queue.turn() as turn:
-        entry = turn.find(entry_id)
+        entry, at = turn.find(entry_id), turn.clock()
         known = (None, turn.past(entry_id)) if entry is None else (entry.lease, None)
-        decision = decide(lease_changes, known, turn.clock())
+        decide: Callable[..., Decision] = getattr(lease_changes, rule)
+        decision = decide(request, *known, *(at if timed else ()))
         if entry is not None and decision.ended:
             turn.remove(entry, ended)
         elif entry is not None and decision.changed is not None:
@@ -973,28 +982,22 @@ def mutate(
 
 @app.method("queue/v2/lease/renew")
 def renew(request: wire.QueueLeaseRenewRequest, queue: Shared) -> Outcome:
-    fence = request.execution
-    return mutate(queue, fence, lambda rules, known, at: rules.renew(request, *known, *at))
+    return mutate(queue, "renew", request, timed=True)
 
 
 @app.method("queue/v2/lease/recover")
 def recover(request: wire.QueueLeaseRecoverRequest, queue: Shared) -> Outcome:
-    fence = request.execution
-    return mutate(queue, fence, lambda rules, known, at: rules.recover(request, *known, *at))
+    return mutate(queue, "recover", request, timed=True)
 
 
 @app.method("queue/v2/completion")
 def complete(request: wire.QueueCompletionV2Request, queue: Shared) -> Outcome:
-    fence, end = request.execution, request.status
-    return mutate(queue, fence, lambda rules, known, _: rules.complete(request, *known), ended=end)
+    return mutate(queue, "complete", request, ended=request.status)
 
 
 @app.method("queue/v2/release_pending")
 def put_back(request: wire.QueueReleasePendingV2Request, queue: Shared) -> Outcome:
-    fence, reason = request.execution, request.reason.strip()
-    return mutate(
-        queue, fence, lambda rules, known, _: rules.release_pending(request, *known), reason=reason
-    )
+    return mutate(queue, "release_pending", request, reason=request.reason.strip())
 
 
 @app.health
