@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # the rules of v2 are imported by the calls that need them
 
 MAX_LEASE, MAX_FENCED = 100, 5
 MAX_PAGE, MAX_SWEPT = 1000, 1000
+ANSWER_BYTES: Final = 7 * 1024 * 1024  # of entries; a host ends the link above 8 MiB
 MAX_NAMED: Final = 10  # of a subject's entries in a warning
 LOCK_S: Final = 10.0
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -338,10 +340,9 @@ class View:
         now_pending = pending + deferred - expired
         return {PENDING: now_pending, ASSIGNED: assigned, HELD: held, DEFERRED: deferred - due}
 
-    def page(self, statuses: Iterable[str], limit: int, offset: int) -> list[Entry]:
+    def page(self, statuses: set[str], limit: int, offset: int) -> list[Entry]:
         """Entries in the order in which they are leased; those before them are only counted off."""
-        wanted = {*statuses} & {PENDING, ASSIGNED, HELD}
-        states = sorted(wanted | ({DEFERRED} if PENDING in wanted else set()))
+        states = sorted(statuses | ({DEFERRED} if PENDING in statuses else set()))
         alive = f" AND {ALIVE}" if self.late[1] else ""
         parts = " UNION ALL ".join(
             f"SELECT * FROM (SELECT rank, position, entry_id FROM queue_entries"
@@ -425,15 +426,13 @@ class Turn(View):
         changes = [self.changes[state] for state in STATES]
         if not any(changes):
             return
-        columns = ", ".join(STATES)
-        insert = f"INSERT INTO queue_counts (queue_name, {columns})"
+        columns, conflict = ", ".join(STATES), ""
         if not self.db.postgresql:
             add = ", ".join(f"{state} = {state} + excluded.{state}" for state in STATES)
             conflict = f"ON CONFLICT (queue_name) DO UPDATE SET {add}"
-            self.db.run(f"{insert} VALUES ({marks(5)}) {conflict}", self.name, *changes)
-            return
-        self.db.run(f"{insert} VALUES ({marks(5)})", self.name, *changes)
-        if self.now_us % FOLD_EVERY == 0:
+        insert = f"INSERT INTO queue_counts (queue_name, {columns})"
+        self.db.run(f"{insert} VALUES ({marks(5)}) {conflict}", self.name, *changes)
+        if self.db.postgresql and self.now_us % FOLD_EVERY == 0:
             self.db.run(
                 "WITH open AS (SELECT id FROM queue_counts WHERE queue_name = ? ORDER BY id"
                 f" LIMIT {MAX_SWEPT} {self.skip_locked}), gone AS (DELETE FROM queue_counts"
@@ -464,6 +463,8 @@ class Turn(View):
     def add(self, entry: Entry, key: str) -> None:
         """Add an entry of a subject, last of its rank."""
         entry = entry._replace(position=self.position()).waiting(self.now_us)
+        if size_of(on_the_wire(entry)) > ANSWER_BYTES:
+            raise InvalidRequest(f"an entry of more than {ANSWER_BYTES} bytes could not be leased")
         self.db.run(INSERT, *entry, self.name, key)
         self.changes[entry.state] += 1
 
@@ -657,6 +658,18 @@ def on_the_wire(entry: Entry) -> wire.QueueEntry:
     )
 
 
+def size_of(answered: wire.QueueEntry) -> int:
+    return len(msgspec.json.encode(answered))
+
+
+def fitting(entries: Iterable[Entry]) -> list[wire.QueueEntry]:
+    """The first of some entries, as many as one answer holds."""
+    answered = [on_the_wire(entry) for entry in entries]
+    sizes = accumulate(map(size_of, answered))
+    fit = [one for one, size in zip(answered, sizes, strict=True) if size <= ANSWER_BYTES]
+    return fit or answered[:1]
+
+
 def stats_of(counts: dict[str, int]) -> wire.QueueStats:
     return wire.QueueStats(**counts, total=counts[PENDING] + counts[ASSIGNED] + counts[HELD])
 
@@ -741,14 +754,8 @@ app = App(
             "description": "The database; .animus/queue.sqlite3 under the project if unset",
             "sensitive": True,
         },
-        {
-            "name": "ANIMUS_QUEUE_NAME",
-            "description": "The queue in a shared database; the project folder's name if unset",
-        },
-        {
-            "name": "ANIMUS_QUEUE_LEASE_TTL_SECS",
-            "description": "How many seconds a fenced lease lasts, up to 604800; 1800 if unset",
-        },
+        {"name": "ANIMUS_QUEUE_NAME", "description": "The queue's name; the folder's if unset"},
+        {"name": "ANIMUS_QUEUE_LEASE_TTL_SECS", "description": "Of a fenced lease, 1800 if unset"},
     ],
 )
 
@@ -795,7 +802,7 @@ def list_entries(request: wire.QueueListRequest, queue: Shared) -> wire.QueueLis
         entries = view.page(statuses, limit, min(request.offset or 0, LATEST_US - MAX_PAGE))
         counts = view.counts()
     return wire.QueueListResponse(
-        entries=[on_the_wire(entry) for entry in entries],
+        entries=fitting(entries),
         total=sum(counts[status] for status in statuses),
         stats=stats_of(counts),
     )
@@ -815,8 +822,9 @@ def lease(request: wire.QueueLeaseRequest, queue: Shared) -> wire.QueueLeaseResp
             (entry, entry.assigned(workflow_id, named=ids is not None))
             for entry, workflow_id in zip(free, workflows, strict=False)
         ]
-        turn.change(pairs)
-    return wire.QueueLeaseResponse(leased=[on_the_wire(after) for _, after in pairs])
+        leased = fitting(after for _, after in pairs)
+        turn.change(pairs[: len(leased)])
+    return wire.QueueLeaseResponse(leased=leased)
 
 
 @app.method("queue/stats")
@@ -939,18 +947,24 @@ def lease_fenced(request: wire.QueueLeaseV2Request, queue: Shared) -> dict[str, 
         turn.alone()
         turn.sweep()
         free = turn.free(leases.candidate_count(request.max), [], fenced=True)
-        waiting, taken = [entry.lease for entry in free], turn.reserved(free)
-        decision = leases.lease(request, waiting, taken, turn.count_up, *turn.clock())
-        entries = {entry.entry_id: entry for entry in free}
-        pairs = [
-            (entry := entries[one.entry_id], entry.decided(one, turn.now_us))
-            for one in decision.changed
-        ]
-        turn.change(pairs)
-    entries |= {after.entry_id: after for _, after in pairs}
+        while True:
+            waiting, taken = [entry.lease for entry in free], turn.reserved(free)
+            decision = leases.lease(request, waiting, taken, turn.count_up, *turn.clock())
+            entries = {entry.entry_id: entry for entry in free}
+            after = {
+                one.entry_id: entries[one.entry_id].decided(one, turn.now_us)
+                for one in decision.changed
+            }
+            answered = fitting(after[one.entry_id] for one in decision.leased)
+            if len(answered) == len(decision.leased):
+                break
+            # As if there were none from the first on that the answer has no room for.
+            first = decision.leased[len(answered)].entry_id
+            free = free[: [*entries].index(first)]
+        turn.change((entries[entry_id], changed) for entry_id, changed in after.items())
     leased = [
-        {"entry": on_the_wire(entries[one.entry_id]), "execution": leases.fence_of(one)}
-        for one in decision.leased
+        {"entry": entry, "execution": leases.fence_of(one)}
+        for entry, one in zip(answered, decision.leased, strict=True)
     ]
     return {"leased": leased, "blocked": decision.blocked}
 

@@ -193,21 +193,6 @@ def test_excluded_subjects_are_passed_over_by_their_keys(queue: TestClient) -> N
     assert queue.call("queue/stats")["pending"] == 2
 
 
-def test_as_many_subjects_are_excluded_as_a_frame_holds(queue: TestClient) -> None:
-    for name in ("T1", "T'2", "T3"):
-        add(queue, name)
-    many = [f"S-{number}" for number in range(300_000)]
-    assert subjects(lease(queue, exclude_subjects=[*many, "T1", "T'2"])) == ["T3"]
-
-
-def test_an_excluded_subject_is_not_read_as_another_one(tmp_path: Path) -> None:
-    """SQLite's texts may hold a NUL, at which some of its functions stop."""
-    with opened(tmp_path, {}) as queue:
-        add(queue, "a")
-        add(queue, "a\0b")
-        assert subjects(lease(queue, exclude_subjects=["a\0b"])) == ["a"]
-
-
 def test_a_lease_attaches_the_hosts_workflow_ids_in_order(queue: TestClient) -> None:
     for name in "ab":
         add(queue, name)
