@@ -57,12 +57,19 @@ def clock(store: TestClient, monkeypatch: pytest.MonkeyPatch) -> "Clock":
 
 
 class Clock:
-    """The store's clock, which the test may put forward."""
+    """The store's clock, which the test may put forward: the server's, or the host's."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.real = example("durable_sql").time.time_ns
+        self.module = example("durable_sql")
+        self.real, self.of_server = self.module.time.time_ns, self.module.CLOCK
+        self.monkeypatch = monkeypatch
+        monkeypatch.setattr(self.module, "time", self)
         self.ahead_s = 0
-        monkeypatch.setattr(example("durable_sql"), "time", self)
+
+    def put_forward(self, seconds: int) -> None:
+        self.ahead_s = seconds
+        later = f"{self.of_server} + {seconds} * 1000000"
+        self.monkeypatch.setattr(self.module, "CLOCK", later)
 
     def time_ns(self) -> int:
         return int(self.real()) + self.ahead_s * 1_000_000_000
@@ -188,7 +195,7 @@ def test_a_reservation_holds_until_its_time(store: TestClient, clock: Clock) -> 
     busy = begin(store)
     assert (busy["status"], busy["step_id"]) == ("in_progress", first["step_id"])
     assert busy["reservation_expires_at"].endswith("Z")
-    clock.ahead_s = 61
+    clock.put_forward(61)
     second = begin(store)
     assert second["status"] == "new"
     assert second["step_id"] != first["step_id"]
@@ -197,9 +204,19 @@ def test_a_reservation_holds_until_its_time(store: TestClient, clock: Clock) -> 
     assert commit(store, second["step_id"])
 
 
+def test_a_host_whose_clock_is_wrong_ends_no_reservation_on_a_server(
+    store: TestClient, clock: Clock, database: str | None
+) -> None:
+    """An SQLite file has the clock of its hosts, which are on one machine."""
+    step = begin(store, reservation_ttl_secs=60)
+    clock.ahead_s = 3600
+    assert begin(store)["status"] == ("new" if database is None else "in_progress")
+    assert database is None or commit(store, step["step_id"])
+
+
 def test_a_commit_after_the_reservations_time_is_refused(store: TestClient, clock: Clock) -> None:
     step = begin(store)
-    clock.ahead_s = 301
+    clock.put_forward(301)
     late = {"step_id": step["step_id"], "outcome": "success"}
     assert refusal(store, "durable/commit_step", late).code == -32303
     assert store.call("durable/query_run", RUN)["status"] == "pending"
