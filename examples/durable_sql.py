@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Annotated, Any, Final, NamedTuple
 
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
@@ -34,6 +34,7 @@ from uuid import uuid4
 DEFAULT_TTL_S: Final = 300
 MAX_TTL_S: Final = 10 * 365 * 24 * 3600
 MAX_PAYLOAD_BYTES: Final = 1024 * 1024
+ANSWER_BYTES: Final = 7 * 1024 * 1024  # of runs; a host ends the link above 8 MiB
 LOCK_S: Final = 10.0
 RESERVED, ABANDONED, LAPSED = "reserved", "abandoned", "lapsed"
 OUTCOMES: Final = ("success", "error")
@@ -469,15 +470,23 @@ def abandon_step(step_id: str, store: Shared) -> wire.AbandonStepResponse:
 
 
 @app.method("durable/recover_in_flight")
-def recover_in_flight(since_epoch: int, store: Shared) -> wire.RecoverInFlightResponse:
-    """Runs begun after an epoch and not at rest, with the reservations that they hold or held."""
+def recover_in_flight(since_epoch: int, store: Shared, ctx: Context[Store]) -> dict[str, Any]:
+    """Runs begun after an epoch and not at rest, with the reservations that they hold or held.
+
+    If an answer cannot hold all, it has those that began first, and says that there are more: they
+    begin after the last one's epoch.
+    """
     with store.view() as view:
         rows = view.in_flight(since_epoch)
     size = len(Run._fields)
     by_run = groupby(rows, key=lambda row: Run(*row[:size]))
-    return wire.RecoverInFlightResponse(
-        in_flight=[in_flight(run, [row[size:] for row in of_run]) for run, of_run in by_run]
-    )
+    runs = [in_flight(run, [row[size:] for row in of_run]) for run, of_run in by_run]
+    sizes = accumulate(len(msgspec.json.encode(run)) for run in runs)
+    found = [run for run, so_far in zip(runs, sizes, strict=True) if so_far <= ANSWER_BYTES]
+    if len(found) == len(runs):
+        return {"in_flight": found}
+    ctx.log("warn", f"{ctx.method} answers the first {len(found)} of {len(runs)} runs in flight")
+    return {"in_flight": found or runs[:1], "truncated": True, "total": len(runs)}
 
 
 def in_flight(run: Run, reservations: list[tuple[Any, ...]]) -> wire.InFlightRun:

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from example_apps import example, example_app
 from example_host import EXAMPLES, INSTALLED, served
@@ -13,6 +14,7 @@ from sql_databases import postgres
 
 from animus_routes import RpcError
 from animus_routes.host import Plugin
+from animus_routes.structs import durable_store as wire
 from animus_routes.testing import TestClient
 
 DURABLE = [sys.executable, str(EXAMPLES / "durable_sql.py")]
@@ -275,6 +277,24 @@ def test_runs_in_flight_are_found_after_a_crash(store: TestClient) -> None:
     assert [run["run_id"] for run in later["in_flight"]] == ["R2"]
     everything = store.call("durable/recover_in_flight", {"since_epoch": 0})["in_flight"]
     assert [run["run_id"] for run in everything] == ["R2"]
+
+
+def test_more_runs_in_flight_than_an_answer_holds_come_in_several(
+    store: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(8):
+        store.call("durable/begin_workflow_run", {**RUN, "run_id": f"more-{number}"})
+    whole = store.call("durable/recover_in_flight", {"since_epoch": 0})
+    size = len(msgspec.json.encode(whole["in_flight"]))
+    monkeypatch.setattr(example("durable_sql"), "ANSWER_BYTES", size // 2)
+    found: list[dict[str, Any]] = []
+    answer: dict[str, Any] = {"truncated": True}
+    while answer.get("truncated"):
+        since = found[-1]["replay_state"]["epoch"] if found else 0
+        answer = store.call("durable/recover_in_flight", {"since_epoch": since})
+        msgspec.convert(answer, wire.RecoverInFlightResponse)
+        found += answer["in_flight"]
+    assert (found, whole) == (whole["in_flight"], {"in_flight": found})
 
 
 def test_a_run_lists_its_commits_in_their_order(store: TestClient) -> None:
