@@ -18,7 +18,8 @@ then by position. Leases of v1 that run at the same time on PostgreSQL have no o
 A host starts this process afresh for every call, so a call costs the same however long the queue is,
 but for the pages of a list, which are counted off on an index. Entries whose time has come or is
 over are moved or removed by whatever changes the queue next, at most 1,000 at a time; what only
-reads leaves them out by itself.
+reads leaves them out by itself. A lease or a list answers at most 7 MiB of entries, and leaves the
+others to the next call.
 """
 
 import os
