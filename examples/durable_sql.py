@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Annotated, Any, Final, NamedTuple
 
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
@@ -34,6 +34,7 @@ from uuid import uuid4
 DEFAULT_TTL_S: Final = 300
 MAX_TTL_S: Final = 10 * 365 * 24 * 3600
 MAX_PAYLOAD_BYTES: Final = 1024 * 1024
+ANSWER_BYTES: Final = 7 * 1024 * 1024  # of runs; a host ends the link above 8 MiB
 LOCK_S: Final = 10.0
 RESERVED, ABANDONED, LAPSED = "reserved", "abandoned", "lapsed"
 OUTCOMES: Final = ("success", "error")
@@ -144,6 +145,8 @@ class Step(NamedTuple):
     error: str | None
 
 
+# By which reservations end: hosts of one server may have clocks of their own.
+CLOCK: Final = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 STEPS: Final = f"SELECT {', '.join(f's.{name}' for name in Step._fields)}"
 RUNS: Final = f"SELECT {', '.join(f'r.{name}' for name in Run._fields)}"
 
@@ -157,12 +160,12 @@ class Store(NamedTuple):
     @contextmanager
     def view(self) -> Iterator["Turn"]:
         with self.database.read() as db:
-            yield Turn(db, self.name, time.time_ns() // 1000)
+            yield Turn(db, self.name)
 
     @contextmanager
     def turn(self) -> Iterator["Turn"]:
         with self.database.write() as db:
-            yield Turn(db, self.name, time.time_ns() // 1000)
+            yield Turn(db, self.name)
 
 
 class Turn(NamedTuple):
@@ -170,7 +173,6 @@ class Turn(NamedTuple):
 
     db: Transaction
     name: str
-    now_us: int
 
     def begin_run(self, request: wire.BeginWorkflowRunRequest) -> int:
         """The run's epoch, which no restart sets back."""
@@ -208,27 +210,29 @@ class Turn(NamedTuple):
             raise RpcError(RUN_NOT_FOUND, text, {"run_id": run_id, "phase_id": phase_id})
         return Run(*found)
 
-    def step(self, step_id: str) -> tuple[Step, Run] | None:
-        """A step and its run, locked."""
+    def step(self, step_id: str) -> tuple[Step, Run, int] | None:
+        """A step and its run, locked, and the time."""
         names = ", ".join(f"r.{name}" for name in Run._fields)
+        clock = CLOCK if self.db.postgresql else time.time_ns() // 1000
         found = self.db.row(
-            f"{STEPS}, {names} FROM durable_runs r JOIN durable_steps s"
+            f"{STEPS}, {names}, {clock} FROM durable_runs r JOIN durable_steps s"
             " ON s.store_name = r.store_name AND s.run_id = r.run_id AND s.phase_id = r.phase_id"
             f" WHERE s.step_id = ? AND s.store_name = ? {self.lock('r, s')}",
             step_id,
             self.name,
         )
         size = len(Step._fields)
-        return None if found is None else (Step(*found[:size]), Run(*found[size:]))
+        return found and (Step(*found[:size]), Run(*found[size:-1]), found[-1])
 
-    def holder(self, key: str) -> Step | None:
-        """The step that has the key, reserved or committed; nobody else takes it meanwhile."""
+    def holder(self, key: str) -> tuple[Step | None, int]:
+        """The step that has the key, reserved or committed, which nobody else takes, and the time."""
+        now_us = time.time_ns() // 1000
         if self.db.postgresql:
-            both = "SELECT pg_advisory_xact_lock(hashtext(?), hashtext(?))"
-            self.db.row(both, self.name, key)
+            both = f"SELECT pg_advisory_xact_lock(hashtext(?), hashtext(?)), {CLOCK}"
+            ((_, now_us),) = self.db.rows(both, self.name, key)
         own = f"FROM durable_steps s WHERE store_name = ? AND idempotency_key = ? AND {ALIVE}"
         found = self.db.row(f"{STEPS} {own}", self.name, key)
-        return None if found is None else Step(*found)
+        return None if found is None else Step(*found), now_us
 
     def number(self) -> int:
         """What a commit is ordered by."""
@@ -257,7 +261,7 @@ class Turn(NamedTuple):
             run.phase_id,
         )
 
-    def reserve(self, request: wire.BeginStepRequest) -> str:
+    def reserve(self, request: wire.BeginStepRequest, now_us: int) -> str:
         ttl_s = request.reservation_ttl_secs
         ttl_s = min(DEFAULT_TTL_S if ttl_s is None else ttl_s, MAX_TTL_S)
         step_id = uuid4().hex
@@ -271,7 +275,7 @@ class Turn(NamedTuple):
             request.step_name,
             request.idempotency_key,
             RESERVED,
-            self.now_us + ttl_s * 1_000_000,
+            now_us + ttl_s * 1_000_000,
             json(request.payload),
         )
         return step_id
@@ -397,16 +401,16 @@ def begin_step(request: wire.BeginStepRequest, store: Shared) -> wire.BeginStepR
     """Reserve the step, or report that it is in progress, or what was committed."""
     with store.turn() as turn:
         run = turn.run(request.run_id, request.phase_id, change=True)
-        held = turn.holder(request.idempotency_key)
+        held, now_us = turn.holder(request.idempotency_key)
         if held is not None:
             for name in ("run_id", "phase_id", "step_name"):
                 if getattr(held, name) != getattr(request, name):
                     text = f"the idempotency key belongs to {name} '{getattr(held, name)}'"
                     raise RpcError(NONDETERMINISM, text, {name: getattr(held, name)})
-            if held.state != RESERVED or held.expires_us > turn.now_us:
+            if held.state != RESERVED or held.expires_us > now_us:
                 return answer(held)
             turn.set(held.step_id, state=LAPSED)
-        step_id = turn.reserve(request)
+        step_id = turn.reserve(request, now_us)
         turn.sum_up(run._replace(reserved=run.reserved + (held is None)))
     return wire.BeginStepResponse(step_id=step_id, status="new")
 
@@ -438,11 +442,11 @@ def commit_step(request: wire.CommitStepRequest, store: Shared) -> wire.CommitSt
         if found is None:
             text = f"there is no step '{request.step_id}'"
             raise RpcError(STEP_NOT_FOUND, text, {"step_id": request.step_id})
-        step, run = found
+        step, run, now_us = found
         if step.state in OUTCOMES:
             same = (step.state, step.output, step.error) == (request.outcome, output, error)
             return wire.CommitStepResponse(ack=same)
-        if step.state != RESERVED or step.expires_us <= turn.now_us:
+        if step.state != RESERVED or step.expires_us <= now_us:
             text = f"the reservation of step '{step.step_name}' is over"
             data = {"step_id": step.step_id, "expired_at": instant(step.expires_us)}
             raise RpcError(RESERVATION_EXPIRED, text, data)
@@ -466,15 +470,23 @@ def abandon_step(step_id: str, store: Shared) -> wire.AbandonStepResponse:
 
 
 @app.method("durable/recover_in_flight")
-def recover_in_flight(since_epoch: int, store: Shared) -> wire.RecoverInFlightResponse:
-    """Runs begun after an epoch and not at rest, with the reservations that they hold or held."""
+def recover_in_flight(since_epoch: int, store: Shared, ctx: Context[Store]) -> dict[str, Any]:
+    """Runs begun after an epoch and not at rest, with the reservations that they hold or held.
+
+    If an answer cannot hold all, it has those that began first, and says that there are more: they
+    begin after the last one's epoch.
+    """
     with store.view() as view:
         rows = view.in_flight(since_epoch)
     size = len(Run._fields)
     by_run = groupby(rows, key=lambda row: Run(*row[:size]))
-    return wire.RecoverInFlightResponse(
-        in_flight=[in_flight(run, [row[size:] for row in of_run]) for run, of_run in by_run]
-    )
+    runs = [in_flight(run, [row[size:] for row in of_run]) for run, of_run in by_run]
+    sizes = accumulate(len(msgspec.json.encode(run)) for run in runs)
+    found = [run for run, so_far in zip(runs, sizes, strict=True) if so_far <= ANSWER_BYTES]
+    if len(found) == len(runs):
+        return {"in_flight": found}
+    ctx.log("warn", f"{ctx.method} answers the first {len(found)} of {len(runs)} runs in flight")
+    return {"in_flight": found or runs[:1], "truncated": True, "total": len(runs)}
 
 
 def in_flight(run: Run, reservations: list[tuple[Any, ...]]) -> wire.InFlightRun:

@@ -18,7 +18,8 @@ then by position. Leases of v1 that run at the same time on PostgreSQL have no o
 A host starts this process afresh for every call, so a call costs the same however long the queue is,
 but for the pages of a list, which are counted off on an index. Entries whose time has come or is
 over are moved or removed by whatever changes the queue next, at most 1,000 at a time; what only
-reads leaves them out by itself.
+reads leaves them out by itself. A lease or a list answers at most 7 MiB of entries, and leaves the
+others to the next call.
 """
 
 import os
@@ -28,12 +29,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from animus_routes import App, Context, Depends, InvalidRequest, RpcError, Unavailable
 from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, marks
 from animus_routes.structs import queue as wire
-from animus_routes.structs.execution import ExecutionFence
 from animus_routes.timestamps import now, parse
 
 import msgspec
@@ -46,6 +47,7 @@ if TYPE_CHECKING:  # the rules of v2 are imported by the calls that need them
 
 MAX_LEASE, MAX_FENCED = 100, 5
 MAX_PAGE, MAX_SWEPT = 1000, 1000
+ANSWER_BYTES: Final = 7 * 1024 * 1024  # of entries; a host ends the link above 8 MiB
 MAX_NAMED: Final = 10  # of a subject's entries in a warning
 LOCK_S: Final = 10.0
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -122,8 +124,6 @@ ALTER TABLE queue_entries ADD COLUMN leases BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE queue_entries ADD COLUMN leased_until TEXT;
 CREATE UNIQUE INDEX queue_entries_by_reservation ON queue_entries (queue_name, repository_key)
     WHERE state = 'assigned' AND repository_key IS NOT NULL;
-CREATE INDEX queue_entries_by_qualified_subject
-    ON queue_entries (queue_name, subject_id, subject_generation DESC, rank DESC, position);
 CREATE INDEX queue_entries_of_v1 ON queue_entries (queue_name, state, rank DESC, position)
     WHERE state = 'pending' AND subject_generation = 0;
 CREATE TABLE queue_subjects (queue_name TEXT NOT NULL, subject_id TEXT NOT NULL,
@@ -132,6 +132,14 @@ CREATE TABLE queue_keys (queue_name TEXT NOT NULL, idempotency_key TEXT NOT NULL
     receipt TEXT NOT NULL, PRIMARY KEY (queue_name, idempotency_key));
 CREATE TABLE queue_past (queue_name TEXT NOT NULL, entry_id TEXT NOT NULL, ended TEXT NOT NULL,
     ended_at TEXT NOT NULL, lease TEXT NOT NULL, PRIMARY KEY (queue_name, entry_id))
+"""
+# An entry that v1 has assigned does not stand for its subject: whoever runs it knows no fences.
+LIVE: Final = "(state <> 'assigned' OR leased_until IS NOT NULL)"
+BY_LIVE_SUBJECT: Final = f"""
+DROP INDEX IF EXISTS queue_entries_by_qualified_subject;
+CREATE INDEX queue_entries_by_live_subject
+    ON queue_entries (queue_name, subject_id, subject_generation DESC, rank DESC, position)
+    WHERE {LIVE}
 """
 # Processes of 0.1.0 may still run: each of their statements reads a column that has another name now.
 FROM_0_1_0: Final = """
@@ -158,6 +166,12 @@ ALTER TABLE queue_entries DROP CONSTRAINT IF EXISTS queue_entries_queue_fkey
 def build(db: Transaction, found: int) -> None:
     if found < 2:
         build_without_fences(db, found)
+    if found < 3:
+        build_fences(db)
+    run_script(db, BY_LIVE_SUBJECT)
+
+
+def build_fences(db: Transaction) -> None:
     run_script(db, FENCED)
     last = ""
     while rows := db.rows(NEXT_DISPATCHES, last, MAX_SWEPT):
@@ -200,7 +214,7 @@ def qualified(dispatch: wire.SubjectDispatch) -> str | None:
         return None
 
 
-LAYOUT: Final = Layout("queue", 3, "queue_entries", build, lock=0x616E_696D)
+LAYOUT: Final = Layout("queue", 4, "queue_entries", build, lock=0x616E_696D)
 
 
 class Entry(NamedTuple):
@@ -214,12 +228,12 @@ class Entry(NamedTuple):
     expire_after_secs: str | None  # wider than SQL's integers
     deadline_us: int | None
     subject_id: str | None
-    repository: str | None
-    repository_key: str | None
-    rank: int
-    position: int
-    state: str
-    expires_us: int | None
+    repository: str | None = None
+    repository_key: str | None = None
+    rank: int = RANKS["medium"]
+    position: int = 0
+    state: str = PENDING
+    expires_us: int | None = None
     assigned_at: str | None = None
     held_at: str | None = None
     workflow_id: str | None = None
@@ -310,29 +324,26 @@ class View:
     @cached_property
     def late(self) -> tuple[int, int]:
         """How many deferred entries are due, and how many waiting ones have expired."""
-        row = self.db.row(
+        ((due, expired),) = self.db.rows(
             "SELECT (SELECT count(*) FROM queue_entries"
             " WHERE queue_name = ? AND state = 'deferred' AND due_us <= ?),"
             " (SELECT count(*) FROM queue_entries WHERE queue_name = ? AND expires_us < ?)",
             *(self.name, self.now_us) * 2,
         )
-        assert row is not None
-        return row[0], row[1]
+        return due, expired
 
     def counts(self) -> dict[str, int]:
         """How many entries have each status, and how many of the pending ones are deferred."""
-        counted = ", ".join(f"coalesce(sum({state}), 0)" for state in STATES)
-        row = self.db.row(f"SELECT {counted} FROM queue_counts WHERE queue_name = ?", self.name)
-        assert row is not None
-        pending, deferred, assigned, held = map(int, row)
+        counted = ", ".join(f"CAST(coalesce(sum({state}), 0) AS BIGINT)" for state in STATES)
+        own = f"SELECT {counted} FROM queue_counts WHERE queue_name = ?"
+        ((pending, deferred, assigned, held),) = self.db.rows(own, self.name)
         due, expired = self.late
         now_pending = pending + deferred - expired
         return {PENDING: now_pending, ASSIGNED: assigned, HELD: held, DEFERRED: deferred - due}
 
-    def page(self, statuses: Iterable[str], limit: int, offset: int) -> list[Entry]:
+    def page(self, statuses: set[str], limit: int, offset: int) -> list[Entry]:
         """Entries in the order in which they are leased; those before them are only counted off."""
-        wanted = {*statuses} & {PENDING, ASSIGNED, HELD}
-        states = sorted(wanted | ({DEFERRED} if PENDING in wanted else set()))
+        states = sorted(statuses | ({DEFERRED} if PENDING in statuses else set()))
         alive = f" AND {ALIVE}" if self.late[1] else ""
         parts = " UNION ALL ".join(
             f"SELECT * FROM (SELECT rank, position, entry_id FROM queue_entries"
@@ -341,8 +352,7 @@ class View:
         )
         if not states:
             return []
-        now = [self.now_us] if alive else []
-        each = [self.name, *now, min(limit + offset, LATEST_US)]
+        each = [self.name, *([self.now_us] if alive else []), min(limit + offset, LATEST_US)]
         ids = self.db.rows(
             f"SELECT entry_id FROM ({parts}) AS entries {IN_ORDER} LIMIT ? OFFSET ?",
             *each * len(states),
@@ -417,15 +427,13 @@ class Turn(View):
         changes = [self.changes[state] for state in STATES]
         if not any(changes):
             return
-        columns = ", ".join(STATES)
-        insert = f"INSERT INTO queue_counts (queue_name, {columns})"
+        columns, conflict = ", ".join(STATES), ""
         if not self.db.postgresql:
             add = ", ".join(f"{state} = {state} + excluded.{state}" for state in STATES)
             conflict = f"ON CONFLICT (queue_name) DO UPDATE SET {add}"
-            self.db.run(f"{insert} VALUES ({marks(5)}) {conflict}", self.name, *changes)
-            return
-        self.db.run(f"{insert} VALUES ({marks(5)})", self.name, *changes)
-        if self.now_us % FOLD_EVERY == 0:
+        insert = f"INSERT INTO queue_counts (queue_name, {columns})"
+        self.db.run(f"{insert} VALUES ({marks(5)}) {conflict}", self.name, *changes)
+        if self.db.postgresql and self.now_us % FOLD_EVERY == 0:
             self.db.run(
                 "WITH open AS (SELECT id FROM queue_counts WHERE queue_name = ? ORDER BY id"
                 f" LIMIT {MAX_SWEPT} {self.skip_locked}), gone AS (DELETE FROM queue_counts"
@@ -456,20 +464,27 @@ class Turn(View):
     def add(self, entry: Entry, key: str) -> None:
         """Add an entry of a subject, last of its rank."""
         entry = entry._replace(position=self.position()).waiting(self.now_us)
+        if size_of(on_the_wire(entry)) > ANSWER_BYTES:
+            raise InvalidRequest(f"an entry of more than {ANSWER_BYTES} bytes could not be leased")
         self.db.run(INSERT, *entry, self.name, key)
         self.changes[entry.state] += 1
 
     def free(self, limit: int, excluded: list[str], *, fenced: bool = False) -> list[Entry]:
         """The next entries for a lease, which nobody else is leasing; fenced ones for v2 alone."""
-        others = f"AND subject_key NOT IN ({marks(len(excluded))})" if excluded else ""
-        if not fenced:
-            others = f"AND subject_generation = 0 {others}"
+        others = "" if fenced else "AND subject_generation = 0"
+        given: list[Any] = []
+        # All in one value: a statement takes no more than so many.
+        if excluded and self.db.postgresql:
+            others, given = f"{others} AND subject_key <> ALL (?)", [excluded]
+        elif excluded:  # as digits: in SQLite's JSON a text ends at a NUL
+            others += " AND hex(subject_key) NOT IN (SELECT value FROM json_each(?))"
+            given = [as_json([key.encode().hex().upper() for key in excluded])]
         rows = self.db.rows(
             f"{SELECT} WHERE queue_name = ? AND state = 'pending' AND {ALIVE} {others}"
             f" {IN_ORDER} LIMIT ? {self.skip_locked}",
             self.name,
             self.now_us,
-            *excluded,
+            *given,
             limit,
         )
         return [Entry(*row) for row in rows]
@@ -537,8 +552,7 @@ class Turn(View):
         """The entry that stands for a subject: the newest of v2, else the first that waits."""
         lock = "FOR UPDATE" if self.db.postgresql else ""
         row = self.db.row(
-            f"{SELECT} WHERE queue_name = ? AND subject_id = ? AND {ALIVE}"
-            " AND (state <> 'assigned' OR leased_until IS NOT NULL)"
+            f"{SELECT} WHERE queue_name = ? AND subject_id = ? AND {ALIVE} AND {LIVE}"
             f" ORDER BY subject_generation DESC, rank DESC, position LIMIT 1 {lock}",
             self.name,
             subject_id,
@@ -627,12 +641,7 @@ def entry_of(request: wire.QueueEnqueueRequest | wire.QueueEnqueueV2Request) -> 
         expire_after_secs=None if grace is None else str(grace),
         deadline_us=None if lasts else min(due_us + (grace or 0) * 1_000_000, LATEST_US),
         subject_id=qualified(dispatch),
-        repository=None,
-        repository_key=None,
         rank=RANKS.get((dispatch.priority or "medium").lower(), RANKS["medium"]),
-        position=0,
-        state=PENDING,
-        expires_us=None,
     )
 
 
@@ -648,6 +657,18 @@ def on_the_wire(entry: Entry) -> wire.QueueEntry:
         expire_after_secs=None if grace is None else int(grace),
         task_id=subject.id if subject and subject.kind.lower() == "animus.task" else None,
     )
+
+
+def size_of(answered: wire.QueueEntry) -> int:
+    return len(msgspec.json.encode(answered))
+
+
+def fitting(entries: Iterable[Entry]) -> list[wire.QueueEntry]:
+    """The first of some entries, as many as one answer holds."""
+    answered = [on_the_wire(entry) for entry in entries]
+    sizes = accumulate(map(size_of, answered))
+    fit = [one for one, size in zip(answered, sizes, strict=True) if size <= ANSWER_BYTES]
+    return fit or answered[:1]
 
 
 def stats_of(counts: dict[str, int]) -> wire.QueueStats:
@@ -734,14 +755,8 @@ app = App(
             "description": "The database; .animus/queue.sqlite3 under the project if unset",
             "sensitive": True,
         },
-        {
-            "name": "ANIMUS_QUEUE_NAME",
-            "description": "The queue in a shared database; the project folder's name if unset",
-        },
-        {
-            "name": "ANIMUS_QUEUE_LEASE_TTL_SECS",
-            "description": "How many seconds a fenced lease lasts, up to 604800; 1800 if unset",
-        },
+        {"name": "ANIMUS_QUEUE_NAME", "description": "The queue's name; the folder's if unset"},
+        {"name": "ANIMUS_QUEUE_LEASE_TTL_SECS", "description": "Of a fenced lease, 1800 if unset"},
     ],
 )
 
@@ -788,7 +803,7 @@ def list_entries(request: wire.QueueListRequest, queue: Shared) -> wire.QueueLis
         entries = view.page(statuses, limit, min(request.offset or 0, LATEST_US - MAX_PAGE))
         counts = view.counts()
     return wire.QueueListResponse(
-        entries=[on_the_wire(entry) for entry in entries],
+        entries=fitting(entries),
         total=sum(counts[status] for status in statuses),
         stats=stats_of(counts),
     )
@@ -808,8 +823,9 @@ def lease(request: wire.QueueLeaseRequest, queue: Shared) -> wire.QueueLeaseResp
             (entry, entry.assigned(workflow_id, named=ids is not None))
             for entry, workflow_id in zip(free, workflows, strict=False)
         ]
-        turn.change(pairs)
-    return wire.QueueLeaseResponse(leased=[on_the_wire(after) for _, after in pairs])
+        leased = fitting(after for _, after in pairs)
+        turn.change(pairs[: len(leased)])
+    return wire.QueueLeaseResponse(leased=leased)
 
 
 @app.method("queue/stats")
@@ -932,38 +948,46 @@ def lease_fenced(request: wire.QueueLeaseV2Request, queue: Shared) -> dict[str, 
         turn.alone()
         turn.sweep()
         free = turn.free(leases.candidate_count(request.max), [], fenced=True)
-        waiting, taken = [entry.lease for entry in free], turn.reserved(free)
-        decision = leases.lease(request, waiting, taken, turn.count_up, *turn.clock())
-        entries = {entry.entry_id: entry for entry in free}
-        pairs = [
-            (entry := entries[one.entry_id], entry.decided(one, turn.now_us))
-            for one in decision.changed
-        ]
-        turn.change(pairs)
-    entries |= {after.entry_id: after for _, after in pairs}
+        while True:
+            waiting, taken = [entry.lease for entry in free], turn.reserved(free)
+            decision = leases.lease(request, waiting, taken, turn.count_up, *turn.clock())
+            entries = {entry.entry_id: entry for entry in free}
+            after = {
+                one.entry_id: entries[one.entry_id].decided(one, turn.now_us)
+                for one in decision.changed
+            }
+            answered = fitting(after[one.entry_id] for one in decision.leased)
+            if len(answered) == len(decision.leased):
+                break
+            # As if there were none from the first on that the answer has no room for.
+            first = decision.leased[len(answered)].entry_id
+            free = free[: [*entries].index(first)]
+        turn.change((entries[entry_id], changed) for entry_id, changed in after.items())
     leased = [
-        {"entry": on_the_wire(entries[one.entry_id]), "execution": leases.fence_of(one)}
-        for one in decision.leased
+        {"entry": entry, "execution": leases.fence_of(one)}
+        for entry, one in zip(answered, decision.leased, strict=True)
     ]
     return {"leased": leased, "blocked": decision.blocked}
 
 
 def mutate(
     queue: Queue,
-    fence: ExecutionFence,
-    decide: Callable[[Any, tuple[Any, Any], tuple[datetime, int]], "Decision"],
+    rule: str,
+    request: Any,
     *,
+    timed: bool = False,
     ended: str = "",
     reason: str | None = None,
 ) -> Outcome:
-    """Do to a fence's entry what a rule decides from what is known of it and the time."""
+    """Do to a fence's entry what a rule decides from what is known of it, and from the time."""
     from animus_routes.batteries import lease_changes
 
-    entry_id = fence.queue_lease.entry_id if fence.queue_lease else ""
+    entry_id = request.execution.queue_lease.entry_id
     with queue.turn() as turn:
-        entry = turn.find(entry_id)
+        entry, at = turn.find(entry_id), turn.clock()
         known = (None, turn.past(entry_id)) if entry is None else (entry.lease, None)
-        decision = decide(lease_changes, known, turn.clock())
+        decide: Callable[..., Decision] = getattr(lease_changes, rule)
+        decision = decide(request, *known, *(at if timed else ()))
         if entry is not None and decision.ended:
             turn.remove(entry, ended)
         elif entry is not None and decision.changed is not None:
@@ -973,28 +997,22 @@ def mutate(
 
 @app.method("queue/v2/lease/renew")
 def renew(request: wire.QueueLeaseRenewRequest, queue: Shared) -> Outcome:
-    fence = request.execution
-    return mutate(queue, fence, lambda rules, known, at: rules.renew(request, *known, *at))
+    return mutate(queue, "renew", request, timed=True)
 
 
 @app.method("queue/v2/lease/recover")
 def recover(request: wire.QueueLeaseRecoverRequest, queue: Shared) -> Outcome:
-    fence = request.execution
-    return mutate(queue, fence, lambda rules, known, at: rules.recover(request, *known, *at))
+    return mutate(queue, "recover", request, timed=True)
 
 
 @app.method("queue/v2/completion")
 def complete(request: wire.QueueCompletionV2Request, queue: Shared) -> Outcome:
-    fence, end = request.execution, request.status
-    return mutate(queue, fence, lambda rules, known, _: rules.complete(request, *known), ended=end)
+    return mutate(queue, "complete", request, ended=request.status)
 
 
 @app.method("queue/v2/release_pending")
 def put_back(request: wire.QueueReleasePendingV2Request, queue: Shared) -> Outcome:
-    fence, reason = request.execution, request.reason.strip()
-    return mutate(
-        queue, fence, lambda rules, known, _: rules.release_pending(request, *known), reason=reason
-    )
+    return mutate(queue, "release_pending", request, reason=request.reason.strip())
 
 
 @app.health

@@ -35,13 +35,14 @@ from animus_routes.structs.plugin import TriggerEvent, TriggerWatchParams
 from animus_routes.structs.trigger import TriggerSchema
 
 import msgspec
-from croniter import CroniterError, croniter
-from msgspec import Struct
+from croniter import croniter
+from msgspec import Struct, ValidationError
 
 LATE: Final = timedelta(seconds=5)  # a tick older than this was missed
 AGAIN_S: Final = 1.0  # how soon a file that could not be written is tried again; later ever rarer
 LOOK_S: Final = 30.0  # how often the wall clock is read again: it may be set, or have stood still
 CAUGHT_UP: Final = {"last": 1, "none": 1, "all": 1000}
+FIELDS: Final = 6
 FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 LATER: Final = "UPDATE cron_ticks SET until = max(until, ?) WHERE trigger_id = ?"
 
@@ -52,6 +53,10 @@ class Plan(Struct, forbid_unknown_fields=True, frozen=True):
     cron: str
     timezone: str = "UTC"
     missed: Literal["last", "all", "none"] = "last"
+
+    def __post_init__(self) -> None:
+        if len(self.cron.split()) > FIELDS:  # a seventh, the year, comes to an end
+            raise ValueError("cron: five fields, or six with the seconds first")
 
 
 class Kept:
@@ -72,11 +77,17 @@ class Kept:
 
     def until(self, triggers: Iterable[str], otherwise: datetime) -> dict[str, datetime]:
         """The last tick of each trigger; a new one starts with `otherwise`."""
-        new = [(trigger, otherwise.strftime(FORMAT)) for trigger in triggers]
         find = "SELECT until FROM cron_ticks WHERE trigger_id = ?"
+        with self.database.read() as db:
+            known = {trigger: db.value(find, trigger) for trigger in triggers}
+        return {one: datetime.fromisoformat(at) if at else otherwise for one, at in known.items()}
+
+    def begin(self, triggers: Iterable[str], now: datetime) -> None:
+        """Remember when those that are new started."""
+        start = now.strftime(FORMAT)
         with self.database.write() as db:
+            new = ((trigger, start) for trigger in triggers)
             db.run_each("INSERT INTO cron_ticks VALUES (?, ?) ON CONFLICT DO NOTHING", new)
-            return {trigger: datetime.fromisoformat(db.value(find, trigger)) for trigger, _ in new}
 
     def add(self, events: list[TriggerEvent], until: dict[str, datetime]) -> None:
         """Keep ticks until they are accepted, and how far they take their triggers."""
@@ -136,9 +147,7 @@ class Schedule:
         self.trigger = trigger
         self.plan = plan
         self.until = until
-
-    def next(self) -> datetime:
-        return next_tick(self.plan, self.until)
+        self.next = next_tick(plan, until)
 
     def due(self, now: datetime) -> list[datetime]:
         """What to send now, oldest first; it is not due again."""
@@ -149,6 +158,7 @@ class Schedule:
                 break
             newest.append(tick)
         self.until = max([self.until, *newest])
+        self.next = next_tick(self.plan, self.until)
         if self.plan.missed == "none":
             return [tick for tick in newest if now - tick < LATE]
         return newest[::-1]
@@ -180,24 +190,30 @@ def moment(text: Any) -> datetime:
         raise InvalidRequest("cursor: a time such as 2026-01-31T09:30:00Z") from None
 
 
-def plans(params: TriggerWatchParams, now: datetime) -> dict[str, Plan]:
-    """Each trigger's plan, from the host or else from the environment.
+def configs(params: TriggerWatchParams) -> dict[str, dict[str, Any]]:
+    """Each trigger's `config`, from the host or else from the environment.
 
     Raises:
-        InvalidRequest: One of them cannot be followed.
+        InvalidRequest: The environment's are none.
     """
     given: Any = {trigger.id: trigger.config for trigger in params.triggers} or params.config
-    found: dict[str, Plan] = {}
-    where = ""
     try:
         given = given or json.loads(os.environ.get("CRON_TRIGGERS") or "{}")
-        for trigger, config in msgspec.convert(given, dict[str, dict[str, Any]]).items():
-            where = f"trigger '{trigger}': "
-            found[trigger] = plan = msgspec.convert(config, Plan)
-            next_tick(plan, now)
-    except (ValueError, LookupError, CroniterError, OSError, msgspec.ValidationError) as problem:
-        raise InvalidRequest(f"{where}{problem}") from None
-    return found
+        return msgspec.convert(given, dict[str, dict[str, Any]])
+    except (ValueError, ValidationError) as problem:
+        raise InvalidRequest(f"{problem}") from None
+
+
+def schedule(trigger: str, config: dict[str, Any], until: datetime) -> Schedule:
+    """A trigger's schedule.
+
+    Raises:
+        InvalidRequest: Its plan cannot be followed.
+    """
+    try:
+        return Schedule(trigger, msgspec.convert(config, Plan), until)
+    except (ArithmeticError, LookupError, OSError, ValueError, ValidationError) as problem:
+        raise InvalidRequest(f"trigger '{trigger}': {problem}") from None
 
 
 @app.method("trigger/watch")
@@ -205,19 +221,20 @@ def watch(params: TriggerWatchParams, ctx: Context[Kept]) -> Iterator[TriggerEve
     """Refuses the watch if a plan cannot be followed, so this is not itself a generator."""
     now = datetime.now(UTC).replace(microsecond=0)
     resumed = None if params.cursor is None else moment(params.cursor)
-    followed = plans(params, now)
-    until = ctx.state.until(followed, now) | (dict.fromkeys(followed, resumed) if resumed else {})
-    schedules = [Schedule(trigger, plan, until[trigger]) for trigger, plan in followed.items()]
+    given = configs(params)
+    until = dict.fromkeys(given, resumed) if resumed else ctx.state.until(given, now)
+    schedules = [schedule(trigger, config, until[trigger]) for trigger, config in given.items()]
+    ctx.state.begin(given, now)
     if not schedules:
         ctx.log("warn", "there are no triggers to watch")
-    return events([] if resumed else ctx.state.waiting(followed), schedules, ctx)
+    return events([] if resumed else ctx.state.waiting(given), schedules, ctx)
 
 
 def events(
     due: Iterable[TriggerEvent], schedules: list[Schedule], ctx: Context[Kept]
 ) -> Iterator[TriggerEvent]:
     """Wait for the earliest of the next ticks, whatever the number of triggers."""
-    ahead = [(schedule.next(), number) for number, schedule in enumerate(schedules)]
+    ahead = [(schedule.next, number) for number, schedule in enumerate(schedules)]
     heapify(ahead)
     while True:
         yield from due
@@ -226,7 +243,7 @@ def events(
             schedule = schedules[ahead[0][1]]
             due += [schedule.event(tick, now) for tick in schedule.due(now)]
             until[schedule.trigger] = schedule.until
-            heapreplace(ahead, (schedule.next(), ahead[0][1]))
+            heapreplace(ahead, (schedule.next, ahead[0][1]))
         if until:
             if not keep(due, until, ctx):
                 return

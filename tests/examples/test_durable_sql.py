@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from example_apps import example, example_app
 from example_host import EXAMPLES, INSTALLED, served
@@ -13,6 +14,7 @@ from sql_databases import postgres
 
 from animus_routes import RpcError
 from animus_routes.host import Plugin
+from animus_routes.structs import durable_store as wire
 from animus_routes.testing import TestClient
 
 DURABLE = [sys.executable, str(EXAMPLES / "durable_sql.py")]
@@ -57,12 +59,19 @@ def clock(store: TestClient, monkeypatch: pytest.MonkeyPatch) -> "Clock":
 
 
 class Clock:
-    """The store's clock, which the test may put forward."""
+    """The store's clock, which the test may put forward: the server's, or the host's."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.real = example("durable_sql").time.time_ns
+        self.module = example("durable_sql")
+        self.real, self.of_server = self.module.time.time_ns, self.module.CLOCK
+        self.monkeypatch = monkeypatch
+        monkeypatch.setattr(self.module, "time", self)
         self.ahead_s = 0
-        monkeypatch.setattr(example("durable_sql"), "time", self)
+
+    def put_forward(self, seconds: int) -> None:
+        self.ahead_s = seconds
+        later = f"{self.of_server} + {seconds} * 1000000"
+        self.monkeypatch.setattr(self.module, "CLOCK", later)
 
     def time_ns(self) -> int:
         return int(self.real()) + self.ahead_s * 1_000_000_000
@@ -188,7 +197,7 @@ def test_a_reservation_holds_until_its_time(store: TestClient, clock: Clock) -> 
     busy = begin(store)
     assert (busy["status"], busy["step_id"]) == ("in_progress", first["step_id"])
     assert busy["reservation_expires_at"].endswith("Z")
-    clock.ahead_s = 61
+    clock.put_forward(61)
     second = begin(store)
     assert second["status"] == "new"
     assert second["step_id"] != first["step_id"]
@@ -197,9 +206,19 @@ def test_a_reservation_holds_until_its_time(store: TestClient, clock: Clock) -> 
     assert commit(store, second["step_id"])
 
 
+def test_a_host_whose_clock_is_wrong_ends_no_reservation_on_a_server(
+    store: TestClient, clock: Clock, database: str | None
+) -> None:
+    """An SQLite file has the clock of its hosts, which are on one machine."""
+    step = begin(store, reservation_ttl_secs=60)
+    clock.ahead_s = 3600
+    assert begin(store)["status"] == ("new" if database is None else "in_progress")
+    assert database is None or commit(store, step["step_id"])
+
+
 def test_a_commit_after_the_reservations_time_is_refused(store: TestClient, clock: Clock) -> None:
     step = begin(store)
-    clock.ahead_s = 301
+    clock.put_forward(301)
     late = {"step_id": step["step_id"], "outcome": "success"}
     assert refusal(store, "durable/commit_step", late).code == -32303
     assert store.call("durable/query_run", RUN)["status"] == "pending"
@@ -258,6 +277,24 @@ def test_runs_in_flight_are_found_after_a_crash(store: TestClient) -> None:
     assert [run["run_id"] for run in later["in_flight"]] == ["R2"]
     everything = store.call("durable/recover_in_flight", {"since_epoch": 0})["in_flight"]
     assert [run["run_id"] for run in everything] == ["R2"]
+
+
+def test_more_runs_in_flight_than_an_answer_holds_come_in_several(
+    store: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(8):
+        store.call("durable/begin_workflow_run", {**RUN, "run_id": f"more-{number}"})
+    whole = store.call("durable/recover_in_flight", {"since_epoch": 0})
+    size = len(msgspec.json.encode(whole["in_flight"]))
+    monkeypatch.setattr(example("durable_sql"), "ANSWER_BYTES", size // 2)
+    found: list[dict[str, Any]] = []
+    answer: dict[str, Any] = {"truncated": True}
+    while answer.get("truncated"):
+        since = found[-1]["replay_state"]["epoch"] if found else 0
+        answer = store.call("durable/recover_in_flight", {"since_epoch": since})
+        msgspec.convert(answer, wire.RecoverInFlightResponse)
+        found += answer["in_flight"]
+    assert (found, whole) == (whole["in_flight"], {"in_flight": found})
 
 
 def test_a_run_lists_its_commits_in_their_order(store: TestClient) -> None:

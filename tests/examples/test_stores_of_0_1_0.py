@@ -16,7 +16,7 @@ import pytest
 from example_apps import example, example_app
 from sql_databases import postgres
 
-from animus_routes.batteries.sql import Database
+from animus_routes.batteries.sql import Database, Transaction
 from animus_routes.testing import TestClient
 
 Statement = tuple[str, Any, bool]
@@ -348,8 +348,12 @@ def test_a_migration_waits_for_what_0_1_0_has_under_way(
     assert found != [CONTENTS[name][1]]
 
 
+QUALIFIED = """CREATE INDEX queue_entries_by_qualified_subject
+    ON queue_entries (queue_name, subject_id, subject_generation DESC, rank DESC, position)"""
+
+
 @only("queue_sql")
-@pytest.mark.parametrize("layout", ["0.1.0", "2, the one without fences"])
+@pytest.mark.parametrize("layout", ["0.1.0", "2, the one without fences", "3"])
 def test_entries_from_before_fences_are_leased_with_them(
     name: str, kind: str, old: Old, newer: Opener, tmp_path: Path, server: str, layout: str
 ) -> None:
@@ -357,9 +361,16 @@ def test_entries_from_before_fences_are_leased_with_them(
     old.run([*recorded["make"], *recorded["fill"]])
     if layout != "0.1.0":
         module = example(name)
-        unfenced = module.LAYOUT._replace(version=2, build=module.build_without_fences)
+
+        def build(db: Transaction, found: int) -> None:
+            module.build_without_fences(db, found)
+            if layout == "3":
+                module.build_fences(db)
+                db.run(QUALIFIED)
+
+        earlier = module.LAYOUT._replace(version=int(layout[0]), build=build)
         place = server if kind == "postgresql" else file_of(name, tmp_path)
-        with closing(Database(place, unfenced)) as database, database.write() as db:
+        with closing(Database(place, earlier)) as database, database.write() as db:
             assert db.value("SELECT count(*) FROM queue_entries") == 5
     with newer() as client:
         assert read_queue(client) == QUEUE

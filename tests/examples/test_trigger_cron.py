@@ -5,15 +5,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from croniter import croniter
 from example_host import EXAMPLES, refused, served
 
 from animus_routes.host import Plugin, PluginTimeoutError
+from animus_routes.structs.plugin import TriggerWatchParams
 
 CRON = [sys.executable, str(EXAMPLES / "trigger_cron.py")]
 EVERY_SECOND = {"cron": "* * * * * *"}
@@ -192,6 +195,7 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
     [
         ({"cron": "61 * * * *"}, "61"),
         ({"cron": "0 0 30 2 *"}, "date"),
+        ({"cron": "0 0 0 1 1 * 2100"}, "five fields"),
         ({"cron": "* * * * *", "timezone": "Mars/Base"}, "Mars"),
         ({"cron": "* * * * *", "timezone": "../../etc"}, "etc"),
         ({"cron": "* * * * *", "zone": "UTC"}, "unknown field"),
@@ -209,8 +213,10 @@ def test_a_plan_that_cannot_be_followed_refuses_the_watch(
     assert said in error.message
 
 
-def test_a_cursor_that_is_no_time_refuses_the_watch(idle: Plugin) -> None:
-    assert refused(idle, "trigger/watch", {"cursor": 17}).code == -32602
+@pytest.mark.parametrize("cursor", [17, "9999-12-31T23:59:59Z"])
+def test_a_cursor_from_which_nothing_can_go_on_refuses_the_watch(idle: Plugin, cursor: Any) -> None:
+    params = {"cursor": cursor, "triggers": [{"id": "x", "config": EVERY_SECOND}]}
+    assert refused(idle, "trigger/watch", params).code == -32602
 
 
 def test_the_schema_says_what_the_plugin_does(idle: Plugin) -> None:
@@ -260,6 +266,30 @@ def test_a_tick_is_due_at_its_own_moment_and_only_once(cron: ModuleType) -> None
     assert schedule.due(start + timedelta(seconds=1)) == []
     assert schedule.due(start + timedelta(seconds=2)) == [start + timedelta(seconds=2)]
     assert schedule.due(start + timedelta(seconds=3)) == []
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_the_next_tick_of_a_trigger_is_looked_for_once(
+    cron: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """Also when there are more plans than are remembered."""
+    configs = {f"t{minute}": {"cron": f"{minute} 3 1 1 *"} for minute in range(60)}
+    if known:
+        remember(tmp_path, **dict.fromkeys(configs, ago(minutes=1)))
+    monkeypatch.setattr(cron, "next_tick", lru_cache(16)(cron.next_tick.__wrapped__))
+    looked: list[str] = []
+
+    def counted(expression: str, *args: Any, **options: Any) -> Any:
+        looked.append(expression)
+        return croniter(expression, *args, **options)
+
+    monkeypatch.setattr(cron, "croniter", counted)
+    state = cron.Kept(tmp_path / ".animus" / "trigger-cron.sqlite3")
+    ctx = SimpleNamespace(state=state, wait=lambda _seconds: True)
+    assert list(cron.watch(TriggerWatchParams(config=configs), ctx)) == []
+    assert len(looked) == len(configs)
+    state.outbox.close()
+    state.database.close()
 
 
 def test_ten_thousand_triggers_start_and_rest(tmp_path: Path) -> None:

@@ -83,6 +83,14 @@ def leased(call: Call, _number: int) -> Any:
     return {"entry_id": entry["entry_id"], "reason": "r"}
 
 
+@After
+def stands_for_nothing(call: Call, _number: int) -> Any:
+    """A subject all of whose many entries v1 has leased."""
+    params = {"subject_dispatch": dispatch("S-leased")}
+    call("queue/drop", {"entry_id": call("queue/v2/enqueue", params)["entry_id"]})
+    return params
+
+
 Row = tuple[str, str, Params | After]
 QUEUE: Final[tuple[Row, ...]] = (
     ("stats", "stats", same()),
@@ -117,6 +125,7 @@ QUEUE: Final[tuple[Row, ...]] = (
         "v2/enqueue",
         lambda n: {"subject_dispatch": dispatch(f"V-{n}"), "idempotency_key": f"k{n}"},
     ),
+    ("v2/enqueue of what v1 has leased", "v2/enqueue", stands_for_nothing),
     ("v2/lease of 3", "v2/lease", same(max=3, owner_id="d", workflow_ids=["a", "b", "c"])),
     ("v2/lease/renew", "v2/lease/renew", fenced("renew")),
     ("v2/lease/recover", "v2/lease/recover", fenced("recover", new_owner_id="e")),

@@ -41,14 +41,19 @@ def insert(db: Transaction, table: str, columns: str, rows: Iterator[tuple[Any, 
 
 
 def queue(db: Transaction, rows: int) -> None:
-    """One large queue and many small ones; a quarter is deferred, and stands in front."""
+    """One large queue and many small ones; a quarter is deferred, and stands in front.
+
+    Beside them, v1 has leased a tenth as many, all of one subject.
+    """
     store = module("queue_sql")
 
     def entry(number: int) -> tuple[Any, ...]:
         deferred = number % 4 == 0
-        few = number // FEW if number < 3 * FEW else -1
+        of_v1 = number >= rows
+        few = 1 if of_v1 else number // FEW if number < 3 * FEW else -1
         state = {0: "held", 1: "assigned"}.get(few, "deferred" if deferred else "pending")
         subject = f"S-{number}" if number % 10 or not deferred else "S-many"
+        subject = "S-leased" if of_v1 else subject
         task = f'{{"kind":"animus.task","id":"{subject}"}}'
         dispatch = (
             f'{{"subject":{task},"workflow_ref":"w","trigger_source":"t","requested_at":"{AT}"}}'
@@ -73,7 +78,7 @@ def queue(db: Transaction, rows: int) -> None:
         )
         return (*row, NAME if number % 10 != 1 else f"small-{number // 100}", subject)
 
-    db.run_each(store.INSERT, map(entry, range(rows)))
+    db.run_each(store.INSERT, map(entry, range(rows + rows // 10)))
     names = ", ".join(store.STATES)
     sums = ", ".join(f"sum(CASE state WHEN '{state}' THEN 1 ELSE 0 END)" for state in store.STATES)
     db.run(
@@ -81,7 +86,7 @@ def queue(db: Transaction, rows: int) -> None:
         f" {sums} FROM queue_entries GROUP BY queue_name"
     )
     if db.postgresql:
-        db.value("SELECT setval('queue_positions', ?)", rows)
+        db.value("SELECT setval('queue_positions', ?)", rows + rows // 10)
 
 
 def durable(db: Transaction, rows: int) -> None:
