@@ -73,7 +73,12 @@ class Store(NamedTuple):
 
     def start(self, project: Path, lines: list[bytes] | None = None) -> Plugin:
         """A process after its handshake; what it writes is added to `lines`."""
-        env = {**INSTALLED, "ANIMUS_APPRISE_URL": NOBODY.replace("http", "json")}
+        env = {
+            **INSTALLED,
+            "ANIMUS_APPRISE_URL": NOBODY.replace("http", "json"),
+            # Where no file may grow, Python would leave half of a module's code for all who come later.
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         heard = None if lines is None else lines.append
         plugin = Plugin.start(self.command, cwd=project, env=env, on_frame=heard)
         try:
