@@ -755,8 +755,14 @@ app = App(
             "description": "The database; .animus/queue.sqlite3 under the project if unset",
             "sensitive": True,
         },
-        {"name": "ANIMUS_QUEUE_NAME", "description": "The queue's name; the folder's if unset"},
-        {"name": "ANIMUS_QUEUE_LEASE_TTL_SECS", "description": "Of a fenced lease, 1800 if unset"},
+        {
+            "name": "ANIMUS_QUEUE_NAME",
+            "description": "The queue in a shared database; the project folder's name if unset",
+        },
+        {
+            "name": "ANIMUS_QUEUE_LEASE_TTL_SECS",
+            "description": "How many seconds a fenced lease lasts, up to 604800; 1800 if unset",
+        },
     ],
 )
 
