@@ -187,6 +187,19 @@ def test_several_values_are_weighed_no_further_than_one(
     assert all_of_them <= alone * RATIO + CONSTANT["sqlite"]
 
 
+def test_a_kind_that_no_task_has_is_not_looked_for(
+    places: Places, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which only `subject/list` may ask for."""
+    asked = next(case for case in CASES if case.method == "task/list")
+    one = replace(asked, method="subject/list", params=lambda _: {"kind": ["bug"], "limit": 10})
+    few, many = (
+        counted(one, store(places, one.example, "sqlite", rows), work, monkeypatch)[ALL]
+        for rows in ROWS
+    )
+    assert many <= few * RATIO + CONSTANT["sqlite"]
+
+
 @pytest.mark.parametrize("name", sorted({case.example for case in CASES}))
 def test_every_method_of_a_store_is_counted(name: str) -> None:
     served = {found.replace("subject/", "task/") for found in example_app(name).registry.handlers}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from _stores.filling import AT, FEW
+from _stores.filling import AT, FEW, PARENT, TOLD
 
 Call = Callable[[str, Any], Any]
 Params = Callable[[int], Any]
@@ -248,6 +248,10 @@ def own_task(of: int, **more: Any) -> Params:
     return lambda n: {**acting("many"), "id": f"task:{of + n + n // 24 + 2}", **more}
 
 
+def below(parent: int) -> Params:
+    return same(**acting("many"), kind="task", payload={"title": "x", "parent": f"task:{parent}"})
+
+
 TASKS: Final[tuple[Row, ...]] = (
     ("list, first page", "list", listed()),
     ("list, late page", "list", listed(cursor="after-900")),
@@ -266,11 +270,16 @@ TASKS: Final[tuple[Row, ...]] = (
     ("attachment of none", "list", listed(has_attachment_kind="pr")),
     ("few and many together", "list", listed(status=["ready"], labels_any=["rare", "common"])),
     ("updated_since, few", "list", listed(updated_since="2026-01-31T10:00:00Z")),
+    ("updated_since, the newest 50th", "list", listed(updated_since="2026-01-31T09:40:00Z")),
     ("updated_since, all", "list", listed(updated_since="2026-01-01T00:00:00Z")),
     ("create", "create", lambda n: {"title": f"new {n}"}),
     ("update", "update", lambda n: {"id": f"task:{n + 100}", "patch": {"title": f"t{n}"}}),
     ("delete", "delete", lambda n: {"id": f"task:{n + 300}"}),
     ("status", "status", lambda n: {"id": f"task:{n + 200}", "status": "blocked"}),
+    ("update, end of a chain", "update", lambda n: {"id": "task:2", "patch": {"title": f"t{n}"}}),
+    ("comment, one of many", "update", same(id=f"task:{TOLD + 1}", patch={"comment": "c"})),
+    ("v2/create, one of many children", "v2/create", below(PARENT + 1)),
+    ("v2/create, end of a chain", "v2/create", below(2)),
     ("v2/get", "v2/get", own_task(0)),
     (
         "v2/create",
@@ -284,6 +293,7 @@ TASKS: Final[tuple[Row, ...]] = (
     ("owner of many", "v2/list", owned("many")),
     ("owner of none", "v2/list", owned("nobody")),
     ("owner of many, status of few", "v2/list", owned("many", status=["in-progress"])),
+    ("owner of many, a 50th", "v2/list", owned("many", status=["blocked"], limit=10)),
 )
 LOGS: Final[tuple[Row, ...]] = (
     ("store", "store", lambda n: {"entries": [log(n)]}),
