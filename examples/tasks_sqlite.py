@@ -40,7 +40,8 @@ PAGE_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 
 KEPT_CHANGES: Final = 10_000  # how far a watcher may fall behind
 POLL_S: Final = 0.05
 BUSY_S: Final = 5.0
-SLICE: Final = 100  # children and comments of a deleted task that are let go in one transaction
+SLICE: Final = 50  # children and comments of a deleted task that are let go in one transaction
+BESIDE: Final = 10  # as many in one that is for something else
 
 # Native status, bucket, dispatch label. The first of a bucket is what the bare bucket means.
 NATIVE: Final[tuple[tuple[str, wire.SubjectStatus, str | None], ...]] = (
@@ -88,20 +89,19 @@ DERIVED: Final = ", ".join(
 # What a task can be found by, a text each; triggers keep it, whoever writes the task. Some versions of
 # SQLite end a text of JSON at a NUL: another character stands for it, here and in `keys`. The kind that
 # all tasks made here have is no key.
-KEYS: Final = """INSERT OR IGNORE INTO task_keys (key, seq)
-    SELECT 'status:' || {0}.status, {0}.seq WHERE {0}.status IS NOT NULL
-    UNION ALL SELECT 'native_status:' || {0}.native_status, {0}.seq
-        WHERE {0}.native_status IS NOT NULL
-    UNION ALL SELECT 'assignee:' || json_extract({1}, '$.assignee'), {0}.seq
-        WHERE {0}.assignee IS NOT NULL
-    UNION ALL SELECT 'kind:' || json_extract({0}.document, '$.kind'), {0}.seq
-        WHERE json_extract({0}.document, '$.kind') <> '{2}'
-    UNION ALL SELECT 'label:' || value, {0}.seq FROM json_each({1}, '$.labels')
-    UNION ALL SELECT 'attachment:' || json_extract(value, '$.kind'), {0}.seq
-        FROM json_each({1}, '$.attachments') WHERE json_extract(value, '$.kind') IS NOT NULL
-    UNION ALL SELECT 'owner:' || {0}.owner, {0}.seq WHERE {0}.owner IS NOT NULL""".format(
-    "new", r"replace(new.document, '\u0000', '\ufffd')", KIND
-)
+TEXT: Final = r"replace(new.document, '\u0000', '\ufffd')"
+KEYS: Final = f"""INSERT OR IGNORE INTO task_keys (key, seq)
+    SELECT 'status:' || new.status, new.seq WHERE new.status IS NOT NULL
+    UNION ALL SELECT 'native_status:' || new.native_status, new.seq
+        WHERE new.native_status IS NOT NULL
+    UNION ALL SELECT 'assignee:' || json_extract({TEXT}, '$.assignee'), new.seq
+        WHERE new.assignee IS NOT NULL
+    UNION ALL SELECT 'kind:' || json_extract(new.document, '$.kind'), new.seq
+        WHERE json_extract(new.document, '$.kind') <> '{KIND}'
+    UNION ALL SELECT 'label:' || value, new.seq FROM json_each({TEXT}, '$.labels')
+    UNION ALL SELECT 'attachment:' || json_extract(value, '$.kind'), new.seq
+        FROM json_each({TEXT}, '$.attachments') WHERE json_extract(value, '$.kind') IS NOT NULL
+    UNION ALL SELECT 'owner:' || new.owner, new.seq WHERE new.owner IS NOT NULL"""
 # The last change of 256 neighbours.
 BLOCK: Final = """INSERT INTO blocks SELECT new.seq >> 8, new.updated_at
     WHERE new.updated_at IS NOT NULL ON CONFLICT (block) DO UPDATE
@@ -411,7 +411,7 @@ class Store:
         """A transaction that writes, and goes on with what was deleted."""
         with turn(self.db, BUSY_S):
             yield
-            self.clear()
+            self.clear(BESIDE)
 
     def of(self, owner: str) -> "Store":
         """The same tasks, as far as they are this owner's."""
@@ -523,7 +523,9 @@ class Store:
         with self.database.write() as db:
             more = self.through(db).drop(task_id)
         if more:
-            self.database.write_in_slices(lambda db: self.through(db).clear() and not ctx.cancelled)
+            self.database.write_in_slices(
+                lambda db: self.through(db).clear(SLICE) and not ctx.cancelled
+            )
 
     def through(self, transaction: Transaction) -> "Store":
         """The same tasks, in a transaction of a connection that is not this thread's alone."""
@@ -537,19 +539,19 @@ class Store:
         self.db.execute("DELETE FROM tasks WHERE id = ?", [task.id])
         self.db.execute(DROP, [task.id])
         self._log("deleted", task, task)
-        return self.clear()
+        return self.clear(SLICE)
 
-    def clear(self, task_id: str | None = None) -> bool:
+    def clear(self, number: int, task_id: str | None = None) -> bool:
         """Let go of some of what hung on a deleted task, this one or any; whether there may be more."""
         row = self.db.execute(DROPPED, [task_id]).fetchone()
         if row is None:
             return False
-        children = self.db.execute(f"{PICK} WHERE parent = ? LIMIT ?", [*row, SLICE]).fetchall()
+        children = self.db.execute(f"{PICK} WHERE parent = ? LIMIT ?", [*row, number]).fetchall()
         for document, its_own, *_ in children:
             child = task_of(document, its_own)
             self.put(child, replace(child, parent=None))
-        comments = self.db.execute(FORGET, [*row, SLICE]).rowcount
-        if max(len(children), comments) < SLICE:
+        comments = self.db.execute(FORGET, [*row, number]).rowcount
+        if max(len(children), comments) < number:
             self.db.execute("DELETE FROM dropped WHERE id = ?", row)
         return True
 
@@ -571,7 +573,7 @@ class Store:
         new = replace(new, updated_at=now())
         document = msgspec.json.encode(replace(new, children=[])).decode()
         if old is None:
-            while self.clear(new.id):  # what hung on another that had its id
+            while self.clear(SLICE, new.id):  # what hung on another that had its id
                 pass
             self.db.execute(ADD, [document, self.owner])
         else:

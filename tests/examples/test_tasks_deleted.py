@@ -31,6 +31,7 @@ class Call:
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """Of a store with a parent of many children, each of which has one, and of many comments."""
     monkeypatch.setattr(tasks, "SLICE", 4)
+    monkeypatch.setattr(tasks, "BESIDE", 4)
     monkeypatch.chdir(tmp_path)
     with TestClient(example_app("tasks_sqlite")) as client:
         client.call("task/create", {"title": "parent"})
