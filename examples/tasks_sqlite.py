@@ -87,7 +87,7 @@ DERIVED: Final = ", ".join(
     )
 )
 # What a task can be found by, a text each; triggers keep it, whoever writes the task. Some versions of
-# SQLite end a text of JSON at a NUL: another character stands for it, here and in `keys`. The kind that
+# SQLite end a text of JSON at a NUL: another character stands for it, here and in `keyed`. The kind that
 # all tasks made here have is no key.
 TEXT: Final = r"replace(new.document, '\u0000', '\ufffd')"
 KEYS: Final = f"""INSERT OR IGNORE INTO task_keys (key, seq)
@@ -198,8 +198,13 @@ KEYED: Final = Way(
 )
 # No index has what was changed since some time in the order of tasks, but of each block of them.
 RECENT: Final = Way(
-    """SELECT (SELECT (block << 8) + 255 FROM blocks WHERE block >= (:after + 1) >> 8
-        AND updated_at >= {0} ORDER BY block LIMIT 1 OFFSET :number >> 8)""",
+    """WITH RECURSIVE ahead (block, met) AS (VALUES (((:after + 1) >> 8) - 1, 0)
+        UNION ALL SELECT next.block, met + (SELECT count(*) FROM tasks INDEXED BY tasks_by_block
+            WHERE seq >> 8 = +next.block AND updated_at >= {0})
+        FROM ahead JOIN blocks AS next ON next.block = (SELECT block FROM blocks AS b
+            WHERE b.block > ahead.block AND updated_at >= {0} ORDER BY block LIMIT 1)
+        WHERE met <= :number)
+        SELECT CASE WHEN max(met) > :number THEN (max(block) << 8) + 255 END FROM ahead""",
     """seq IN (SELECT seq FROM blocks CROSS JOIN tasks INDEXED BY tasks_by_block
         WHERE block BETWEEN (:after + 1) >> 8 AND :end >> 8 AND blocks.updated_at >= {0}
         AND seq >> 8 = +block AND tasks.updated_at >= {0} AND seq > :after AND seq <= :end)""",
@@ -257,20 +262,21 @@ def since(text: str) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def keys(name: str, values: list[str]) -> list[str]:
+def keyed(name: str, values: list[str]) -> tuple[Way, str]:
     found = (f"{name}:{value}" for value in values)
-    return [one.replace("\0", "\ufffd").replace("\\u0000", "\\ufffd") for one in found]
+    named = [one.replace("\0", "\ufffd").replace("\\u0000", "\\ufffd") for one in found]
+    return KEYED, msgspec.json.encode(named).decode()
 
 
 class Condition(NamedTuple):
-    """A field of SubjectFilter: whether a task fulfils it, and one of which keys it then has."""
+    """A field of SubjectFilter: whether a task fulfils it, and ways to find all that may do so."""
 
     fits: Callable[[Any, wire.Subject], bool]
-    keys: Callable[[Any], list[list[str]]]
+    ways: Callable[[Any], list[tuple[Way, str]]]
 
 
 def one_of(name: str) -> Condition:
-    return Condition(lambda v, task: getattr(task, name) in v, lambda v: [keys(name, v)])
+    return Condition(lambda v, task: getattr(task, name) in v, lambda v: [keyed(name, v)])
 
 
 CONDITIONS: Final = {
@@ -278,50 +284,37 @@ CONDITIONS: Final = {
     "native_status": one_of("native_status"),
     "dispatch_label": one_of("native_status"),
     "assignee": one_of("assignee"),
-    "kind": one_of("kind")._replace(keys=lambda v: [] if KIND in v else [keys("kind", v)]),
+    "kind": one_of("kind")._replace(ways=lambda v: [] if KIND in v else [keyed("kind", v)]),
     "labels_any": Condition(
-        lambda v, task: not set(task.labels).isdisjoint(v), lambda v: [keys("label", v)]
+        lambda v, task: not set(task.labels).isdisjoint(v), lambda v: [keyed("label", v)]
     ),
     "labels_all": Condition(
         lambda v, task: set(task.labels).issuperset(v),
-        lambda v: [keys("label", [one]) for one in v],
+        lambda v: [keyed("label", [one]) for one in v],
     ),
     "has_attachment_kind": Condition(
         lambda v, task: any(a.kind in v for a in task.attachments),
-        lambda v: [keys("attachment", v)],
+        lambda v: [keyed("attachment", v)],
     ),
-    "updated_since": Condition(lambda v, task: task.updated_at >= v, lambda _: []),
+    "updated_since": Condition(lambda v, task: task.updated_at >= v, lambda v: [(RECENT, v)]),
 }
+Asked = list[tuple[Condition, Any]]
 
 
-class Asked(NamedTuple):
-    """The conditions of a filter that are given, each with its value."""
+def asked_of(query: wire.SubjectFilter) -> Asked:
+    """The conditions that are given, each with its value."""
+    label, time = query.dispatch_label, query.updated_since
+    values = asdict(query) | {
+        "native_status": [query.native_status],
+        "dispatch_label": [h.native_status for h in STATUSES if h.dispatch_label == label],
+        "has_attachment_kind": [query.has_attachment_kind],
+        "updated_since": since(time) if time else None,
+    }
+    return [(one, values[name]) for name, one in CONDITIONS.items() if getattr(query, name)]
 
-    given: list[tuple[Condition, Any]]
-    since: str | None
 
-    @classmethod
-    def of(cls, query: wire.SubjectFilter) -> "Asked":
-        label, time = query.dispatch_label, query.updated_since
-        values = asdict(query) | {
-            "native_status": [query.native_status],
-            "dispatch_label": [h.native_status for h in STATUSES if h.dispatch_label == label],
-            "has_attachment_kind": [query.has_attachment_kind],
-            "updated_since": since(time) if time else None,
-        }
-        given = [(one, values[name]) for name, one in CONDITIONS.items() if getattr(query, name)]
-        return cls(given, values["updated_since"])
-
-    def fits(self, task: wire.Subject) -> bool:
-        return all(one.fits(value, task) for one, value in self.given)
-
-    def ways(self, owner: str | None) -> Iterator[tuple[Way, str]]:
-        """How to find what fits, and what each way is bound to; not all that is found so does fit."""
-        own = [] if owner is None else [[f"owner:{owner}"]]
-        for some in (*own, *(keys for one, value in self.given for keys in one.keys(value))):
-            yield KEYED, msgspec.json.encode(some).decode()
-        if self.since:
-            yield RECENT, self.since
+def fits(task: wire.Subject, asked: Asked) -> bool:
+    return all(one.fits(value, task) for one, value in asked)
 
 
 def native_for(status: str | None, native: str | None, held: str | None) -> wire.StatusDispatchHint:
@@ -443,11 +436,11 @@ class Store:
         if given is None:
             raise invalid("cursor", "not a cursor from list")
         page = wire.SubjectList(subjects=[], fetched_at=now())
-        asked = Asked.of(query)
+        asked = asked_of(query)
         size = last = 0
         for *row, seq in self.matches(asked, int(given[1]), limit):
             task = task_of(*row)
-            if not asked.fits(task):
+            if not fits(task, asked):
                 continue
             size += len(row[0].encode())
             if page.subjects and (len(page.subjects) == limit or size > PAGE_BYTES):
@@ -462,18 +455,21 @@ class Store:
         whichever reaches farthest, which is the rarest there, leads up to that place.
         """
         (last,) = self.db.execute("SELECT coalesce(max(seq), 0) FROM tasks").fetchone()
-        given = [*asked.ways(self.owner)] or [(ALL, "")]
+        given = [way for one, value in asked for way in one.ways(value)]
+        if self.owner is not None:
+            given.append((KEYED, msgspec.json.encode([f"owner:{self.owner}"]).decode()))
+        given = given or [(ALL, "")]
         ways = [Way(*(sql.format(f":c{n}") for sql in way)) for n, (way, _) in enumerate(given)]
         binds: dict[str, Any] = {f"c{n}": value for n, (_, value) in enumerate(given)}
         while after < last:
-            binds |= {"after": after, "number": number, "last": last}
+            binds |= {"after": after, "number": number}
             after, lead = max(
                 (self.db.execute(way.ahead, binds).fetchone()[0] or last, way) for way in ways
             )
             where = [lead.found, *(way.test for way in ways if way is not lead)]
             sql = f"{PICK} WHERE {' AND '.join(where)} ORDER BY seq"
             yield from self.db.execute(sql, {**binds, "end": after})
-            number *= 2
+            number *= 4
 
     def next(self) -> wire.Subject | None:
         row = self.db.execute(NEXT).fetchone()
@@ -749,7 +745,7 @@ def watch(
     filter: wire.SubjectFilter | None = None,
 ) -> Iterator[wire.SubjectChangedEvent]:
     """Report every change after the request, whoever makes it: this process or another."""
-    asked = Asked.of(filter or wire.SubjectFilter())
+    asked = asked_of(filter or wire.SubjectFilter())
     after, seen = feed.end, None
     while not ctx.cancelled:
         (version,) = feed.db.execute("PRAGMA data_version").fetchone()
@@ -757,7 +753,7 @@ def watch(
         for seq, kind, native, label, document in news or ():
             after = seq
             task = msgspec.json.decode(document, type=wire.Subject)
-            if not asked.fits(task):
+            if not fits(task, asked):
                 continue
             yield wire.SubjectChangedEvent(
                 id=task.id,
