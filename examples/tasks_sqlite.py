@@ -17,19 +17,16 @@ import os
 import re
 import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from copy import copy
 from datetime import UTC, timedelta
-from heapq import merge
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from animus_routes import UNSET, App, Context, Depends, InvalidRequest, NotFound, Unavailable
-from animus_routes.batteries.sql import Database, Layout, Transaction, marks
-from animus_routes.batteries.sqlite import turn
+from animus_routes.batteries.sql import Database, Layout, Transaction
+from animus_routes.batteries.sqlite import SQLite, turn
 from animus_routes.structs import subject as wire
 from animus_routes.timestamps import now, parse
 
@@ -43,8 +40,8 @@ PAGE_BYTES: Final = 4 * 1024 * 1024  # a host drops a plugin whose frame passes 
 KEPT_CHANGES: Final = 10_000  # how far a watcher may fall behind
 POLL_S: Final = 0.05
 BUSY_S: Final = 5.0
-WITH_OWNERS: Final = 3  # a layout
-PROBED: Final = 1000  # matches that are counted to find the rarest condition
+SLICE: Final = 50  # children and comments of a deleted task that are let go in one transaction
+BESIDE: Final = 10  # as many in one that is for something else
 
 # Native status, bucket, dispatch label. The first of a bucket is what the bare bucket means.
 NATIVE: Final[tuple[tuple[str, wire.SubjectStatus, str | None], ...]] = (
@@ -82,8 +79,6 @@ class Custom(msgspec.Struct, omit_defaults=True):
     risk: Literal["low", "medium", "high"] | UnsetType = UNSET
 
 
-# Triggers keep what a task can be found by, so that a condition which few tasks fulfil is found
-# without a look at the others.
 DERIVED: Final = ", ".join(
     f"{name} AS (json_extract(document, '$.{name}')) STORED"
     for name in (
@@ -91,17 +86,26 @@ DERIVED: Final = ", ".join(
         *("priority", "assignee", "created_at", "updated_at"),
     )
 )
-# What a task can be found by, a text each; triggers keep it, whoever writes the task.
-KEYS: Final = """INSERT OR IGNORE INTO task_keys (key, seq)
-    SELECT 'status:' || {0}.status, {0}.seq WHERE {0}.status IS NOT NULL
-    UNION ALL SELECT 'native_status:' || {0}.native_status, {0}.seq
-        WHERE {0}.native_status IS NOT NULL
-    UNION ALL SELECT 'assignee:' || {0}.assignee, {0}.seq WHERE {0}.assignee IS NOT NULL
-    UNION ALL SELECT 'label:' || value, {0}.seq FROM json_each({0}.document, '$.labels')
-    UNION ALL SELECT 'attachment:' || json_extract(value, '$.kind'), {0}.seq
-        FROM json_each({0}.document, '$.attachments')
-        WHERE json_extract(value, '$.kind') IS NOT NULL
-    UNION ALL SELECT 'owner:' || {0}.owner, {0}.seq WHERE {0}.owner IS NOT NULL"""
+# What a task can be found by, a text each; triggers keep it, whoever writes the task. Some versions of
+# SQLite end a text of JSON at a NUL: another character stands for it, here and in `keyed`. The kind that
+# all tasks made here have is no key.
+TEXT: Final = r"replace(new.document, '\u0000', '\ufffd')"
+KEYS: Final = f"""INSERT OR IGNORE INTO task_keys (key, seq)
+    SELECT 'status:' || new.status, new.seq WHERE new.status IS NOT NULL
+    UNION ALL SELECT 'native_status:' || new.native_status, new.seq
+        WHERE new.native_status IS NOT NULL
+    UNION ALL SELECT 'assignee:' || json_extract({TEXT}, '$.assignee'), new.seq
+        WHERE new.assignee IS NOT NULL
+    UNION ALL SELECT 'kind:' || json_extract(new.document, '$.kind'), new.seq
+        WHERE json_extract(new.document, '$.kind') <> '{KIND}'
+    UNION ALL SELECT 'label:' || value, new.seq FROM json_each({TEXT}, '$.labels')
+    UNION ALL SELECT 'attachment:' || json_extract(value, '$.kind'), new.seq
+        FROM json_each({TEXT}, '$.attachments') WHERE json_extract(value, '$.kind') IS NOT NULL
+    UNION ALL SELECT 'owner:' || new.owner, new.seq WHERE new.owner IS NOT NULL"""
+# The last change of 256 neighbours.
+BLOCK: Final = """INSERT INTO blocks SELECT new.seq >> 8, new.updated_at
+    WHERE new.updated_at IS NOT NULL ON CONFLICT (block) DO UPDATE
+    SET updated_at = excluded.updated_at WHERE excluded.updated_at > updated_at"""
 TABLES: Final = (
     f"""CREATE TABLE IF NOT EXISTS tasks (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, document TEXT NOT NULL, owner TEXT, {DERIVED})""",
@@ -114,76 +118,110 @@ TABLES: Final = (
         previous_native_status TEXT, previous_dispatch_label TEXT, document TEXT NOT NULL,
         {DERIVED})""",
     """CREATE TABLE IF NOT EXISTS comments (seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        task TEXT NOT NULL, at TEXT NOT NULL, text TEXT NOT NULL)""",
+        task TEXT NOT NULL, at TEXT NOT NULL, text TEXT NOT NULL, number INTEGER)""",
     "CREATE INDEX IF NOT EXISTS comments_by_task ON comments (task)",
-    "CREATE INDEX IF NOT EXISTS tasks_by_update ON tasks (updated_at)",
+    "CREATE INDEX IF NOT EXISTS tasks_by_block ON tasks (seq >> 8, updated_at)",
+    "CREATE TABLE IF NOT EXISTS blocks (block INTEGER PRIMARY KEY, updated_at TEXT NOT NULL)",
     """CREATE TABLE IF NOT EXISTS task_keys (
         key TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS task_keys_by_task ON task_keys (seq)",
-    f"CREATE TRIGGER task_made AFTER INSERT ON tasks BEGIN {KEYS.format('new')}; END",
+    f"CREATE TRIGGER task_made AFTER INSERT ON tasks BEGIN {KEYS}; {BLOCK}; END",
     f"""CREATE TRIGGER task_changed AFTER UPDATE ON tasks BEGIN
-        DELETE FROM task_keys WHERE seq = old.seq; {KEYS.format("new")}; END""",
+        DELETE FROM task_keys WHERE seq = old.seq; {KEYS}; {BLOCK}; END""",
     """CREATE TRIGGER task_gone AFTER DELETE ON tasks BEGIN
         DELETE FROM task_keys WHERE seq = old.seq; END""",
     "DELETE FROM task_keys",
     "UPDATE tasks SET document = document",  # the trigger keeps every key
     "CREATE TABLE IF NOT EXISTS imports (id TEXT PRIMARY KEY, source TEXT NOT NULL)",
+    # Deleted tasks whose children and comments are still to be let go.
+    "CREATE TABLE IF NOT EXISTS dropped (id TEXT PRIMARY KEY) WITHOUT ROWID",
 )
-# Processes of 0.1.0 may still run: each of their calls reads a column that has another name now.
-RENAMED: Final = (
-    *(f"DROP TRIGGER IF EXISTS task_{event}" for event in ("made", "changed", "gone")),
-    *(f"ALTER TABLE {name} RENAME COLUMN subject TO document" for name in ("tasks", "changes")),
+# What is to be done to an earlier layout, and the one that needs it no more. Processes of 0.1.0 may
+# still run: each of their calls reads a column that has another name now. The first layouts had no
+# owners, which are JSON: [user, tenant or null].
+CHANGED: Final = (
+    *((5, f"DROP TRIGGER IF EXISTS task_{event}") for event in ("made", "changed", "gone")),
+    *((4, f"ALTER TABLE {of} RENAME COLUMN subject TO document") for of in ("tasks", "changes")),
+    (3, "ALTER TABLE tasks ADD COLUMN owner TEXT"),
+    (5, "ALTER TABLE comments ADD COLUMN number INTEGER"),
+    (5, "DROP INDEX IF EXISTS tasks_by_update"),
 )
-# The first layouts had no owners, which are JSON: [user, tenant or null].
-OWNERS: Final = "ALTER TABLE tasks ADD COLUMN owner TEXT"
 
 
 def build(db: Transaction, found: int) -> None:
-    owners = [OWNERS] if 0 < found < WITH_OWNERS else []
-    for statement in (*(RENAMED if found else ()), *owners, *TABLES):
+    for statement in (*(sql for until, sql in CHANGED if 0 < found < until), *TABLES):
         db.run(statement)
     db.run(f"PRAGMA user_version = {LAYOUT.version}")  # programs of 0.1.0 that start now refuse it
 
 
-LAYOUT: Final = Layout("tasks", 4, "tasks", build)
+LAYOUT: Final = Layout("tasks", 5, "tasks", build)
 
-# It stands beside the conditions of a filter, so that none of these widens it.
-OWNED: Final = "(:owner IS NULL OR owner = :owner)"
-# One condition per field of SubjectFilter; lists are bound as JSON, and NULL is no condition.
-MATCHES: Final = """
-    (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
-AND (:native_status IS NULL OR native_status = :native_status)
-AND (:dispatch_label IS NULL OR native_status IN (SELECT value FROM json_each(:dispatch_label)))
-AND (:assignee IS NULL OR assignee IN (SELECT value FROM json_each(:assignee)))
-AND (:kind IS NULL OR json_extract(document, '$.kind') IN (SELECT value FROM json_each(:kind)))
-AND (:labels_any IS NULL OR EXISTS (SELECT 1 FROM json_each(document, '$.labels')
-    WHERE value IN (SELECT value FROM json_each(:labels_any))))
-AND (:labels_all IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(:labels_all)
-    WHERE value NOT IN (SELECT value FROM json_each(document, '$.labels'))))
-AND (:has_attachment_kind IS NULL OR EXISTS (SELECT 1 FROM json_each(document, '$.attachments')
-    WHERE json_extract(value, '$.kind') = :has_attachment_kind))
-AND (:updated_since IS NULL OR updated_at >= :updated_since)
-"""
 CHILDREN: Final = """(SELECT json_group_array(id)
     FROM (SELECT c.id FROM tasks c WHERE c.parent = tasks.id ORDER BY c.seq))"""
-PICK: Final = f"SELECT document, {CHILDREN}, tasks.seq FROM"
-# The parts put together here are constants of this file; values are always bound.
-END: Final = f"tasks.seq > :after AND {OWNED} AND {MATCHES} ORDER BY tasks.seq LIMIT :limit"
-# A page in order, found by one key, by the time of the last change, or by looking at all of them.
-BY_KEY: Final = f"""{PICK} task_keys CROSS JOIN tasks ON tasks.seq = task_keys.seq
-    WHERE task_keys.key = :key AND task_keys.seq > :after AND {END.replace("tasks.seq", "task_keys.seq")}"""
-BY_UPDATE: Final = f"""{PICK} tasks INDEXED BY tasks_by_update
-    WHERE updated_at >= :updated_since AND {END}"""
-BY_SEQ: Final = f"{PICK} tasks NOT INDEXED WHERE {END}"
-ONE: Final = f"SELECT document, {CHILDREN}, seq FROM tasks WHERE id = :id AND {OWNED}"
-ABOVE: Final = """SELECT parent FROM tasks
-    WHERE id = ? AND owner IS (SELECT owner FROM tasks WHERE id = ?)"""
-NEXT: Final = f"""SELECT document, {CHILDREN}, seq FROM tasks WHERE status = 'ready'
+# Whether its parent has been deleted, which the task itself does not say yet.
+ORPHANED: Final = "parent IN (SELECT id FROM dropped)"
+PICK: Final = f"SELECT document, {CHILDREN}, {ORPHANED}, seq FROM tasks"
+OWN: Final = "WHERE id = :id AND (:owner IS NULL OR owner = :owner)"
+ONE: Final = f"{PICK} {OWN}"
+CHILDLESS: Final = f"SELECT document, '[]', {ORPHANED}, seq FROM tasks {OWN}"
+ABOVE: Final = """SELECT parent, EXISTS (SELECT 1 FROM tasks WHERE parent = ?2) FROM tasks
+    WHERE id = ?1 AND owner IS (SELECT owner FROM tasks WHERE id = ?2)"""
+NEXT: Final = f"""{PICK} WHERE status = 'ready'
     ORDER BY coalesce(priority, 0) DESC, created_at, seq LIMIT 1"""
-NEWS: Final = f"""SELECT seq, change_kind, previous_native_status, previous_dispatch_label, document
-    FROM changes WHERE seq > :after AND {MATCHES} ORDER BY seq"""
+NEWS: Final = """SELECT seq, change_kind, previous_native_status, previous_dispatch_label, document
+    FROM changes WHERE seq > ? ORDER BY seq"""
+
+
+class Way(NamedTuple):
+    """How tasks are found that fulfil a condition, which is bound to `{0}`.
+
+    Attributes:
+        ahead: How far at least the next `:number` of them reach, or NULL if there are no more.
+        found: Those between `:after` and `:end`.
+        test: Whether one of others is among them.
+    """
+
+    ahead: str
+    found: str
+    test: str = "TRUE"
+
+
+ALL: Final = Way("SELECT NULL", "seq > :after AND seq <= :end")
+KEYED: Final = Way(
+    """SELECT min(reached) FROM (SELECT (SELECT seq FROM task_keys
+        WHERE key = value AND seq > :after ORDER BY seq LIMIT 1 OFFSET :number) AS reached
+        FROM json_each({0}))""",
+    """seq IN (SELECT seq FROM task_keys
+        WHERE key IN (SELECT value FROM json_each({0})) AND seq > :after AND seq <= :end)""",
+    """EXISTS (SELECT 1 FROM task_keys
+        WHERE key IN (SELECT value FROM json_each({0})) AND task_keys.seq = tasks.seq)""",
+)
+# No index has what was changed since some time in the order of tasks, but of each block of them.
+RECENT: Final = Way(
+    """WITH RECURSIVE ahead (block, met) AS (VALUES (((:after + 1) >> 8) - 1, 0)
+        UNION ALL SELECT next.block, met + (SELECT count(*) FROM tasks INDEXED BY tasks_by_block
+            WHERE seq >> 8 = +next.block AND updated_at >= {0})
+        FROM ahead JOIN blocks AS next ON next.block = (SELECT block FROM blocks AS b
+            WHERE b.block > ahead.block AND updated_at >= {0} ORDER BY block LIMIT 1)
+        WHERE met <= :number)
+        SELECT CASE WHEN max(met) > :number THEN (max(block) << 8) + 255 END FROM ahead""",
+    """seq IN (SELECT seq FROM blocks CROSS JOIN tasks INDEXED BY tasks_by_block
+        WHERE block BETWEEN (:after + 1) >> 8 AND :end >> 8 AND blocks.updated_at >= {0}
+        AND seq >> 8 = +block AND tasks.updated_at >= {0} AND seq > :after AND seq <= :end)""",
+    "updated_at >= {0}",
+)
 
 ADD: Final = "INSERT INTO tasks (document, owner) VALUES (?, ?)"
+# The last comment knows how many there are, unless it was kept before comments had numbers.
+SAY: Final = """INSERT INTO comments (task, at, text, number) VALUES (?1, ?2, ?3, 1 + coalesce(
+    (SELECT coalesce(number, (SELECT count(*) FROM comments WHERE task = ?1))
+        FROM comments WHERE task = ?1 ORDER BY seq DESC LIMIT 1), 0)) RETURNING number"""
+DROP: Final = """INSERT OR IGNORE INTO dropped SELECT ?1
+    WHERE EXISTS (SELECT 1 FROM tasks WHERE parent = ?1)
+    OR EXISTS (SELECT 1 FROM comments WHERE task = ?1)"""
+DROPPED: Final = "SELECT id FROM dropped WHERE id = coalesce(?, id) LIMIT 1"
+FORGET: Final = """DELETE FROM comments WHERE seq IN
+    (SELECT seq FROM comments WHERE task = ? LIMIT ?)"""
 LOG: Final = """INSERT INTO changes
     (change_kind, previous_native_status, previous_dispatch_label, document) VALUES (?, ?, ?, ?)"""
 
@@ -224,40 +262,59 @@ def since(text: str) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def conditions(query: wire.SubjectFilter) -> dict[str, Any]:
-    fields = {name: value or None for name, value in asdict(query).items()}
-    if label := query.dispatch_label:
-        fields["dispatch_label"] = [h.native_status for h in STATUSES if h.dispatch_label == label]
-    if query.updated_since:
-        fields["updated_since"] = since(query.updated_since)
-    return {
-        name: msgspec.json.encode(value).decode() if isinstance(value, list) else value
-        for name, value in fields.items()
-    }
+def keyed(name: str, values: list[str]) -> tuple[Way, str]:
+    found = (f"{name}:{value}" for value in values)
+    named = [one.replace("\0", "\ufffd").replace("\\u0000", "\\ufffd") for one in found]
+    return KEYED, msgspec.json.encode(named).decode()
 
 
-def keys_of(query: wire.SubjectFilter) -> Iterator[list[str]]:
-    """For each condition that tasks have keys for: the keys of which a match has one."""
-    native = [query.native_status] if query.native_status else []
-    if query.dispatch_label:
-        yield [
-            f"native_status:{h.native_status}"
-            for h in STATUSES
-            if h.dispatch_label == query.dispatch_label
-        ]
-    attached = [query.has_attachment_kind] if query.has_attachment_kind else []
-    given: dict[str, list[str]] = {
-        "status": [*query.status],
-        "native_status": native,
-        "assignee": [*query.assignee],
-        "label": [*query.labels_any],
-        "attachment": attached,
+class Condition(NamedTuple):
+    """A field of SubjectFilter: whether a task fulfils it, and ways to find all that may do so."""
+
+    fits: Callable[[Any, wire.Subject], bool]
+    ways: Callable[[Any], list[tuple[Way, str]]]
+
+
+def one_of(name: str) -> Condition:
+    return Condition(lambda v, task: getattr(task, name) in v, lambda v: [keyed(name, v)])
+
+
+CONDITIONS: Final = {
+    "status": one_of("status"),
+    "native_status": one_of("native_status"),
+    "dispatch_label": one_of("native_status"),
+    "assignee": one_of("assignee"),
+    "kind": one_of("kind")._replace(ways=lambda v: [] if KIND in v else [keyed("kind", v)]),
+    "labels_any": Condition(
+        lambda v, task: not set(task.labels).isdisjoint(v), lambda v: [keyed("label", v)]
+    ),
+    "labels_all": Condition(
+        lambda v, task: set(task.labels).issuperset(v),
+        lambda v: [keyed("label", [one]) for one in v],
+    ),
+    "has_attachment_kind": Condition(
+        lambda v, task: any(a.kind in v for a in task.attachments),
+        lambda v: [keyed("attachment", v)],
+    ),
+    "updated_since": Condition(lambda v, task: task.updated_at >= v, lambda v: [(RECENT, v)]),
+}
+Asked = list[tuple[Condition, Any]]
+
+
+def asked_of(query: wire.SubjectFilter) -> Asked:
+    """The conditions that are given, each with its value."""
+    label, time = query.dispatch_label, query.updated_since
+    values = asdict(query) | {
+        "native_status": [query.native_status],
+        "dispatch_label": [h.native_status for h in STATUSES if h.dispatch_label == label],
+        "has_attachment_kind": [query.has_attachment_kind],
+        "updated_since": since(time) if time else None,
     }
-    for name, values in given.items():
-        if values:
-            yield list(dict.fromkeys(f"{name}:{value}" for value in values))
-    for label in query.labels_all:
-        yield [f"label:{label}"]
+    return [(one, values[name]) for name, one in CONDITIONS.items() if getattr(query, name)]
+
+
+def fits(task: wire.Subject, asked: Asked) -> bool:
+    return all(one.fits(value, task) for one, value in asked)
 
 
 def native_for(status: str | None, native: str | None, held: str | None) -> wire.StatusDispatchHint:
@@ -335,11 +392,19 @@ class Store:
         self.path = path
         self.database = Database(path, LAYOUT, wait_s=BUSY_S, wal=True, prepare=prepare)
         self.owner: str | None = None
+        self.lent: sqlite3.Connection | None = None
 
     @property
     def db(self) -> sqlite3.Connection:
         """Opened, and made if need be, when it is first used: a ping leaves nothing behind."""
-        return self.database.own
+        return self.lent or self.database.own
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """A transaction that writes, and goes on with what was deleted."""
+        with turn(self.db, BUSY_S):
+            yield
+            self.clear(BESIDE)
 
     def of(self, owner: str) -> "Store":
         """The same tasks, as far as they are this owner's."""
@@ -347,20 +412,20 @@ class Store:
         theirs.owner = owner
         return theirs
 
-    def find(self, task_id: str) -> wire.Subject | None:
+    def find(self, task_id: str, sql: str = ONE) -> wire.Subject | None:
         """A task by its id, with or without the prefix: people type `7` for `task:7`."""
         for known in (task_id, f"{KIND}:{task_id}"):
-            row = self.db.execute(ONE, {"id": known, "owner": self.owner}).fetchone()
+            row = self.db.execute(sql, {"id": known, "owner": self.owner}).fetchone()
             if row is not None:
                 return task_of(*row)
         return None
 
     def parent(self, given: str | UnsetType | None) -> str | UnsetType | None:
-        found = self.find(given) if given else None
+        found = self.find(given, CHILDLESS) if given else None
         return found.id if found is not None else given
 
-    def get(self, task_id: str) -> wire.Subject:
-        task = self.find(task_id)
+    def get(self, task_id: str, sql: str = ONE) -> wire.Subject:
+        task = self.find(task_id, sql)
         if task is None:
             raise NotFound(f"subject '{task_id}'")
         return task
@@ -370,42 +435,41 @@ class Store:
         given = re.fullmatch(r"after-(\d{1,18})", query.cursor or "after-0")
         if given is None:
             raise invalid("cursor", "not a cursor from list")
-        binds = {**conditions(query), "after": int(given[1]), "limit": limit + 1}
-        binds["owner"] = self.owner
         page = wire.SubjectList(subjects=[], fetched_at=now())
-        last = size = 0
-        for document, children, seq in self.matches(query, binds):
-            size += len(document.encode())
+        asked = asked_of(query)
+        size = last = 0
+        for *row, seq in self.matches(asked, int(given[1]), limit):
+            task = task_of(*row)
+            if not fits(task, asked):
+                continue
+            size += len(row[0].encode())
             if page.subjects and (len(page.subjects) == limit or size > PAGE_BYTES):
                 page.next_cursor = f"after-{last}"
                 break
-            page.subjects.append(task_of(document, children))
+            page.subjects.append(task)
             last = seq
         return page
 
-    def matches(
-        self, query: wire.SubjectFilter, binds: dict[str, Any]
-    ) -> Iterator[tuple[str, str, int]]:
-        """Tasks in order, found by the rarest of the conditions that are given."""
-        found: list[tuple[int, str, list[str]]] = []
-        own = [[f"owner:{self.owner}"]] if self.owner is not None else []
-        for keys in [*own, *keys_of(query)]:
-            some = f"key IN ({marks(len(keys))}) AND seq > ? LIMIT {PROBED}"
-            found.append((self.count("task_keys", some, [*keys, binds["after"]]), BY_KEY, keys))
-        if since := binds["updated_since"]:
-            recent = self.count("tasks", f"updated_at >= ? LIMIT {PROBED}", [since])
-            if recent < PROBED:
-                found.append((recent, BY_UPDATE, [""]))
-        _, sql, keys = min(found, default=(0, BY_SEQ, [""]))
-        pages = [self.db.execute(sql, {**binds, "key": key}) for key in keys]
-        rows = merge(*pages, key=itemgetter(2))
-        yield from (next(same) for _, same in groupby(rows, key=itemgetter(2)))
-
-    def count(self, table: str, some: str, values: list[Any]) -> int:
-        found = self.db.execute(
-            f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {some})", values
-        )
-        return int(found.fetchone()[0])
+    def matches(self, asked: Asked, after: int, number: int) -> Iterator[tuple[Any, ...]]:
+        """Tasks in order. In turn each condition says how far so many tasks that fulfil it reach, and
+        whichever reaches farthest, which is the rarest there, leads up to that place.
+        """
+        (last,) = self.db.execute("SELECT coalesce(max(seq), 0) FROM tasks").fetchone()
+        given = [way for one, value in asked for way in one.ways(value)]
+        if self.owner is not None:
+            given.append((KEYED, msgspec.json.encode([f"owner:{self.owner}"]).decode()))
+        given = given or [(ALL, "")]
+        ways = [Way(*(sql.format(f":c{n}") for sql in way)) for n, (way, _) in enumerate(given)]
+        binds: dict[str, Any] = {f"c{n}": value for n, (_, value) in enumerate(given)}
+        while after < last:
+            binds |= {"after": after, "number": number}
+            after, lead = max(
+                (self.db.execute(way.ahead, binds).fetchone()[0] or last, way) for way in ways
+            )
+            where = [lead.found, *(way.test for way in ways if way is not lead)]
+            sql = f"{PICK} WHERE {' AND '.join(where)} ORDER BY seq"
+            yield from self.db.execute(sql, {**binds, "end": after})
+            number *= 4
 
     def next(self) -> wire.Subject | None:
         row = self.db.execute(NEXT).fetchone()
@@ -417,7 +481,7 @@ class Store:
         hint = native_for(new.status, new.native_status, None)
         fields = {**asdict(new), "status": hint.maps_to, "native_status": hint.native_status}
         fields["labels"] = list(dict.fromkeys(new.labels))
-        with turn(self.db, BUSY_S):
+        with self.change():
             task_id = f"{KIND}:{self._next_seq()}"
             fields["parent"] = self.parent(new.parent)
             task = self.put(
@@ -427,7 +491,7 @@ class Store:
             return task
 
     def update(self, task_id: str, patch: TaskPatch) -> wire.Subject:
-        with turn(self.db, BUSY_S):
+        with self.change():
             old = self.get(task_id)
             plain = {n: getattr(patch, n) for n in ("title", "description", "priority", "labels")}
             clearable = {n: getattr(patch, n) for n in ("assignee", "parent", "url")}
@@ -446,18 +510,46 @@ class Store:
             new.attachments = [a for a in kept.values() if a.id not in patch.attachments_remove]
             if patch.comment:
                 self._comment(new, patch.comment)
-            self.check_parent(old.id, new.parent)
+            if new.parent != old.parent:
+                self.check_parent(old.id, new.parent)
             return self.put(old, new)
 
-    def delete(self, task_id: str) -> None:
-        with turn(self.db, BUSY_S):
-            task = self.get(task_id)
-            for child in task.children:
-                orphan = self.get(child)
-                self.put(orphan, replace(orphan, parent=None))
-            self.db.execute("DELETE FROM tasks WHERE id = ?", [task.id])
-            self.db.execute("DELETE FROM comments WHERE task = ?", [task.id])
-            self._log("deleted", task, task)
+    def delete(self, task_id: str, ctx: Context) -> None:
+        """Nobody sees the task any more; what hung on it is let go by and by, beside other calls."""
+        with self.database.write() as db:
+            more = self.through(db).drop(task_id)
+        if more:
+            self.database.write_in_slices(
+                lambda db: self.through(db).clear(SLICE) and not ctx.cancelled
+            )
+
+    def through(self, transaction: Transaction) -> "Store":
+        """The same tasks, in a transaction of a connection that is not this thread's alone."""
+        assert isinstance(transaction.link, SQLite)
+        apart = copy(self)
+        apart.lent = transaction.link.opened
+        return apart
+
+    def drop(self, task_id: str) -> bool:
+        task = self.get(task_id, CHILDLESS)
+        self.db.execute("DELETE FROM tasks WHERE id = ?", [task.id])
+        self.db.execute(DROP, [task.id])
+        self._log("deleted", task, task)
+        return self.clear(SLICE)
+
+    def clear(self, number: int, task_id: str | None = None) -> bool:
+        """Let go of some of what hung on a deleted task, this one or any; whether there may be more."""
+        row = self.db.execute(DROPPED, [task_id]).fetchone()
+        if row is None:
+            return False
+        children = self.db.execute(f"{PICK} WHERE parent = ? LIMIT ?", [*row, number]).fetchall()
+        for document, its_own, *_ in children:
+            child = task_of(document, its_own)
+            self.put(child, replace(child, parent=None))
+        comments = self.db.execute(FORGET, [*row, number]).rowcount
+        if max(len(children), comments) < number:
+            self.db.execute("DELETE FROM dropped WHERE id = ?", row)
+        return True
 
     def comments(self, task_id: str) -> list[dict[str, str]]:
         rows = self.db.execute(
@@ -477,6 +569,8 @@ class Store:
         new = replace(new, updated_at=now())
         document = msgspec.json.encode(replace(new, children=[])).decode()
         if old is None:
+            while self.clear(SLICE, new.id):  # what hung on another that had its id
+                pass
             self.db.execute(ADD, [document, self.owner])
         else:
             self.db.execute("UPDATE tasks SET document = ? WHERE id = ?", [document, new.id])
@@ -492,18 +586,19 @@ class Store:
                 reason = "is this task or below it" if found else "does not exist"
                 raise invalid("parent", f"'{above}' {reason}")
             seen.add(above)
-            above = found[0]
+            above, is_parent = found
+            if not is_parent:  # so nothing is below it
+                return
 
     def _comment(self, task: wire.Subject, text: str) -> None:
         """Keep a comment, and show the thread as an attachment that hosts can gate on."""
-        values = [task.id, now(), text]
-        self.db.execute("INSERT INTO comments (task, at, text) VALUES (?, ?, ?)", values)
+        (number,) = self.db.execute(SAY, [task.id, now(), text]).fetchone()
         thread = wire.SubjectAttachment(
             id="comments",
             kind="comment-thread",
             uri=thread_uri(task.id),
             title="Comments",
-            metadata={"count": len(self.comments(task.id))},
+            metadata={"count": number},
         )
         task.attachments = [*(a for a in task.attachments if a.id != thread.id), thread]
 
@@ -520,9 +615,11 @@ def thread_uri(task_id: str) -> str:
     return f"animus-tasks:{task_id}/comments"
 
 
-def task_of(document: str, children: str, _seq: int = 0) -> wire.Subject:
+def task_of(document: str, children: str, orphaned: int = 0, _seq: int = 0) -> wire.Subject:
     task = msgspec.json.decode(document, type=wire.Subject)
     task.children = msgspec.json.decode(children)
+    if orphaned:
+        task.parent = None
     return task
 
 
@@ -607,10 +704,10 @@ def next_task(store: Tasks) -> wire.Subject | None:
     return store.next()
 
 
-@app.method("subject/delete")
-@app.method("subject/v2/delete")
-def delete_task(id: str, store: Tasks) -> None:
-    store.delete(id)
+@app.method("subject/delete", concurrent=True)
+@app.method("subject/v2/delete", concurrent=True)
+def delete_task(id: str, ctx: Context, store: Tasks) -> None:
+    store.delete(id, ctx)
 
 
 @app.method("subject/schema")
@@ -648,14 +745,16 @@ def watch(
     filter: wire.SubjectFilter | None = None,
 ) -> Iterator[wire.SubjectChangedEvent]:
     """Report every change after the request, whoever makes it: this process or another."""
-    binds = conditions(filter or wire.SubjectFilter())
+    asked = asked_of(filter or wire.SubjectFilter())
     after, seen = feed.end, None
     while not ctx.cancelled:
         (version,) = feed.db.execute("PRAGMA data_version").fetchone()
-        news = version != seen and feed.db.execute(NEWS, {**binds, "after": after}).fetchall()
+        news = version != seen and feed.db.execute(NEWS, [after]).fetchall()
         for seq, kind, native, label, document in news or ():
             after = seq
             task = msgspec.json.decode(document, type=wire.Subject)
+            if not fits(task, asked):
+                continue
             yield wire.SubjectChangedEvent(
                 id=task.id,
                 change_kind=kind,

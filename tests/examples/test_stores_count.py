@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from _stores.cases import CASES, Case
+from _stores.calls import Case
+from _stores.cases import CASES
 from _stores.filling import SQL
 from _stores.places import Place, Places
 from example_apps import example, example_app
@@ -195,6 +196,19 @@ def test_several_values_are_weighed_no_further_than_one(
     place = store(places, "logs_sqlite", "sqlite", ROWS[1])
     alone, all_of_them = (counted(case, place, work, monkeypatch)[ALL] for case in (one, asked))
     assert all_of_them <= alone * RATIO + CONSTANT["sqlite"]
+
+
+def test_a_kind_that_no_task_has_is_not_looked_for(
+    places: Places, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which only `subject/list` may ask for."""
+    asked = next(case for case in CASES if case.method == "task/list")
+    one = replace(asked, method="subject/list", params=lambda _: {"kind": ["bug"], "limit": 10})
+    few, many = (
+        counted(one, store(places, one.example, "sqlite", rows), work, monkeypatch)[ALL]
+        for rows in ROWS
+    )
+    assert many <= few * RATIO + CONSTANT["sqlite"]
 
 
 @pytest.mark.parametrize("name", sorted({case.example for case in CASES}))

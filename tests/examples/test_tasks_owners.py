@@ -189,6 +189,7 @@ def test_tasks_of_older_layouts_have_no_owner_and_stay(plugin: Plugin, tmp_path:
         db.execute("DROP TABLE IF EXISTS task_keys")
         db.execute("DROP TABLE animus_layouts")
         db.execute("ALTER TABLE tasks DROP COLUMN owner")
+        db.execute("ALTER TABLE comments DROP COLUMN number")
         db.execute("ALTER TABLE tasks RENAME COLUMN document TO subject")
         db.execute("ALTER TABLE changes RENAME COLUMN document TO subject")
         db.execute("PRAGMA user_version = 1")

@@ -1,138 +1,12 @@
 """What is called on each store: a row for each way in which the amount of data could show."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
+from _stores.calls import After, Call, Case, Params, Row, same
 from _stores.filling import AT, FEW
+from _stores.queue_cases import QUEUE
 
-Call = Callable[[str, Any], Any]
-Params = Callable[[int], Any]
-
-
-@dataclass(frozen=True)
-class After:
-    """The params of a call that goes on with what other calls have begun, which it makes first."""
-
-    asked: Callable[[Call, int], Any]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A call; `params` makes its params from the number of the call, for one store of one size."""
-
-    example: str
-    title: str
-    method: str
-    params: Params | After
-
-    def asked(self, call: Call, number: int) -> Any:
-        """The params of the call with this number, for which others may have to be made before."""
-        if isinstance(self.params, After):
-            return self.params.asked(call, number)
-        return self.params(number)
-
-
-KINDS: Final = 5
-
-
-def dispatch(subject: str) -> dict[str, Any]:
-    task = {"kind": "animus.task", "id": subject}
-    return {"subject": task, "workflow_ref": "w", "trigger_source": "t", "requested_at": AT}
-
-
-def entry(of: int) -> Params:
-    """Entries of one of so many kinds of calls, none of which changes those of another."""
-    # Numbers that are 2, 3, 5, 7, 9 modulo 10 and no multiple of 4: pending, in the large queue, none of the few.
-    spots = [n for n in range(3 * FEW, 1000) if n % 4 and n % 10 != 1]
-    return lambda number: {"entry_id": f"e{spots[number * KINDS + of]:06}"}
-
-
-def few(of: int, **more: Any) -> Params:
-    """One of the few that are held (0) or assigned (1)."""
-    return lambda number: {"entry_id": f"e{of * FEW + number % FEW:06}", **more}
-
-
-def same(**params: Any) -> Params:
-    return lambda _: params
-
-
-def fenced(of: str, **more: Any) -> After:
-    """An entry of its own that has just been leased."""
-
-    def asked(call: Call, number: int) -> Any:
-        envelope = {**dispatch(f"F-{of}-{number}"), "priority": "critical"}
-        call("queue/v2/enqueue", {"subject_dispatch": envelope})
-        lease = {"max": 1, "owner_id": "d", "workflow_ids": [f"w-{of}-{number}"]}
-        (leased,) = call("queue/v2/lease", lease)["leased"]
-        return {"execution": leased["execution"], **more}
-
-    return After(asked)
-
-
-@After
-def completed(call: Call, number: int) -> Any:
-    params = fenced("again", status="completed").asked(call, number)
-    call("queue/v2/completion", params)
-    return params
-
-
-@After
-def leased(call: Call, _number: int) -> Any:
-    (entry,) = call("queue/lease", {"max": 1})["leased"]
-    return {"entry_id": entry["entry_id"], "reason": "r"}
-
-
-@After
-def stands_for_nothing(call: Call, _number: int) -> Any:
-    """A subject all of whose many entries v1 has leased."""
-    params = {"subject_dispatch": dispatch("S-leased")}
-    call("queue/drop", {"entry_id": call("queue/v2/enqueue", params)["entry_id"]})
-    return params
-
-
-Row = tuple[str, str, Params | After]
-QUEUE: Final[tuple[Row, ...]] = (
-    ("stats", "stats", same()),
-    ("list, first page", "list", same(limit=10)),
-    ("list of the few that are held", "list", same(limit=10, status=["held"])),
-    ("list of two statuses", "list", same(limit=10, status=["held", "pending"])),
-    ("next_deadline", "next_deadline", same()),
-    ("enqueue, new", "enqueue", lambda n: {"subject_dispatch": dispatch(f"N-{n}")}),
-    ("enqueue, known", "enqueue", lambda n: {"subject_dispatch": dispatch(f"S-{n * 4 + 102}")}),
-    (
-        "enqueue, one of many of a subject",
-        "enqueue",
-        lambda _: {"subject_dispatch": dispatch("S-many"), "run_at": "2116-01-01T00:00:00Z"},
-    ),
-    ("hold", "hold", entry(0)),
-    ("release", "release", few(0)),
-    ("mark_assigned", "mark_assigned", entry(1)),
-    ("drop", "drop", entry(2)),
-    ("completion, not of this workflow", "completion", few(1, status="completed", workflow_id="x")),
-    ("completion", "completion", lambda n: {**entry(1)(n), "status": "completed"}),
-    (
-        "reorder",
-        "reorder",
-        lambda n: {"entry_ids": [entry(3)(n)["entry_id"], entry(4)(n)["entry_id"]]},
-    ),
-    ("lease of 1", "lease", same(max=1)),
-    ("lease of 3", "lease", same(max=3)),
-    ("lease with exclusions", "lease", same(max=1, exclude_subjects=["S-1", "S-2"])),
-    ("release_pending", "release_pending", leased),
-    (
-        "v2/enqueue, new",
-        "v2/enqueue",
-        lambda n: {"subject_dispatch": dispatch(f"V-{n}"), "idempotency_key": f"k{n}"},
-    ),
-    ("v2/enqueue of what v1 has leased", "v2/enqueue", stands_for_nothing),
-    ("v2/lease of 3", "v2/lease", same(max=3, owner_id="d", workflow_ids=["a", "b", "c"])),
-    ("v2/lease/renew", "v2/lease/renew", fenced("renew")),
-    ("v2/lease/recover", "v2/lease/recover", fenced("recover", new_owner_id="e")),
-    ("v2/completion", "v2/completion", fenced("completion", status="completed")),
-    ("v2/completion, again", "v2/completion", completed),
-    ("v2/release_pending", "v2/release_pending", fenced("release", reason="r")),
-)
 RUN: Final = {"phase_id": "p"}
 
 
@@ -257,6 +131,10 @@ def own_task(of: int, **more: Any) -> Params:
     return lambda n: {**acting("many"), "id": f"task:{of + n + n // 24 + 2}", **more}
 
 
+def below(parent: int) -> Params:
+    return same(**acting("many"), kind="task", payload={"title": "x", "parent": f"task:{parent}"})
+
+
 TASKS: Final[tuple[Row, ...]] = (
     ("list, first page", "list", listed()),
     ("list, late page", "list", listed(cursor="after-900")),
@@ -275,11 +153,16 @@ TASKS: Final[tuple[Row, ...]] = (
     ("attachment of none", "list", listed(has_attachment_kind="pr")),
     ("few and many together", "list", listed(status=["ready"], labels_any=["rare", "common"])),
     ("updated_since, few", "list", listed(updated_since="2026-01-31T10:00:00Z")),
+    ("updated_since, the newest 50th", "list", listed(updated_since="2026-01-31T09:40:00Z")),
     ("updated_since, all", "list", listed(updated_since="2026-01-01T00:00:00Z")),
     ("create", "create", lambda n: {"title": f"new {n}"}),
     ("update", "update", lambda n: {"id": f"task:{n + 100}", "patch": {"title": f"t{n}"}}),
     ("delete", "delete", lambda n: {"id": f"task:{n + 300}"}),
     ("status", "status", lambda n: {"id": f"task:{n + 200}", "status": "blocked"}),
+    ("update, end of a chain", "update", lambda n: {"id": "task:2", "patch": {"title": f"t{n}"}}),
+    ("comment, one of many", "update", same(id=f"task:{TOLD + 1}", patch={"comment": "c"})),
+    ("v2/create, one of many children", "v2/create", below(PARENT + 1)),
+    ("v2/create, end of a chain", "v2/create", below(2)),
     ("v2/get", "v2/get", own_task(0)),
     (
         "v2/create",
@@ -293,6 +176,7 @@ TASKS: Final[tuple[Row, ...]] = (
     ("owner of many", "v2/list", owned("many")),
     ("owner of none", "v2/list", owned("nobody")),
     ("owner of many, status of few", "v2/list", owned("many", status=["in-progress"])),
+    ("owner of many, a 50th", "v2/list", owned("many", status=["blocked"], limit=10)),
 )
 LATE: Final = "before-2026-01-15T00:00:00.000000000-0"
 LOGS: Final[tuple[Row, ...]] = (

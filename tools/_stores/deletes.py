@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, Final
 
-from _stores.cases import BIG, Params, message
+from _stores.calls import Params
+from _stores.cases import BIG, message
+from _stores.filling import PARENT
 from _stores.places import Place, Places
 from animus_routes.host import Plugin, PluginTimeoutError
 
@@ -34,6 +36,12 @@ DELETES: Final[dict[str, tuple[str, Any, str, Params]]] = {
         {"scope": BIG},
         "memory/put",
         lambda number: {"scope": {"project_id": "other"}, "key": f"{number}", "value": 1},
+    ),
+    "tasks_sqlite": (
+        "task/delete",
+        {"id": f"task:{PARENT + 1}"},
+        "task/create",
+        lambda number: {"title": f"{number}"},
     ),
 }
 

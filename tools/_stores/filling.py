@@ -23,6 +23,8 @@ SQL: Final = {
 }
 FEW: Final = 20  # rows of whatever few rows have
 OWN: Final = 80  # log entries of few that have a target each
+PARENT, TOLD = 280, 290  # the tasks that have many children and many comments
+CHAIN: Final = 451  # where those begin that stand one below the other, after those that are deleted
 
 
 def file_of(example: str) -> str:
@@ -136,15 +138,31 @@ def conversations(db: Transaction, rows: int) -> None:
     db.run("UPDATE conversations SET messages = ?, bytes = ? WHERE number = ?", rows, size, big)
 
 
-def tasks(path: Path, rows: int) -> None:
-    """One assignee, label, status, owner and attachment that few tasks have, and others that many have."""
+def is_rare(number: int, rows: int) -> bool:
+    return number % max(rows // FEW, 1) == 0
 
-    def is_rare(number: int) -> bool:
-        return number % max(rows // FEW, 1) == 0
+
+def parent(number: int, rows: int) -> str | None:
+    """The even ones are below one of them, the odd ones one below the other."""
+    above = PARENT if number % 2 == 0 else max(number + 2, CHAIN)
+    above += 2 * is_rare(above, rows)
+    left_out = number == PARENT or (1 < number < CHAIN and number % 2) or above >= rows
+    return None if left_out else f"task:{above + 1}"
+
+
+def tasks(path: Path, rows: int) -> None:
+    """One assignee, label, status, owner and attachment that few tasks have, and others that many have.
+
+    The newest 50th have a status and a time of their own. Of the others half are one task's children,
+    half are a chain, whose end is the second task; and one task has as many comments.
+    """
 
     def subject(number: int) -> str:
-        few = is_rare(number)
-        native, status = ("In Review", "in-progress") if few else ("Todo", "ready")
+        few, late = is_rare(number, rows), number >= rows * 49 // 50
+        at = "10:30" if few else "09:45" if late else "09:30"
+        native, status = ("Blocked", "blocked") if late else ("Todo", "ready")
+        if few:
+            native, status = "In Review", "in-progress"
         return json.dumps(
             {
                 "id": f"task:{number + 1}",
@@ -155,20 +173,23 @@ def tasks(path: Path, rows: int) -> None:
                 "priority": number % 5,
                 "assignee": "few" if few else f"u{number % 3}",
                 "labels": ["rare"] if few else ["common"],
+                **({} if few else {"parent": parent(number, rows)}),
                 "attachments": [],
                 "custom": {},
                 "created_at": AT,
-                "updated_at": f"2026-01-31T{'10' if few else '09'}:30:00.000000Z",
+                "updated_at": f"2026-01-31T{at}:00.000000Z",
             }
         )
 
     def owner(number: int) -> str:
-        return json.dumps(["few" if is_rare(number) else "many", "t"], separators=(",", ":"))
+        return json.dumps(["few" if is_rare(number, rows) else "many", "t"], separators=(",", ":"))
 
     made = module("tasks_sqlite").Store(path)
     with closing(made.db) as db, turn(db, 10):
         insert = "INSERT INTO tasks (document, owner) VALUES (?, ?)"
         db.executemany(insert, ((subject(number), owner(number)) for number in range(rows)))
+        said = f"INSERT INTO comments (task, at, text) VALUES ('task:{TOLD + 1}', ?, '')"
+        db.executemany(said, ((AT,) for _ in range(rows)))
 
 
 def logs(path: Path, rows: int) -> None:

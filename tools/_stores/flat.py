@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any, Final
 
-from _stores.cases import CASES, Case
+from _stores.calls import Case
+from _stores.cases import CASES
 from _stores.cores import one_core
 from _stores.places import Place, Places
 from animus_routes import RpcError
