@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from _stores.calls import After, Call, Case, Params, Row, same
-from _stores.filling import AT, FEW
+from _stores.filling import AT, FEW, PARENT, TOLD
 from _stores.queue_cases import QUEUE
 
 RUN: Final = {"phase_id": "p"}
