@@ -70,17 +70,17 @@ class Place:
         return PostgreSQL(self._url, wait_s, self.name)
 
     def identity(self) -> Identity:
-        """Which file it is; None for a server's database.
+        """Which file it is; None for a server's database, and where there is no file yet.
 
         Raises:
-            Unreachable: It has gone.
+            Unreachable: That cannot be found out.
         """
         if self.file is None:
             return None
         try:
             found = os.stat(self.file)
-        except FileNotFoundError:
-            raise Unreachable(self._gone("removed")) from None
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except OSError as problem:
             raise Unreachable(f"{self.file}: {problem.strerror}") from problem
         return found.st_dev, found.st_ino
@@ -91,11 +91,10 @@ class Place:
         Raises:
             Unreachable: It is not.
         """
-        if opened is not None and self.identity() != opened:
-            raise Unreachable(self._gone("replaced by another file"))
-
-    def _gone(self, how: str) -> str:
-        return f"{self.file} has been {how} while it was open: start the plugin anew"
+        if opened is None or (found := self.identity()) == opened:
+            return
+        how = "replaced by another file" if found else "removed"
+        raise Unreachable(f"{self.file} has been {how} while it was open: start the plugin anew")
 
     def is_empty(self) -> bool:
         """Is it a file that is not made yet?

@@ -45,6 +45,8 @@ MAY: Final = (
     "SELECT CASE WHEN to_regclass(?) IS NULL THEN has_schema_privilege(current_schema(), 'CREATE')"
     " ELSE has_table_privilege(to_regclass(?)::oid, ?) END"
 )
+MAY_HAVE_AT: Final = {"user", "password", "options", "application_name", "passfile"}
+UNDONE: Final = "a statement had failed before, so that the whole transaction was undone"
 BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -86,7 +88,7 @@ def parsed(url: str) -> dict[str, Any]:
         given: dict[str, Any] = parse_dsn(url)
     except psycopg2.ProgrammingError:
         given = {"host": "@"}
-    if any("@" in str(given.get(part, "")) for part in ("host", "port", "dbname")):
+    if any("@" in str(text) for part, text in given.items() if part not in MAY_HAVE_AT):
         raise psycopg2.OperationalError(MISREAD)
     return given
 
@@ -111,7 +113,7 @@ class PostgreSQL:
             given = parsed(self.url)
             options = f"{given.get('options') or ''} -c lock_timeout={int(self.wait_s * 1000)}"
             timeout = given.get("connect_timeout") or max(CONNECT_S, math.ceil(self.wait_s))
-            self.db = psycopg2.connect(self.url, options=options, connect_timeout=int(timeout))
+            self.db = psycopg2.connect(self.url, options=options, connect_timeout=timeout)
             self.db.autocommit = True
             register_type(BYTES, self.db)
         return self.db
@@ -149,7 +151,8 @@ class PostgreSQL:
 
     def commit(self, until: float) -> None:
         del until
-        self.run("COMMIT")
+        if self.run("COMMIT").statusmessage != "COMMIT":
+            raise psycopg2.ProgrammingError(UNDONE)
 
     def lend(self, wait_s: float) -> Never:
         del wait_s

@@ -156,6 +156,7 @@ class Database:
         if self._own is not None:
             self._own.close()
             self._own = None
+        self._ready = False
         while self._free:
             self._close(self._free.pop())
 
@@ -166,7 +167,7 @@ class Database:
     def _confirm(self) -> None:
         """Is the file that is open the one that is there? Only that one has a number for certain."""
         if self._own is None and not self._open:
-            self._identity = None
+            self._identity = self._place.identity()
         self._place.confirm(self._identity)
 
     def _refusal(
@@ -185,12 +186,14 @@ class Database:
         link = self._free.pop() if self._free else self._place.link(self._prepared, self.wait_s)
         try:
             self._confirm()
+            self._open.add(link)
             link.begin(until, reads=reads)
             self._identity = self._identity or self._place.identity()
-            self._open.add(link)
             if not self._ready:
                 self._prepare(link, until, reads=reads)
             yield Transaction(link)
+            if not reads:  # it may have waited for long
+                self._place.confirm(self._identity)
             link.commit(until)
         except link.errors as problem:
             if link.meaning(problem) == "bug":

@@ -143,6 +143,24 @@ def test_a_statement_that_is_wrong_is_the_authors_bug(
     assert texts(notes) == ["built"]
 
 
+def test_a_failure_that_is_passed_over_is_no_rollback_that_is_called_a_success(
+    notes: Database,
+) -> None:
+    def work() -> None:
+        with notes.write() as transaction:
+            transaction.run("INSERT INTO notes VALUES (1, 'x')")
+            with suppress(sqlite3.Error, psycopg2.Error):
+                transaction.run("SELECT nothing FROM notes")
+
+    if server_of(notes):
+        with pytest.raises(psycopg2.ProgrammingError, match="the whole transaction was undone"):
+            work()
+        assert texts(notes) == ["built"]
+    else:
+        work()
+        assert texts(notes) == ["built", "x"]
+
+
 def test_a_mark_in_a_comment_or_a_name_is_text(notes: Database) -> None:
     statement = """SELECT ? AS "why?" -- what's this? 100%\n, 'it?'"""
     with notes.read() as transaction:

@@ -9,7 +9,7 @@ import pytest
 from notes_store import NOTES, journal_of, opened, texts, write
 from read_only_folders import as_nobody, read_only
 
-from animus_routes.batteries.sql import Database, Layout, Unreachable
+from animus_routes.batteries.sql import Busy, Database, Layout, Unreachable
 from animus_routes.batteries.sqlite import SQLite, turn
 
 pytest_plugins = ["sql_fixtures"]
@@ -238,6 +238,57 @@ def test_a_file_that_has_gone_is_written_no_more(tmp_path: Path, wal: bool, chan
                 Unreachable, match=f"notes.sqlite3 has been {how} while it was open"
             ):
                 use()
+
+
+def test_a_write_that_waited_for_its_turn_looks_again(tmp_path: Path) -> None:
+    file, other = tmp_path / "notes.sqlite3", tmp_path / "other.sqlite3"
+    for one in (file, other):
+        with opened(one, wal=True) as made:
+            write(made, 1)
+
+    def replace() -> None:
+        other.replace(file)
+        for suffix in ("-wal", "-shm"):
+            Path(f"{file}{suffix}").unlink(missing_ok=True)
+
+    def held() -> sqlite3.Connection:
+        db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        db.execute("BEGIN IMMEDIATE")
+        return db
+
+    with opened(file) as notes, closing(held()) as db:
+
+        def let_go(_connection: sqlite3.Connection) -> None:
+            replace()
+            db.execute("ROLLBACK")
+
+        notes._prepared = let_go  # when it has looked, and before it has its turn
+        with pytest.raises(Unreachable, match="has been replaced by another file"):
+            write(notes, 3)
+
+
+def test_a_connection_that_did_not_get_its_turn_is_known(tmp_path: Path) -> None:
+    file, other = tmp_path / "notes.sqlite3", tmp_path / "other.sqlite3"
+    for one in (file, other):
+        with opened(one, wal=True) as made:
+            write(made, 1)
+    with opened(file, wait_s=0.1) as notes:
+        with closing(sqlite3.connect(file, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            with pytest.raises(Busy):
+                write(notes, 2)
+        other.replace(file)
+        with pytest.raises(Unreachable, match="has been replaced by another file"):
+            write(notes, 3)
+
+
+def test_after_its_close_a_database_is_looked_at_anew(tmp_path: Path) -> None:
+    file = tmp_path / "notes.sqlite3"
+    with opened(file) as notes:
+        write(notes, 1)
+        notes.close()
+        file.unlink()
+        assert texts(notes) == ["built"]
 
 
 @pytest.mark.parametrize(

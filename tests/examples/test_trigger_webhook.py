@@ -71,6 +71,7 @@ class Site:
         self, path: str, body: bytes = b"{}", headers: Headers | None = None, method: str = "POST"
     ) -> int:
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as link:
+            link.connect()
             with suppress(BrokenPipeError, ConnectionResetError):  # it has answered before the end
                 link.request(method, path, body, headers or {})
             return link.getresponse().status
