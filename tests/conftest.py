@@ -17,6 +17,12 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _sessions_within_have_a_place_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One that a test starts would close the folder above this one's to everybody else."""
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(tmp_path_factory.mktemp("within"))
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_is_left_above(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A project's folder above the tests' own would be that of every test after it."""
