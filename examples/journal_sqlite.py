@@ -290,9 +290,12 @@ class Store:
                 more = clear(db, name, workflow_id)
                 for statement in DROP if more else ():
                     db.execute(statement, [workflow_id])
-            while more and not ctx.wait(PAUSE_S):
-                with turn(db, BUSY_S):
-                    more = clear(db, name, workflow_id)
+            try:
+                while more and not ctx.wait(PAUSE_S):
+                    with turn(db, BUSY_S):
+                        more = clear(db, name, workflow_id)
+            except sqlite3.Error as problem:  # the run is forgotten all the same
+                ctx.log("warn", f"rows of a deleted run are left to later writes: {problem}")
 
     def prune(self, workflow_id: str, keep: int, ctx: Context) -> None:
         """The oldest go first, so that whoever looks meanwhile sees the newest, some more than asked."""

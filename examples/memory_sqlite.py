@@ -42,7 +42,8 @@ BUSY_S: Final = 5.0
 SLICE: Final = 200  # rows of a deleted scope that go in one transaction
 MAX_SWEPT: Final = 1000  # rows whose time is over, a put
 SLICE_BYTES: Final = 128 * 1024  # of either, unless the last of them is longer: each word costs
-PROBED: Final = 100  # scopes in a row whose values' time is over that are passed one by one
+PROBED: Final = 100  # scopes whose values' time is over that are passed one by one, or more of them
+READ: Final = 30  # if there are more values alive for each than can be read in the same time
 PAUSE_S: Final = 0.005  # so that whoever waits is next
 # Characters of scripts that put no spaces between words: Han, kana, bopomofo and Hangul.
 UNSPACED: Final = (
@@ -169,6 +170,8 @@ ANEW: Final = f"""SELECT 1 FROM memories m NOT INDEXED
 SCOPES_ALIVE: Final = f"""SELECT DISTINCT scope_id FROM memories m INDEXED BY memories_by_expiry
     WHERE expires_at > :moment AND scope_id > :after AND scope_id < :before
         AND seq > {UNTIL.format("m.scope_id")} ORDER BY scope_id"""
+MORE_ALIVE: Final = """SELECT 1 FROM memories INDEXED BY memories_by_expiry
+    WHERE expires_at > :moment LIMIT 1 OFFSET :most"""
 SIZED: Final = """SELECT seq, length(CAST(value AS BLOB)) + length(CAST(text AS BLOB)) FROM memories
     WHERE """
 EXPIRED: Final = f"{SIZED} expires_at <= ? ORDER BY expires_at"
@@ -373,18 +376,25 @@ class Store:
         return merge(lasting, self.walk(NEXT_EXPIRING, place, PROBED))
 
     def walk(self, find: str, place: dict[str, Any], most: float) -> Iterator[str]:
-        """Scopes, each found after the one before; after many in vain, by what is still alive."""
+        """Scopes, each found after the one before; after many in vain, by what is still alive.
+
+        How many that is depends on how much is alive, so that a page costs what the fewer cost.
+        """
         passed = 0
-        while passed < most:
+        while (
+            passed < most or self.db.execute(MORE_ALIVE, {**place, "most": most * READ}).fetchone()
+        ):
+            most = most if passed < most else most * 2
             scope, until, inhabited = self.db.execute(find, place).fetchone()
             if scope is None:
                 return
             place = {**place, "after": scope, "scope": scope, "until": until}
             if until is not None:
                 inhabited = self.db.execute(ANEW, place).fetchone()
-            passed = 0 if inhabited else passed + 1
             if inhabited:
                 yield scope
+            else:
+                passed += 1
         yield from (scope for (scope,) in self.db.execute(SCOPES_ALIVE, place))
 
     def delete(self, scope: wire.MemoryScope, ctx: Context) -> None:

@@ -79,13 +79,18 @@ def kept(rows_of_it: int, run: str = "r", blob: str = "null") -> None:
 
 
 @contextmanager
-def transactions(monkeypatch: pytest.MonkeyPatch, module: ModuleType, most: int) -> Iterator[None]:
-    """Whoever needs more transactions that write is killed."""
+def transactions(
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    most: int,
+    problem: BaseException | type[BaseException] = InterruptedError,
+) -> Iterator[None]:
+    """Whoever needs more transactions that write is killed, or meets another problem."""
     turn, left = module.turn, [most]
 
     def killed_at_last(*args: Any) -> Any:
         if not left[0]:
-            raise InterruptedError
+            raise problem
         left[0] -= 1
         return turn(*args)
 
@@ -212,6 +217,31 @@ def test_a_prune_that_is_killed_leaves_the_newest(
     add(journal, 3)
     journal.call("journal/checkpoint_prune", {**RUN, "keep": 2})
     assert seen(journal)[1] == [8, 9]
+
+
+def test_what_has_happened_is_no_error_although_the_store_is_busy_later(
+    journal: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A delete has happened after its first transaction, a prune after its last."""
+    busy = sqlite3.OperationalError("database is locked")
+    monkeypatch.setattr(module, "SLICE", 3)
+    add(journal, 0)
+    kept(10)
+    with transactions(monkeypatch, module, 1, busy), pytest.raises(RpcError, match="is locked"):
+        journal.call("journal/checkpoint_prune", {**RUN, "keep": 0})
+    assert seen(journal)[1] == [3, 4, 5, 6, 7, 8, 9]
+    capfd.readouterr()
+    with transactions(monkeypatch, module, 1, busy):
+        assert journal.call("journal/delete", RUN) is None
+    assert capfd.readouterr().err.count("database is locked") == 1
+    assert seen(journal) == NOTHING
+    assert rows("dropped") == [1]
+    while rows("dropped") != [0]:
+        save(journal)
+    assert rows("events", "checkpoints", "renamed") == [0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,11 @@ def mixed(number: int) -> Iterator[Values]:
     yield from (("z", until) for until in (PAST, FAR, None))
 
 
+def alive_after_expired(number: int) -> Iterator[Values]:
+    yield from ((f"a{n:06}", PAST) for n in range(STORE.PROBED * 3 // 2))
+    yield from ((f"b{n:06}", FAR) for n in range(number))
+
+
 LAST = (("z", None), ("y", FAR))
 READS = {
     "scopes beside a deleted one": (one_big(None, *LAST), ["big"], projects, ["y", "z"]),
@@ -127,6 +132,12 @@ READS = {
         [],
         projects,
         ["big", "y", "z"],
+    ),
+    "scopes behind some that have expired": (
+        alive_after_expired,
+        [],
+        projects,
+        [f"b{n:06}" for n in range(5)],
     ),
     "scopes, all of them with times": (mixed, [], projects, [f"a{n:06}" for n in range(5)]),
 }
