@@ -18,7 +18,7 @@ import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from copy import copy
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -42,6 +42,7 @@ POLL_S: Final = 0.05
 BUSY_S: Final = 5.0
 SLICE: Final = 50  # children and comments of a deleted task that are let go in one transaction
 BESIDE: Final = 10  # as many in one that is for something else
+SLICE_BYTES: Final = 64 * 1024  # how long they are together; one may be longer
 
 # Native status, bucket, dispatch label. The first of a bucket is what the bare bucket means.
 NATIVE: Final[tuple[tuple[str, wire.SubjectStatus, str | None], ...]] = (
@@ -164,7 +165,8 @@ PICK: Final = f"SELECT document, {CHILDREN}, {ORPHANED}, seq FROM tasks"
 OWN: Final = "WHERE id = :id AND (:owner IS NULL OR owner = :owner)"
 ONE: Final = f"{PICK} {OWN}"
 CHILDLESS: Final = f"SELECT document, '[]', {ORPHANED}, seq FROM tasks {OWN}"
-ABOVE: Final = """SELECT parent, EXISTS (SELECT 1 FROM tasks WHERE parent = ?2) FROM tasks
+ABOVE: Final = f"""SELECT iif({ORPHANED}, NULL, parent),
+    EXISTS (SELECT 1 FROM tasks WHERE parent = ?2) FROM tasks
     WHERE id = ?1 AND owner IS (SELECT owner FROM tasks WHERE id = ?2)"""
 NEXT: Final = f"""{PICK} WHERE status = 'ready'
     ORDER BY coalesce(priority, 0) DESC, created_at, seq LIMIT 1"""
@@ -220,8 +222,13 @@ DROP: Final = """INSERT OR IGNORE INTO dropped SELECT ?1
     WHERE EXISTS (SELECT 1 FROM tasks WHERE parent = ?1)
     OR EXISTS (SELECT 1 FROM comments WHERE task = ?1)"""
 DROPPED: Final = "SELECT id FROM dropped WHERE id = coalesce(?, id) LIMIT 1"
-FORGET: Final = """DELETE FROM comments WHERE seq IN
-    (SELECT seq FROM comments WHERE task = ? LIMIT ?)"""
+# As bytes: what is damaged need not be UTF-8. A child that is no JSON cannot be changed: it stays.
+HANGING: Final = f"""SELECT seq, CAST(document AS BLOB), CAST({CHILDREN} AS BLOB) FROM tasks
+    WHERE parent = ?1 AND json_valid(document)
+    UNION ALL SELECT seq, CAST(text AS BLOB), x'' FROM comments WHERE task = ?1 LIMIT ?2"""
+FREE: Final = """UPDATE tasks SET document =
+    json_set(json_remove(document, '$.parent'), '$.updated_at', :at) WHERE seq = :seq"""
+FORGET: Final = "DELETE FROM comments WHERE seq = :seq"
 LOG: Final = """INSERT INTO changes
     (change_kind, previous_native_status, previous_dispatch_label, document) VALUES (?, ?, ?, ?)"""
 
@@ -518,10 +525,13 @@ class Store:
         """Nobody sees the task any more; what hung on it is let go by and by, beside other calls."""
         with self.database.write() as db:
             more = self.through(db).drop(task_id)
-        if more:
-            self.database.write_in_slices(
-                lambda db: self.through(db).clear(SLICE) and not ctx.cancelled
-            )
+        try:
+            if more:
+                self.database.write_in_slices(
+                    lambda db: self.through(db).clear(SLICE) and not ctx.cancelled
+                )
+        except (sqlite3.Error, Unavailable) as problem:
+            ctx.log("warn", f"what hung on a deleted task is left to later writes: {problem}")
 
     def through(self, transaction: Transaction) -> "Store":
         """The same tasks, in a transaction of a connection that is not this thread's alone."""
@@ -542,12 +552,21 @@ class Store:
         row = self.db.execute(DROPPED, [task_id]).fetchone()
         if row is None:
             return False
-        children = self.db.execute(f"{PICK} WHERE parent = ? LIMIT ?", [*row, number]).fetchall()
-        for document, its_own, *_ in children:
-            child = task_of(document, its_own)
-            self.put(child, replace(child, parent=None))
-        comments = self.db.execute(FORGET, [*row, number]).rowcount
-        if max(len(children), comments) < number:
+        found: list[tuple[int, bytes, bytes]] = []
+        size, at = 0, now()
+        with closing(self.db.execute(HANGING, [*row, number])) as rows:
+            for one in rows:
+                size += len(one[1]) + len(one[2])
+                if found and size > SLICE_BYTES:
+                    break
+                found.append(one)
+        for seq, document, children in found:
+            # A child loses its parent whatever else it holds: this may be beside another's call.
+            self.db.execute(FREE if children else FORGET, {"seq": seq, "at": at})
+            with suppress(msgspec.DecodeError, UnicodeDecodeError):  # then nobody can read of it
+                task = task_of(document.decode(), children.decode(), orphaned=True)
+                self._log("updated", task, replace(task, updated_at=at))
+        if len(found) < number and size <= SLICE_BYTES:
             self.db.execute("DELETE FROM dropped WHERE id = ?", row)
         return True
 

@@ -1,6 +1,8 @@
 """A deleted task is gone at once; what hung on it is let go in slices."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +24,14 @@ class Call:
     def __init__(self, between: Callable[[], bool]) -> None:
         self.between = between
 
+        self.logged: list[tuple[str, str]] = []
+
     @property
     def cancelled(self) -> bool:
         return self.between()
+
+    def log(self, level: str, message: str) -> None:
+        self.logged.append((level, message))
 
 
 @pytest.fixture
@@ -148,3 +155,104 @@ def test_children_say_that_they_have_changed(client: TestClient, tmp_path: Path)
     assert found[0] == ("task:1", "deleted")
     assert sorted(found[1:]) == sorted((f"task:{n + 2}", "updated") for n in range(CHILDREN))
     assert [event for event in events if "parent" in event["subject"]] == []
+
+
+# What other programs, or a fault of the disk, may have made of a child.
+DAMAGES: Final = {
+    "a priority out of range": "json_set(document, '$.priority', 9)",
+    "a status nobody knows": "json_set(document, '$.native_status', 'Lost')",
+    "a custom field of another type": "json_set(document, '$.custom', json('{\"risk\": 7}'))",
+    "no title": "json_set(document, '$.title', '')",
+    "not a task": "json_set(document, '$.labels', 'text')",
+    "not UTF-8": "CAST(replace(CAST(document AS BLOB), x'6b69', x'ff') AS TEXT)",
+}
+
+
+def damage(path: Path, value: str, where: str = "parent = 'task:1'") -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(f"UPDATE tasks SET document = {value} WHERE {where}")
+
+
+@pytest.mark.parametrize("value", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("where", ["parent = 'task:1'", "id = 'task:20'"])
+def test_damaged_children_fail_no_call(
+    client: TestClient, other: Any, value: str, where: str
+) -> None:
+    damage(other.path, value, where)
+    killed(other, "task:1")
+    for n in range(CHILDREN):
+        client.call("task/update", {"id": "task:27", "patch": {"title": f"t{n}"}})
+    assert left(other) == (0, 0, 0)
+    client.call("task/create", {"title": "parent"})
+    client.call("task/delete", {"id": "task:28"})
+
+
+def test_a_damaged_child_keeps_what_else_it_holds(client: TestClient, other: Any) -> None:
+    damage(other.path, "json_set(document, '$.priority', 9, '$.unknown', json('[1.50]'))")
+    client.call("task/delete", {"id": "task:1"})
+    assert left(other) == (0, 0, 0)
+    kept = 'SELECT count(*) FROM tasks WHERE document LIKE \'%"priority":9%"unknown":[1.50]%\''
+    assert other.db.execute(kept).fetchone() == (CHILDREN,)
+
+
+def test_a_child_that_is_no_json_is_passed(client: TestClient, tmp_path: Path) -> None:
+    client.call("task/update", {"id": "task:20", "patch": {"title": "broken"}})
+    path = tmp_path / ".animus" / "tasks.sqlite3"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path.write_bytes(path.read_bytes().replace(b'"title":"broken"', b'"title";"broken"'))
+    store = tasks.Store(path)
+    store.delete("task:1", Call(lambda: False))
+    assert left(store) == (1, 0, 0)
+    store.update("task:27", tasks.TaskPatch(title="t"))
+    store.database.close()
+
+
+def test_a_slice_is_bounded_in_bytes(
+    client: TestClient, other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(other.path, "json_set(document, '$.description', printf('%.3000c', 'x'))")
+    for n in range(3):
+        patch = {"comment": f"{n}" * 3000}
+        client.call("task/update", {"id": "task:1", "patch": patch})
+    monkeypatch.setattr(tasks, "SLICE", 1000)
+    monkeypatch.setattr(tasks, "BESIDE", 1000)
+    monkeypatch.setattr(tasks, "SLICE_BYTES", 8000)
+    killed(other, "task:1")
+    assert left(other) == (CHILDREN - 4, CHILDREN + 3, 1)
+    client.call("task/update", {"id": "task:27", "patch": {"title": "t"}})
+    assert left(other) == (CHILDREN - 6, CHILDREN + 3, 1)
+    monkeypatch.setattr(tasks, "SLICE_BYTES", 1)
+    client.call("task/update", {"id": "task:27", "patch": {"title": "u"}})
+    assert left(other) == (CHILDREN - 7, CHILDREN + 3, 1)
+    for n in range(2 * CHILDREN):
+        client.call("task/update", {"id": "task:27", "patch": {"title": f"v{n}"}})
+    assert left(other) == (0, 0, 0)
+
+
+def test_a_child_of_a_deleted_task_may_have_children(client: TestClient, other: Any) -> None:
+    client.call("task/create", {"title": "y"})
+    client.call("task/create", {"title": "below y", "parent": "task:28"})
+    killed(other, "task:1")
+    moved = client.call("task/update", {"id": "task:28", "patch": {"parent": "task:26"}})
+    assert moved["parent"] == "task:26"
+    with pytest.raises(RpcError, match=r"is this task or below it"):
+        client.call("task/update", {"id": "task:26", "patch": {"parent": "task:29"}})
+
+
+def test_a_delete_has_happened_though_a_later_slice_finds_the_store_busy(
+    client: TestClient, other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(other.database, "wait_s", 0)
+    with closing(sqlite3.connect(other.path, isolation_level=None)) as db:
+
+        def locked() -> bool:
+            db.execute("BEGIN IMMEDIATE")
+            return False
+
+        call = Call(locked)
+        other.delete("task:1", call)
+    assert [level for level, _ in call.logged] == ["warn"]
+    assert left(other)[2] == 1
+    with pytest.raises(RpcError, match=r"task:1"):
+        client.call("task/get", {"id": "task:1"})
