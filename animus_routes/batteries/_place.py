@@ -54,7 +54,7 @@ class Place:
         """A connection that is not made yet.
 
         Raises:
-            Unreachable: There is no driver, it is no URL of a database, or the file has gone.
+            Unreachable: There is no driver, or it is no URL of a database.
         """
         if self.file is not None:
             from animus_routes.batteries.sqlite import SQLite
@@ -102,15 +102,7 @@ class Place:
         Raises:
             Unreachable: That cannot be found out.
         """
-        if self.file is None:
-            return False
-        try:
-            os.lstat(self.file)
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError as problem:
-            raise Unreachable(f"{self.file}: {problem.strerror}") from problem
-        return False
+        return self.file is not None and self.identity() is None
 
     def hindrance(self) -> str | None:
         """Why that file cannot be made; None if it can."""

@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 NOT_IN_TIME: Final = {"40001", "40P01", "55P03"}  # a conflict, a deadlock, lock_timeout
 CONNECT_S: Final = 2  # the shortest that the server's library waits
 AT_ONCE: Final = 100  # statements on one way to the server
-NOT_OURS: Final = {
-    "42501",
-    "42P01",
-}  # what the author's statement is not at fault for: a right, a table
+# What the author's statement is not at fault for: a right, a table.
+NOT_OURS: Final = {"42501", "42P01"}
 WRONG: Final = ("0A", "21", "23", "25", "42")  # classes of what is wrong with a statement
 TOO_LARGE: Final = "54"  # the class of what no index or statement takes
 # Of what a URL is taken apart into, a piece of a password may be shown by nobody.

@@ -13,7 +13,7 @@ from notes_store import NOTES, build, opened, server_of, texts, write
 from animus_routes import InvalidRequest, RpcError
 from animus_routes.batteries.sql import Busy, Database, Layout, Transaction, Unreachable, marks
 
-pytest_plugins = ["sql_fixtures"]
+pytest_plugins = ["database_fixtures", "sql_fixtures"]
 
 ROOT = Path(__file__).resolve().parents[2]
 

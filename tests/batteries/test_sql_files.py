@@ -12,7 +12,7 @@ from read_only_folders import as_nobody, read_only
 from animus_routes.batteries.sql import Busy, Database, Layout, Unreachable
 from animus_routes.batteries.sqlite import SQLite, turn
 
-pytest_plugins = ["sql_fixtures"]
+pytest_plugins = ["database_fixtures", "sql_fixtures"]
 
 
 def test_a_turn_is_waited_for_as_long_as_it_says_whatever_the_connection_says(

@@ -11,7 +11,7 @@ from notes_store import NOTES, opened, texts, write
 
 from animus_routes.batteries.sql import Database, Unreachable
 
-pytest_plugins = ["sql_fixtures"]
+pytest_plugins = ["database_fixtures", "sql_fixtures"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -109,8 +109,8 @@ def test_a_password_that_is_escaped_is_read(tmp_path: Path) -> None:
     assert "off" not in str(raised.value)
 
 
-def test_health_knows_what_a_user_of_the_server_may_do(server: str | None, url: str) -> None:
-    if server is None:
+def test_health_knows_what_a_user_of_the_server_may_do(database: str | None, url: str) -> None:
+    if database is None:
         return
     guest = url.replace("postgres@", "guest@")
     with closing(psycopg2.connect(url)) as db, db, db.cursor() as cursor:

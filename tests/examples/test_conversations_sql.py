@@ -13,27 +13,19 @@ import msgspec
 import pytest
 from example_apps import example, example_app
 from example_host import EXAMPLES, INSTALLED, ROOT, run, served
-from sql_databases import postgres
 
 from animus_routes import RpcError
 from animus_routes.host import Plugin
 from animus_routes.structs import plugin as wire
 from animus_routes.testing import TestClient
 
+pytest_plugins = ["database_fixtures"]
+
 CHATS = [sys.executable, str(EXAMPLES / "conversations_sql.py")]
 DATABASE = Path(".animus") / "conversations.sqlite3"
 HOSTS = 4
 TURNS = 6
 Caller = Plugin | TestClient
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    if request.param == "sqlite":
-        yield None
-        return
-    with postgres() as url:
-        yield url
 
 
 @pytest.fixture

@@ -10,27 +10,19 @@ import msgspec
 import pytest
 from example_apps import example, example_app
 from example_host import EXAMPLES, INSTALLED, served
-from sql_databases import postgres
 
 from animus_routes import RpcError
 from animus_routes.host import Plugin
 from animus_routes.structs import durable_store as wire
 from animus_routes.testing import TestClient
 
+pytest_plugins = ["database_fixtures"]
+
 DURABLE = [sys.executable, str(EXAMPLES / "durable_sql.py")]
 CLIENTS = 6
 STEPS = 60
 RUN = {"run_id": "R1", "phase_id": "build"}
 Caller = Plugin | TestClient
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    if request.param == "sqlite":
-        yield None
-        return
-    with postgres() as url:
-        yield url
 
 
 @pytest.fixture

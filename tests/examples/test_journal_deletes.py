@@ -14,25 +14,13 @@ from animus_routes import RpcError
 from animus_routes.batteries.sql import Database
 from animus_routes.testing import TestClient
 
+pytest_plugins = ["journal_fixtures"]
+
 DATABASE: Final = Path(".animus") / "journal.sqlite3"
 AT: Final = "2026-01-31T09:30:00Z"
 RUN: Final = {"workflow_id": "r"}
 ROWS: Final = (300, 3_000)
 NOTHING: Final[tuple[list[Any], list[Any]]] = ([], [])
-
-
-@pytest.fixture
-def module() -> ModuleType:
-    found: ModuleType = example("journal_sqlite")
-    return found
-
-
-@pytest.fixture
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ANIMUS_JOURNAL_DB", raising=False)
-    with TestClient(example_app("journal_sqlite")) as client:
-        yield client
 
 
 def save(journal: TestClient, number: int = 0) -> None:
@@ -253,17 +241,14 @@ def test_what_has_happened_is_no_error_although_the_store_is_busy_later(
     ],
 )
 def test_reads_of_a_run_do_not_meet_what_is_left_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, method: str, params: Any
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    steps: list[int],
+    method: str,
+    params: Any,
 ) -> None:
     """As many steps of SQLite's machine with ten times the rows."""
-    monkeypatch.delenv("ANIMUS_JOURNAL_DB", raising=False)
-    steps = [0]
-
-    def step() -> int:
-        steps[0] += 1
-        return 0
-
-    monkeypatch.setattr(module, "prepare", lambda db: db.set_progress_handler(step, 1))
     found = []
     for number in ROWS:
         (tmp_path / str(number)).mkdir()

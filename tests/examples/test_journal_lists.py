@@ -2,36 +2,24 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 import pytest
-from example_apps import example, example_app
+from example_apps import example_app
 
 from animus_routes.testing import TestClient
+
+pytest_plugins = ["journal_fixtures"]
 
 AT: Final = "2026-01-31T09:30:00Z"
 ROWS: Final = (500, 5_000)
 RATIO: Final = 1.5
 CONSTANT: Final = 600
 LIMIT: Final = 10
-
-
-@pytest.fixture
-def module() -> ModuleType:
-    found: ModuleType = example("journal_sqlite")
-    return found
-
-
-@pytest.fixture
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ANIMUS_JOURNAL_DB", raising=False)
-    with TestClient(example_app("journal_sqlite")) as client:
-        yield client
 
 
 def run(number: int, status: str, ref: str) -> dict[str, Any]:
@@ -72,17 +60,13 @@ SHAPES: Final[dict[str, Callable[[int, int], tuple[str, str]]]] = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_two_conditions_cost_the_same_however_often_they_meet(
-    shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType
+    shape: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    steps: list[int],
 ) -> None:
     """Steps of SQLite's machine, at ten times the rows."""
-    monkeypatch.delenv("ANIMUS_JOURNAL_DB", raising=False)
-    steps = [0]
-
-    def step() -> int:
-        steps[0] += 1
-        return 0
-
-    monkeypatch.setattr(module, "prepare", lambda db: db.set_progress_handler(step, 1))
     found = []
     for rows in ROWS:
         (tmp_path / str(rows)).mkdir()

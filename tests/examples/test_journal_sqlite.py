@@ -1,17 +1,17 @@
 import sqlite3
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from example_apps import example_app
 from example_host import EXAMPLES, INSTALLED, run, served
 
 from animus_routes import RpcError
 from animus_routes.host import Plugin
 from animus_routes.testing import TestClient
+
+pytest_plugins = ["journal_fixtures"]
 
 JOURNAL = [sys.executable, str(EXAMPLES / "journal_sqlite.py")]
 DATABASE = Path(".animus") / "journal.sqlite3"
@@ -20,14 +20,6 @@ VERBS = (
     *("save", "load", "list", "query_ids", "delete", "schema", "record", "events"),
     *("checkpoint_save", "checkpoint_load", "checkpoint_list", "checkpoint_prune"),
 )
-
-
-@pytest.fixture
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ANIMUS_JOURNAL_DB", raising=False)
-    with TestClient(example_app("journal_sqlite")) as client:
-        yield client
 
 
 def save(journal: TestClient | Plugin, name: str, **fields: Any) -> dict[str, Any]:
